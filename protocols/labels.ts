@@ -1,0 +1,58 @@
+/**
+ * Every domain label in one file: what a signature, a hash or a derived key is
+ * for. A signature made for one purpose can never pass for another, because the
+ * label is part of what is signed (COSE external_aad, RFC 9052 section 4.4).
+ */
+export const SIGNATURE_LABELS = {
+  card: "segment/1/sign/card",
+  revocation: "segment/1/sign/revocation",
+  message: "segment/1/sign/message",
+  brokerToken: "segment/1/sign/broker-token",
+  sessionHello: "segment/1/sign/session-hello",
+  sessionAccept: "segment/1/sign/session-accept",
+  fact: "segment/1/sign/fact",
+  terms: "segment/1/sign/terms",
+  entry: "segment/1/sign/entry",
+  stamp: "segment/1/sign/stamp",
+  vote: "segment/1/sign/vote",
+  noRelease: "segment/1/sign/no-release",
+  manifest: "segment/1/sign/manifest",
+  shardReceipt: "segment/1/sign/shard-receipt",
+  grant: "segment/1/sign/grant",
+  invoice: "segment/1/sign/invoice",
+} as const;
+
+/** What a signature is for. */
+export type SignatureLabel = keyof typeof SIGNATURE_LABELS;
+
+export const HASH_LABELS = {
+  entry: "segment/1/hash/entry",
+  terms: "segment/1/hash/terms",
+  effect: "segment/1/hash/effect",
+  header: "segment/1/hash/header",
+  manifest: "segment/1/hash/manifest",
+  merkleLeaf: "segment/1/hash/merkle-leaf",
+  merkleNode: "segment/1/hash/merkle-node",
+  stateBucket: "segment/1/hash/state-bucket",
+  placement: "segment/1/hash/placement",
+} as const;
+
+export type HashLabel = keyof typeof HASH_LABELS;
+
+/** HKDF and HPKE `info` strings. */
+export const KEY_LABELS = {
+  sealedMessage: "segment/1/key/sealed-message",
+  sealedAttachment: "segment/1/key/sealed-attachment",
+  sealedGrant: "segment/1/key/sealed-grant",
+  keystore: "segment/1/key/keystore",
+  chunk: "segment/1/key/chunk",
+  keyTreeLeft: "segment/1/key/tree-left",
+  keyTreeRight: "segment/1/key/tree-right",
+  deviceIdentity: "segment/1/key/device-identity",
+  deviceSession: "segment/1/key/device-session",
+} as const;
+
+export type KeyLabel = keyof typeof KEY_LABELS;
+
+/** Prologue of every Noise handshake. */
+export const NOISE_PROLOGUE = "segment/1/noise";
