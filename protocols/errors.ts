@@ -13,6 +13,7 @@ export const REMEDIES = {
     "Signed data must use the deterministic encoding of RFC 8949 section 4.2.1: encode it with SEGMENT's own encoder.",
   "cbor-too-large": "The data exceeds the bound for its kind: split it, or check where it came from.",
   "cbor-wrong-shape": "The data is well-formed but not of the expected shape: check its version and kind.",
+  "text-malformed": "The text is not the expected hexadecimal, base64url or UTF-8: copy it whole.",
   // identity
   "key-invalid": "Use a 32-byte key made by SEGMENT; weak and malformed keys are refused everywhere.",
   "did-invalid": "An identity reads did:key:z6Mk…: copy it whole.",
@@ -68,6 +69,10 @@ export const REMEDIES = {
   "manifest-invalid": "The manifest is malformed or not signed by the stream's device.",
   "manifest-gap": "The chain of manifests has a gap or a fork: ask other keepers for the missing ones.",
   "chunk-invalid": "The chunk does not open with this key: ask the stream's owner for a grant that covers it.",
+  "keepers-short": "Fewer independent keepers are known than the stream needs: add keepers, or cut into fewer shards.",
+  "keeper-full": "The keeper's quota for this stream, or in all, is used up: choose another keeper.",
+  "keeper-holds-other":
+    "The keeper holds another shard of this chunk: one keeper, one shard; send this one to another keeper.",
   "grant-invalid": "The grant is malformed or made for another reader.",
   // links and storage
   "topic-invalid": "Topics read segment/1/<network>/<sender>/…: check the network's name and the identities.",

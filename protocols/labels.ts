@@ -31,9 +31,15 @@ export const HASH_LABELS = {
   effect: "segment/1/hash/effect",
   header: "segment/1/hash/header",
   manifest: "segment/1/hash/manifest",
+  shard: "segment/1/hash/shard",
+  stream: "segment/1/hash/stream",
   merkleLeaf: "segment/1/hash/merkle-leaf",
   merkleNode: "segment/1/hash/merkle-node",
+  stateEntry: "segment/1/hash/state-entry",
   stateBucket: "segment/1/hash/state-bucket",
+  stateGroup: "segment/1/hash/state-group",
+  seenEntries: "segment/1/hash/seen-entries",
+  network: "segment/1/hash/network",
   placement: "segment/1/hash/placement",
 } as const;
 
@@ -46,6 +52,7 @@ export const KEY_LABELS = {
   sealedGrant: "segment/1/key/sealed-grant",
   keystore: "segment/1/key/keystore",
   chunk: "segment/1/key/chunk",
+  streamRoot: "segment/1/key/stream-root",
   keyTreeLeft: "segment/1/key/tree-left",
   keyTreeRight: "segment/1/key/tree-right",
   deviceIdentity: "segment/1/key/device-identity",

@@ -1,0 +1,117 @@
+/**
+ * Sealed messages between agents over a bus that is trusted with nothing: every
+ * message is signed by its sender and sealed to its recipient; what does not open is
+ * counted and dropped, and the agent goes on.
+ */
+import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
+import { openCard, type Card } from "../../protocols/identity/card.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
+import { openEnvelope, sealEnvelope, type OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
+import type { Bus, Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
+import { castFilter, castTopic, directTopic, inboxFilter, parseTopic, type Channel } from "../../protocols/topics.ts";
+
+/** What an agent is on a network: its keys and its card. */
+export interface AgentKeys {
+  readonly signer: Signer;
+  /** X25519 secret: opens sealed messages and answers BLE sessions. */
+  readonly sessionSecret: Uint8Array;
+  readonly card: Uint8Array;
+}
+
+export interface MessengerParts {
+  bus: Bus;
+  clock: Clock;
+  crypto: Crypto;
+  random: Random;
+  network: string;
+  keys: AgentKeys;
+}
+
+export type Received = (message: OpenedEnvelope) => void;
+
+export class Messenger {
+  readonly self: string;
+  /** How many messages were dropped, by error code. */
+  readonly dropped = new Map<ErrorCode, number>();
+  readonly #parts: MessengerParts;
+  readonly #cards = new Map<string, Card>();
+
+  constructor(parts: MessengerParts) {
+    this.#parts = parts;
+    this.self = agentId(parts.keys.signer.publicKey);
+    this.meet(parts.keys.card);
+  }
+
+  /** Learns a peer from its signed card. Errors: card-invalid, card-expired. */
+  meet(cardBytes: Uint8Array): Card {
+    const card = openCard(this.#parts.crypto, cardBytes, this.#parts.clock.now());
+    this.#cards.set(agentId(card.identity), card);
+    return card;
+  }
+
+  cardOf(id: string): Card | undefined {
+    return this.#cards.get(id);
+  }
+
+  /** Seals and publishes; resolves when the broker has it. Errors: card-invalid (unknown peer), broker-*, queue-full. */
+  async send(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
+    const { bus, clock, crypto, random, network, keys } = this.#parts;
+    const card = this.#cards.get(to);
+    if (card === undefined) throw new SegmentError("card-invalid", `no card is known for ${to}`, { where: "recipient" });
+    const topic = directTopic(network, this.self, to);
+    const sealed = sealEnvelope({
+      crypto,
+      random,
+      network,
+      sender: keys.signer,
+      recipient: card.identity,
+      recipientSessionKey: card.sessionKey,
+      topic,
+      messageId: messageId ?? random.bytes(16),
+      timeMs: clock.now(),
+      kind,
+      body,
+    });
+    await bus.publish(topic, sealed);
+  }
+
+  /** Opens what arrives for this agent. `received` must not throw. */
+  async listen(received: Received): Promise<void> {
+    const { bus, clock, crypto, network, keys } = this.#parts;
+    await bus.subscribe(inboxFilter(network, this.self), (topic, payload) => {
+      try {
+        received(
+          openEnvelope({
+            crypto,
+            network,
+            topic,
+            payload,
+            recipient: keys.signer.publicKey,
+            sessionSecret: keys.sessionSecret,
+            now: clock.now(),
+          }),
+        );
+      } catch (error) {
+        this.countDrop(errorCode(error));
+      }
+    });
+  }
+
+  countDrop(code: ErrorCode): void {
+    this.dropped.set(code, (this.dropped.get(code) ?? 0) + 1);
+  }
+
+  cast(channel: Channel, payload: Uint8Array): Promise<void> {
+    return this.#parts.bus.publish(castTopic(this.#parts.network, this.self, channel), payload);
+  }
+
+  async onCast(channel: Channel, received: (sender: string, payload: Uint8Array) => void): Promise<void> {
+    await this.#parts.bus.subscribe(castFilter(this.#parts.network, channel), (topic, payload) => {
+      try {
+        received(parseTopic(topic).sender, payload);
+      } catch (error) {
+        this.countDrop(errorCode(error));
+      }
+    });
+  }
+}

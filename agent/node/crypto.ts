@@ -1,0 +1,159 @@
+/** The Crypto, Random and Clock ports on Node's own built-ins. */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  randomBytes,
+  sign,
+  verify,
+} from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import { isCanonicalStrongKey } from "../../protocols/crypto/ed25519.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import type { Aead, Clock, Crypto, Random, Timer } from "../../protocols/ports.ts";
+
+/** How many imported keys are kept of each kind; the same few peers sign nearly everything. */
+const CACHED_KEYS = 512;
+/** setTimeout's own limit, 2^31-1 ms: later alarms are reached in several steps. */
+const LONGEST_TIMEOUT_MS = 0x7fff_ffff;
+
+/** DER prefixes of RFC 8410: what comes before the 32 raw bytes of a key. */
+const ED25519_PUBLIC_DER = Buffer.from("302a300506032b6570032100", "hex");
+const ED25519_PRIVATE_DER = Buffer.from("302e020100300506032b657004220420", "hex");
+const X25519_PUBLIC_DER = Buffer.from("302a300506032b656e032100", "hex");
+const X25519_PRIVATE_DER = Buffer.from("302e020100300506032b656e04220420", "hex");
+
+const ed25519PublicKeys = keyCache((raw) => importPublic(ED25519_PUBLIC_DER, raw));
+const ed25519PrivateKeys = keyCache((raw) => importPrivate(ED25519_PRIVATE_DER, raw));
+const x25519PublicKeys = keyCache((raw) => importPublic(X25519_PUBLIC_DER, raw));
+const x25519PrivateKeys = keyCache((raw) => importPrivate(X25519_PRIVATE_DER, raw));
+
+export const nodeCrypto: Crypto = {
+  sha256: (...parts) => digest("sha256", parts),
+  sha512: (...parts) => digest("sha512", parts),
+  hmacSha256(key, ...parts) {
+    const hmac = createHmac("sha256", key);
+    for (const part of parts) hmac.update(part);
+    return plain(hmac.digest());
+  },
+  ed25519PublicKey: (seed) => rawPublicKey(ed25519PrivateKeys(seed)),
+  ed25519Sign: (seed, message) => plain(sign(null, message, ed25519PrivateKeys(seed))),
+  ed25519Verify(publicKey, message, signature) {
+    if (signature.length !== 64 || !isCanonicalStrongKey(publicKey)) return false;
+    try {
+      // OpenSSL compares encode(S·B - k·A) with the bytes of R, and checks S < L.
+      return verify(null, message, ed25519PublicKeys(publicKey), signature);
+    } catch {
+      return false; // the key is not on the curve
+    }
+  },
+  x25519PublicKey: (secret) => rawPublicKey(x25519PrivateKeys(secret)),
+  x25519(secret, publicKey) {
+    const privateKey = x25519PrivateKeys(secret);
+    const peerKey = x25519PublicKeys(publicKey);
+    try {
+      return plain(diffieHellman({ privateKey, publicKey: peerKey }));
+    } catch (cause) {
+      // RFC 7748 section 6.1: OpenSSL refuses an all-zero result.
+      throw new SegmentError("key-invalid", "the X25519 public key is of small order", { cause });
+    }
+  },
+  chacha20Poly1305: aead("chacha20-poly1305"),
+  aes256Gcm: aead("aes-256-gcm"),
+};
+
+export const nodeRandom: Random = { bytes: (length) => plain(randomBytes(length)) };
+
+/** The machine's own clock. A pending timer keeps the process alive: whoever set it cancels it. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  at(atMs, fire) {
+    let timeout: NodeJS.Timeout;
+    const wait = (): void => {
+      const leftMs = atMs - Date.now();
+      if (leftMs <= 0) fire();
+      else timeout = setTimeout(wait, Math.min(leftMs, LONGEST_TIMEOUT_MS));
+    };
+    timeout = setTimeout(wait, Math.max(0, Math.min(atMs - Date.now(), LONGEST_TIMEOUT_MS)));
+    const timer: Timer = { cancel: () => clearTimeout(timeout) };
+    return timer;
+  },
+};
+
+/** A Buffer's bytes as a Uint8Array proper: a Buffer's slice() would share memory where callers expect a copy. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
+
+function digest(algorithm: "sha256" | "sha512", parts: Uint8Array[]): Uint8Array {
+  const hash = createHash(algorithm);
+  for (const part of parts) hash.update(part);
+  return plain(hash.digest());
+}
+
+function importPublic(prefix: Buffer, raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([prefix, raw]), format: "der", type: "spki" });
+}
+
+function importPrivate(prefix: Buffer, raw: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([prefix, raw]), format: "der", type: "pkcs8" });
+}
+
+function rawPublicKey(privateKey: KeyObject): Uint8Array {
+  const der = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  return Uint8Array.from(der.subarray(der.length - 32));
+}
+
+/** Imports raw keys and keeps the last used ones, under a hash so that no secret becomes a string. */
+function keyCache(load: (raw: Uint8Array) => KeyObject): (raw: Uint8Array) => KeyObject {
+  const keys = new Map<string, KeyObject>();
+  return (raw) => {
+    if (raw.length !== 32) throw new SegmentError("key-invalid", "a key is not 32 bytes long");
+    const name = createHash("sha256").update(raw).digest("binary");
+    const known = keys.get(name);
+    const key = known ?? load(raw);
+    if (known !== undefined) keys.delete(name);
+    keys.set(name, key); // the Map's order is the order of last use
+    if (keys.size > CACHED_KEYS) keys.delete(keys.keys().next().value!);
+    return key;
+  };
+}
+
+function aead(algorithm: "chacha20-poly1305" | "aes-256-gcm"): Aead {
+  const options = { authTagLength: 16 };
+  const check = (key: Uint8Array, nonce: Uint8Array): void => {
+    if (key.length !== 32) throw new SegmentError("key-invalid", "a key is not 32 bytes long");
+    if (nonce.length !== 12) throw new SegmentError("key-invalid", "a nonce is not 12 bytes long");
+  };
+  return {
+    seal(key, nonce, aad, plaintext) {
+      check(key, nonce);
+      const cipher = createCipheriv(algorithm as "aes-256-gcm", key, nonce, options);
+      cipher.setAAD(aad);
+      const sealed = new Uint8Array(plaintext.length + 16);
+      sealed.set(cipher.update(plaintext));
+      cipher.final();
+      sealed.set(cipher.getAuthTag(), plaintext.length);
+      return sealed;
+    },
+    open(key, nonce, aad, ciphertext) {
+      check(key, nonce);
+      if (ciphertext.length < 16) return undefined;
+      const end = ciphertext.length - 16;
+      const decipher = createDecipheriv(algorithm as "aes-256-gcm", key, nonce, options);
+      decipher.setAAD(aad);
+      decipher.setAuthTag(ciphertext.subarray(end));
+      const opened = decipher.update(ciphertext.subarray(0, end));
+      try {
+        decipher.final();
+      } catch {
+        return undefined;
+      }
+      return plain(opened);
+    },
+  };
+}

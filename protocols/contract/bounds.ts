@@ -1,0 +1,17 @@
+/** How large a contract may be. Checked before anything is built from a stranger's bytes. */
+export const MAX_TERMS_BYTES = 16_384;
+/** Nodes (and observations) within one another. */
+export const MAX_DEPTH = 32;
+/** Nodes and observations of a contract, together. */
+export const MAX_NODES = 256;
+export const MAX_PARTIES = 8;
+/** Cases of one `when`, and members of one `and` or `or`. */
+export const MAX_CASES = 8;
+export const MAX_DETAILS = 32;
+/** End of the year 9999: no time in terms or facts is later. */
+export const MAX_TIME_MS = 253_402_300_799_999;
+/** No fact may be required to be near a point by more than 1,000 km: that would say nothing. */
+export const MAX_RADIUS_MM = 1_000_000_000;
+/** Facts, and preimages, of one input. */
+export const MAX_FACTS = 32;
+export const MAX_PREIMAGE_BYTES = 256;

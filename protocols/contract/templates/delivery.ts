@@ -1,0 +1,280 @@
+/**
+ * The template `delivery/1`: a shop's drone brings goods to a place, and is paid when the parcel is taken.
+ *
+ *   awaiting-deposit  the buyer deposits the price: goods and flight
+ *   in-flight         drone and buyer are at the point and met each other in one session -> may-land;
+ *                     the drone may cancel: the buyer gets everything back
+ *   may-land          both sign that the parcel left -> paid; the drone alone signs it -> disputable
+ *   disputable        the buyer accepts, or says nothing -> paid; objects -> arbitration, or loss shared
+ *   arbitration       (only with an arbiter) the arbiter rules: delivered or not; silent -> loss shared
+ *
+ * "Paid": the shop has the price of the goods, the drone the rest. "No-show": the drone has its flight
+ * paid, the shop its penalty, the buyer the rest. "Loss shared": the buyer has `disputedRefundMinor`
+ * back (half of the price unless the terms say otherwise), shop and drone share the rest in proportion.
+ *
+ * Silence: who does not deposit owes nothing. Who does not come, or does not take the parcel, pays the
+ * no-show. Who does not object to the drone's word has accepted it.
+ *
+ * What a lie can win, at most:
+ * - a drone that never flies, or swears to a position it does not have: the no-show fee, which should
+ *   therefore be below what it earns by delivering. It cannot reach may-land without the buyer's phone.
+ * - a drone that swears the parcel was taken when it was not: half of its own fee (the shop likewise
+ *   half of the goods' price) if the buyer objects; nothing with an arbiter; the price if the buyer
+ *   stays silent for all of the dispute window.
+ * - a buyer who takes the parcel, does not countersign, and objects: `disputedRefundMinor`; nothing with
+ *   an arbiter who sees through it.
+ * - a buyer who does not come: nothing; it costs fee and penalty.
+ * - a shop that hands over an empty parcel, or a drone that cancels and drops it for a friend: the terms
+ *   cannot see that. It is between the shop and its drone, and the signed facts are the evidence.
+ */
+import { z } from "zod";
+import { SegmentError } from "../../errors.ts";
+import { allocate, MAX_AMOUNT } from "../../money/amounts.ts";
+import { isCurrencyId } from "../../money/currencies.ts";
+import { MAX_TIME_MS } from "../bounds.ts";
+import { assertSafe, SHORTEST_DISPUTE_MS } from "../check.ts";
+import { FACT_KINDS } from "../facts.ts";
+import { encodeTerms } from "../terms.ts";
+import type { Case, Node, Observation, Terms, When } from "../terms.ts";
+
+export const DELIVERY_TEMPLATE = "delivery/1";
+
+const key = z.instanceof(Uint8Array).refine((bytes) => bytes.length === 32, "must be 32 bytes");
+const party = z.object({ identity: key, account: key });
+const timeMs = z.int().min(0).max(MAX_TIME_MS);
+const minor = z.bigint().min(0n).max(MAX_AMOUNT);
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+const paramsSchema = z
+  .object({
+    network: z.string().regex(/^[a-z0-9-]{1,32}$/),
+    nonce: z.instanceof(Uint8Array).refine((bytes) => bytes.length === 16, "must be 16 bytes"),
+    buyer: party,
+    drone: party,
+    shop: party,
+    /** Without one, an objection shares the loss. */
+    arbiter: party.optional(),
+    currency: z.string().refine(isCurrencyId, "must be a currency's id"),
+    goodsMinor: minor,
+    /** The drone's pay for a delivery. */
+    deliveryFeeMinor: minor,
+    /** The drone's pay when the buyer does not come. */
+    noShowFeeMinor: minor,
+    /** The shop's part when the buyer does not come. */
+    noShowPenaltyMinor: minor,
+    /** The buyer's part when the drone's word stands against the buyer's; default half of the price. */
+    disputedRefundMinor: minor.optional(),
+    point: z.object({
+      latitudeE7: z.int().min(-900_000_000).max(900_000_000),
+      longitudeE7: z.int().min(-1_800_000_000).max(1_800_000_000),
+      altitudeMm: z.int().min(-500_000).max(10_000_000),
+    }),
+    radiusMm: z.int().min(1_000).max(1_000_000).default(15_000),
+    /** How old the facts of the meeting may be when the notaries see them. */
+    maxAgeMs: z.int().min(1_000).max(DAY_MS).default(120_000),
+    address: z.string().min(1).max(300),
+    goods: z.string().min(1).max(300),
+    orderedAtMs: timeMs,
+    /** All must have signed by then. */
+    signByMs: timeMs,
+    /** Drone and buyer must have met by then. */
+    landByMs: timeMs,
+    /** The parcel must have been taken by then. */
+    removeByMs: timeMs,
+    /** How long after a deadline evidence may still reach the log; again as long until refunds begin. */
+    claimMarginMs: z.int().min(1_000).max(DAY_MS).default(120_000),
+    /** How long the buyer may object to the drone's word. */
+    disputeMs: z.int().min(SHORTEST_DISPUTE_MS).max(30 * DAY_MS).default(DAY_MS),
+    /** How long the arbiter may take. */
+    arbitrationMs: z.int().min(SHORTEST_DISPUTE_MS).max(90 * DAY_MS).default(7 * DAY_MS),
+  })
+  .superRefine((params, context) => {
+    const problem = (path: string, message: string): void =>
+      context.addIssue({ code: "custom", path: [path], message });
+    const price = params.goodsMinor + params.deliveryFeeMinor;
+    if (price === 0n) problem("goodsMinor", "there is nothing to pay");
+    if (price > MAX_AMOUNT) problem("goodsMinor", "the price is above 2^63 - 1");
+    if (params.noShowFeeMinor + params.noShowPenaltyMinor > price) {
+      problem("noShowFeeMinor", "a no-show would cost more than the price");
+    }
+    if ((params.disputedRefundMinor ?? 0n) > price) problem("disputedRefundMinor", "is above the price");
+    // Between two deadlines there must be time for late evidence of the first.
+    const margin = params.claimMarginMs;
+    if (params.signByMs < params.orderedAtMs) problem("signByMs", "is before the order");
+    if (params.landByMs <= params.signByMs + 2 * margin) {
+      problem("landByMs", `must be more than ${2 * margin} ms after signByMs`);
+    }
+    if (params.removeByMs <= params.landByMs + margin) {
+      problem("removeByMs", `must be more than ${margin} ms after landByMs`);
+    }
+  });
+
+/** What a delivery is made from; times in ms since the Unix epoch, amounts in minor units. */
+export type DeliveryParams = z.input<typeof paramsSchema>;
+type Params = z.output<typeof paramsSchema>;
+
+/** Terms from the template, safe to sign. Throws `terms-invalid` with `where` = the parameter. */
+export function deliveryTerms(input: DeliveryParams): Terms {
+  const parsed = paramsSchema.safeParse(input);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = issue?.path.join(".") ?? "";
+    throw new SegmentError("terms-invalid", `delivery ${where}: ${issue?.message}`, { where });
+  }
+  const params = parsed.data;
+  const { arbiter } = params;
+  const terms: Terms = {
+    network: params.network,
+    template: DELIVERY_TEMPLATE,
+    nonce: params.nonce,
+    parties: [
+      { role: "buyer", identity: params.buyer.identity, account: params.buyer.account },
+      { role: "drone", identity: params.drone.identity, account: params.drone.account },
+      { role: "shop", identity: params.shop.identity, account: params.shop.account },
+      ...(arbiter ? [{ role: "arbiter", identity: arbiter.identity, account: arbiter.account }] : []),
+    ],
+    notBefore: params.orderedAtMs,
+    offerExpires: params.signByMs,
+    details: [
+      ["goods", params.goods],
+      ["address", params.address],
+      ["altitudeMm", params.point.altitudeMm],
+      ["orderedAtMs", params.orderedAtMs],
+    ],
+    contract: awaitingDeposit(params),
+  };
+  encodeTerms(terms);
+  assertSafe(terms);
+  return terms;
+}
+
+function priceOf(params: Params): bigint {
+  return params.goodsMinor + params.deliveryFeeMinor;
+}
+
+function deadlines(params: Params, actBy: number): Pick<When, "actBy" | "claimBy" | "refundFrom"> {
+  const claimBy = actBy + params.claimMarginMs;
+  return { actBy, claimBy, refundFrom: claimBy + params.claimMarginMs };
+}
+
+function awaitingDeposit(params: Params): When {
+  const { currency } = params;
+  return {
+    kind: "when",
+    label: "awaiting-deposit",
+    cases: [{ kind: "deposit", by: "buyer", currency, amount: priceOf(params), then: inFlight(params) }],
+    ...deadlines(params, params.signByMs + params.claimMarginMs),
+    onTimeout: { kind: "close" },
+  };
+}
+
+function inFlight(params: Params): When {
+  const { latitudeE7, longitudeE7 } = params.point;
+  const { radiusMm, maxAgeMs } = params;
+  const near = (role: string): Observation => ({
+    kind: "near",
+    role,
+    latitudeE7,
+    longitudeE7,
+    radiusMm,
+    maxAgeMs,
+  });
+  const meeting: Observation = {
+    kind: "and",
+    all: [near("drone"), near("buyer"), { kind: "met", roles: ["drone", "buyer"], maxAgeMs }],
+  };
+  return {
+    kind: "when",
+    label: "in-flight",
+    cases: [
+      { kind: "facts", condition: meeting, then: mayLand(params) },
+      choice("drone", "cancel", payments(params, [], "buyer")),
+    ],
+    ...deadlines(params, params.landByMs),
+    onTimeout: noShow(params),
+  };
+}
+
+function mayLand(params: Params): When {
+  const factKind = FACT_KINDS.parcelRemoved;
+  const times = deadlines(params, params.removeByMs);
+  // Evidence may come late; that it was made in time is what `actBy` asks.
+  const maxAgeMs = times.claimBy - params.orderedAtMs;
+  const taken: Observation = { kind: "signed", k: 2, roles: ["drone", "buyer"], factKind, maxAgeMs };
+  const droneSays: Observation = { kind: "attest", role: "drone", factKind, maxAgeMs };
+  return {
+    kind: "when",
+    label: "may-land",
+    cases: [
+      { kind: "facts", condition: taken, then: paid(params) },
+      { kind: "facts", condition: droneSays, then: disputable(params, times.claimBy) },
+    ],
+    ...times,
+    onTimeout: noShow(params),
+  };
+}
+
+function disputable(params: Params, fromMs: number): When {
+  const times = deadlines(params, fromMs + params.disputeMs);
+  const objected = params.arbiter === undefined ? lossShared(params) : arbitration(params, times.claimBy);
+  return {
+    kind: "when",
+    label: "disputable",
+    cases: [choice("buyer", "object", objected), choice("buyer", "accept", paid(params))],
+    ...times,
+    onTimeout: paid(params),
+  };
+}
+
+function arbitration(params: Params, fromMs: number): When {
+  return {
+    kind: "when",
+    label: "arbitration",
+    cases: [
+      choice("arbiter", "delivered", paid(params)),
+      choice("arbiter", "not-delivered", payments(params, [], "buyer")),
+    ],
+    ...deadlines(params, fromMs + params.arbitrationMs),
+    onTimeout: lossShared(params),
+  };
+}
+
+function choice(by: string, name: string, then: Node): Case {
+  return { kind: "choice", by, name, min: 1n, max: 1n, then };
+}
+
+/** The drone is credited with what was held, and passes the goods' part on to the shop at once. */
+function paid(params: Params): Node {
+  return payments(params, [["shop", params.goodsMinor]], "drone");
+}
+
+function noShow(params: Params): Node {
+  const fixed: [string, bigint][] = [
+    ["drone", params.noShowFeeMinor],
+    ["shop", params.noShowPenaltyMinor],
+  ];
+  return payments(params, fixed, "buyer");
+}
+
+function lossShared(params: Params): Node {
+  const price = priceOf(params);
+  const refund = params.disputedRefundMinor ?? price / 2n;
+  const [goods, flight] = allocate(price - refund, [params.goodsMinor, params.deliveryFeeMinor]);
+  const fixed: [string, bigint][] = [
+    ["shop", goods!],
+    ["drone", flight!],
+  ];
+  return payments(params, fixed, "buyer");
+}
+
+/** Fixed amounts (none of zero), then the rest, then the end. */
+function payments(params: Params, fixed: [role: string, minor: bigint][], restTo: string): Node {
+  const { currency } = params;
+  const rest: Node = { kind: "pay", to: restTo, currency, amount: { kind: "available" }, then: { kind: "close" } };
+  return fixed
+    .filter(([, minor]) => minor > 0n)
+    .reduceRight<Node>(
+      (then, [to, minor]) => ({ kind: "pay", to, currency, amount: { kind: "constant", minor }, then }),
+      rest,
+    );
+}

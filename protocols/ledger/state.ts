@@ -1,0 +1,217 @@
+/**
+ * The ledger's state: key -> bytes, with one hash over all of it.
+ *
+ * Keys fall into buckets by their hash; a bucket's hash covers its entries' digests, a
+ * group's hash its buckets, the root its groups. A write rehashes one bucket and one
+ * group, whatever the size of the state.
+ */
+import { labelledHash } from "../crypto/hash.ts";
+import { utf8 } from "../encoding/bytes.ts";
+import type { Crypto, TimeMs } from "../ports.ts";
+
+export interface StateReader {
+  get(key: string): Uint8Array | undefined;
+}
+
+/** `null` removes a key. */
+export type Writes = Map<string, Uint8Array | null>;
+
+const GROUPS = 128;
+const BUCKETS_PER_GROUP = 128;
+const HASH_BYTES = 32;
+const GROUP_BYTES = BUCKETS_PER_GROUP * HASH_BYTES;
+
+interface Slot {
+  value: Uint8Array;
+  digest: Uint8Array;
+  bucket: number;
+}
+
+/** Keys and digests in the order of the keys. */
+interface Bucket {
+  keys: string[];
+  digests: Uint8Array[];
+}
+
+export class LedgerState implements StateReader {
+  readonly #crypto: Crypto;
+  readonly #slots = new Map<string, Slot>();
+  readonly #buckets = new Map<number, Bucket>();
+  /** An empty bucket hashes to zeros. */
+  readonly #bucketHashes = new Uint8Array(GROUPS * GROUP_BYTES);
+  readonly #groupHashes = new Uint8Array(GROUPS * HASH_BYTES);
+  readonly #dirtyBuckets = new Set<number>();
+
+  constructor(crypto: Crypto) {
+    this.#crypto = crypto;
+    const empty = labelledHash(crypto, "stateGroup", this.#bucketHashes.subarray(0, GROUP_BYTES));
+    for (let group = 0; group < GROUPS; group++) this.#groupHashes.set(empty, group * HASH_BYTES);
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#slots.get(key)?.value;
+  }
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** All keys that begin with `prefix`; walks the whole state, for reports and tests. */
+  *entries(prefix: string): Generator<[key: string, value: Uint8Array]> {
+    for (const [key, slot] of this.#slots) if (key.startsWith(prefix)) yield [key, slot.value];
+  }
+
+  write(writes: Writes): void {
+    for (const [key, value] of writes) {
+      if (value === null) this.#remove(key);
+      else this.set(key, value);
+    }
+  }
+
+  set(key: string, value: Uint8Array): void {
+    const keyBytes = utf8(key);
+    const digest = entryDigest(this.#crypto, keyBytes, value);
+    const known = this.#slots.get(key);
+    const bucketIndex = known?.bucket ?? this.#bucketOf(keyBytes);
+    this.#slots.set(key, { value, digest, bucket: bucketIndex });
+    let bucket = this.#buckets.get(bucketIndex);
+    if (bucket === undefined) {
+      bucket = { keys: [], digests: [] };
+      this.#buckets.set(bucketIndex, bucket);
+    }
+    const at = position(bucket.keys, key);
+    if (known === undefined) {
+      bucket.keys.splice(at, 0, key);
+      bucket.digests.splice(at, 0, digest);
+    } else {
+      bucket.digests[at] = digest;
+    }
+    this.#dirtyBuckets.add(bucketIndex);
+  }
+
+  #remove(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return;
+    this.#slots.delete(key);
+    const bucket = this.#buckets.get(slot.bucket)!;
+    const at = position(bucket.keys, key);
+    bucket.keys.splice(at, 1);
+    bucket.digests.splice(at, 1);
+    if (bucket.keys.length === 0) this.#buckets.delete(slot.bucket);
+    this.#dirtyBuckets.add(slot.bucket);
+  }
+
+  /** Depends on the content alone, not on how it came about. 32 bytes. */
+  root(): Uint8Array {
+    const dirtyGroups = new Set<number>();
+    for (const index of this.#dirtyBuckets) {
+      const bucket = this.#buckets.get(index);
+      const at = index * HASH_BYTES;
+      if (bucket === undefined) this.#bucketHashes.fill(0, at, at + HASH_BYTES);
+      else this.#bucketHashes.set(labelledHash(this.#crypto, "stateBucket", joined(bucket.digests)), at);
+      dirtyGroups.add(Math.floor(index / BUCKETS_PER_GROUP));
+    }
+    this.#dirtyBuckets.clear();
+    for (const group of dirtyGroups) {
+      const buckets = this.#bucketHashes.subarray(group * GROUP_BYTES, (group + 1) * GROUP_BYTES);
+      this.#groupHashes.set(labelledHash(this.#crypto, "stateGroup", buckets), group * HASH_BYTES);
+    }
+    return labelledHash(this.#crypto, "stateGroup", this.#groupHashes);
+  }
+
+  #bucketOf(keyBytes: Uint8Array): number {
+    const hash = this.#crypto.sha256(keyBytes);
+    return ((hash[0]! << 8) | hash[1]!) % (GROUPS * BUCKETS_PER_GROUP);
+  }
+}
+
+/** The key's length stands before it, so that key and value cannot run into one another. */
+function entryDigest(crypto: Crypto, keyBytes: Uint8Array, value: Uint8Array): Uint8Array {
+  const length = Uint8Array.of(keyBytes.length >> 8, keyBytes.length & 255);
+  return labelledHash(crypto, "stateEntry", length, keyBytes, value);
+}
+
+/** One array of all digests; a spread call would overflow the stack on a crowded bucket. */
+function joined(digests: Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(digests.length * HASH_BYTES);
+  let at = 0;
+  for (const digest of digests) {
+    bytes.set(digest, at);
+    at += HASH_BYTES;
+  }
+  return bytes;
+}
+
+/** Where `key` is, or belongs, in a sorted list. */
+function position(keys: string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (keys[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const SEEN_SLICE_MS = 60_000;
+
+/**
+ * Which entries were executed, until their validity ends: an entry counts once. The ids
+ * are grouped by the minute in which they expire; the state holds one running hash per
+ * minute, so that an entry costs no bucket of its own.
+ */
+export class SeenEntries {
+  readonly #crypto: Crypto;
+  readonly #state: LedgerState;
+  readonly #slices = new Map<number, Set<string>>();
+  /** Of the block under way: ids in order, by minute. */
+  #added = new Map<number, Uint8Array[]>();
+  #forgottenBefore = 0;
+
+  constructor(crypto: Crypto, state: LedgerState) {
+    this.#crypto = crypto;
+    this.#state = state;
+  }
+
+  has(notAfter: TimeMs, idHex: string): boolean {
+    return this.#slices.get(sliceOf(notAfter))?.has(idHex) ?? false;
+  }
+
+  add(notAfter: TimeMs, id: Uint8Array, idHex: string): void {
+    const slice = sliceOf(notAfter);
+    const known = this.#slices.get(slice);
+    if (known === undefined) this.#slices.set(slice, new Set([idHex]));
+    else known.add(idHex);
+    const added = this.#added.get(slice);
+    if (added === undefined) this.#added.set(slice, [id]);
+    else added.push(id);
+  }
+
+  /** At the end of a block: commits what was added to the state. */
+  commit(): void {
+    for (const [slice, ids] of this.#added) {
+      const key = `seen/${slice}`;
+      const before = this.#state.get(key) ?? new Uint8Array(HASH_BYTES);
+      this.#state.set(key, labelledHash(this.#crypto, "seenEntries", before, joined(ids)));
+    }
+    this.#added = new Map();
+  }
+
+  /** At the start of a block: entries that expired before `timeMs` are refused for that anyway. */
+  forgetExpired(timeMs: TimeMs): void {
+    const current = sliceOf(timeMs);
+    if (current <= this.#forgottenBefore) return;
+    this.#forgottenBefore = current;
+    for (const slice of this.#slices.keys()) {
+      if (slice >= current) continue;
+      this.#slices.delete(slice);
+      this.#state.write(new Map([[`seen/${slice}`, null]]));
+    }
+  }
+}
+
+function sliceOf(timeMs: TimeMs): number {
+  return Math.floor(timeMs / SEEN_SLICE_MS);
+}

@@ -1,0 +1,74 @@
+/**
+ * The air for several processes: the world serves each radio at its own unix socket,
+ * and a process that connects there speaks H4 to the controller behind it.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SegmentError } from "../../protocols/errors.ts";
+import type { Air } from "./air.ts";
+import { H4Parser } from "./h4.ts";
+
+/** Bytes that a unix socket's path may have: 107 on Linux, 103 on macOS. */
+const MAX_PATH_BYTES = 103;
+/** Bytes that may wait for a process that has stopped reading; then it is cut off. */
+const MAX_BACKLOG_BYTES = 1 << 20;
+
+export interface ServedRadio {
+  /** Give it to `socketDriver` in the process that owns the radio. */
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+let served = 0;
+
+/** Serves the radio of that address. One process at a time; when it leaves, the controller is powered off. */
+export async function serveRadio(air: Air, address: string, directory: string = tmpdir()): Promise<ServedRadio> {
+  served += 1;
+  const path = join(directory, `segment-${process.pid}-${served}.hci`);
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+    throw new SegmentError("store-failed", `a socket's path has at most ${MAX_PATH_BYTES} bytes: ${path}`, { where: path });
+  }
+  let current: Socket | undefined;
+  const server = createServer((socket) => {
+    if (current !== undefined) return void socket.destroy();
+    current = socket;
+    socket.on("close", () => (current = undefined));
+    serve(air, address, socket);
+  });
+  await listen(server, path);
+  return {
+    path,
+    close: () =>
+      new Promise<void>((resolve) => {
+        current?.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(new SegmentError("store-failed", `cannot serve a radio there: ${cause.message}`, { where: path, cause })),
+    );
+    server.listen(path, resolve);
+  });
+}
+
+function serve(air: Air, address: string, socket: Socket): void {
+  const controller = air.powerOn(address, (packet) => {
+    if (socket.writableLength > MAX_BACKLOG_BYTES) socket.destroy();
+    else socket.write(packet);
+  });
+  const parser = new H4Parser();
+  socket.on("data", (bytes: Buffer) => {
+    try {
+      for (const packet of parser.push(bytes)) controller.fromHost(packet);
+    } catch {
+      socket.destroy(); // not H4: nothing after it can be understood
+    }
+  });
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => air.powerOff(controller));
+}
