@@ -94,6 +94,8 @@ export const REMEDIES = {
   "home-exists": "The folder holds an agent already: choose another with --home, nothing was changed.",
   "home-locked": "Another process uses this home: stop it first, or choose another folder with --home.",
   "passphrase-wrong": "The passphrase does not open this home.",
+  "keystore-damaged":
+    "The key file is damaged: restore the home folder from a backup, or make a new agent and sign it a card.",
   "option-invalid": "See the command's --help for what the option takes.",
   "scenario-failed": "The scenario did not end as prescribed: run it again with the same --seed and read its trace.",
   internal: "This is a fault in SEGMENT: please report it with the message and the command.",

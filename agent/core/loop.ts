@@ -6,7 +6,7 @@
  * A crash before the commit is as if the event had not come (its sender repeats it); a
  * crash after it finds the outbox full and the device's `started` event re-issues the rest.
  */
-import type { Device, DeviceContext, DeviceEffect, DeviceEvent } from "../../devices/device.ts";
+import type { Device, DeviceContext, DeviceEffect, DeviceEvent, Step } from "../../devices/device.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import type { Store } from "../../protocols/ports.ts";
@@ -37,7 +37,9 @@ export interface LoopParts<State> {
   plan: (effect: DeviceEffect, changes: Changes) => void;
   /** Acts on an effect; called after the commit, in order. Must not throw. */
   act: (effect: DeviceEffect) => void;
-  /** The agent cannot go on (the store failed, a step threw). */
+  /** An event that the device refused as malformed: it changed nothing. */
+  dropped: (error: SegmentError) => void;
+  /** The agent cannot go on (the store failed, a step broke). */
   failed: (error: unknown) => void;
 }
 
@@ -96,12 +98,12 @@ export class Loop<State> {
   }
 
   async #runBatch(batch: Posted[]): Promise<void> {
-    const { device, store, context, plan, act } = this.#parts;
+    const { store, plan, act } = this.#parts;
     const changes: Changes = new Map();
     const effects: DeviceEffect[] = [];
     let state = this.#state;
     for (const posted of batch) {
-      const step = device.step(state, posted.event, context());
+      const step = this.#step(state, posted.event);
       state = step.state;
       for (const effect of step.effects) {
         plan(effect, changes);
@@ -114,6 +116,18 @@ export class Loop<State> {
     if (changes.size > 0) await store.commit(changes);
     for (const posted of batch) posted.afterCommit?.();
     for (const effect of effects) act(effect);
+  }
+
+  /** A peer's malformed message is refused by the device and dropped; the agent goes on. */
+  #step(state: State, event: DeviceEvent): Step<State> {
+    const { device, context, dropped } = this.#parts;
+    try {
+      return device.step(state, event, context());
+    } catch (error) {
+      if (!(error instanceof SegmentError) || error.code === "internal") throw error;
+      dropped(error);
+      return { state, effects: [] };
+    }
   }
 }
 

@@ -18,6 +18,15 @@ export interface AgentKeys {
   readonly card: Uint8Array;
 }
 
+/** A peer's verified card; `cardHash` is the SHA-256 of its signed bytes. */
+export type KnownCard = Card & { cardHash: Uint8Array };
+
+/** How long a peer is trusted to remember our card; a peer that was away learns it again. */
+const INTRODUCE_EVERY_MS = 30_000;
+const CARD_KIND = "card";
+/** Strangers that may introduce themselves. */
+const MAX_PEERS = 10_000;
+
 export interface MessengerParts {
   bus: Bus;
   clock: Clock;
@@ -34,7 +43,9 @@ export class Messenger {
   /** How many messages were dropped, by error code. */
   readonly dropped = new Map<ErrorCode, number>();
   readonly #parts: MessengerParts;
-  readonly #cards = new Map<string, Card>();
+  readonly #cards = new Map<string, KnownCard>();
+  /** When each peer was last shown our card. */
+  readonly #introduced = new Map<string, number>();
 
   constructor(parts: MessengerParts) {
     this.#parts = parts;
@@ -43,18 +54,32 @@ export class Messenger {
   }
 
   /** Learns a peer from its signed card. Errors: card-invalid, card-expired. */
-  meet(cardBytes: Uint8Array): Card {
+  meet(cardBytes: Uint8Array): KnownCard {
     const card = openCard(this.#parts.crypto, cardBytes, this.#parts.clock.now());
-    this.#cards.set(agentId(card.identity), card);
-    return card;
+    const known = { ...card, cardHash: this.#parts.crypto.sha256(cardBytes) };
+    this.#cards.set(agentId(card.identity), known);
+    return known;
   }
 
-  cardOf(id: string): Card | undefined {
+  cardOf(id: string): KnownCard | undefined {
     return this.#cards.get(id);
   }
 
-  /** Seals and publishes; resolves when the broker has it. Errors: card-invalid (unknown peer), broker-*, queue-full. */
+  /**
+   * Seals and publishes; resolves when the broker has it. A peer that has not heard from us lately gets
+   * our card first, so that it can answer. Errors: card-invalid (unknown peer), broker-*, queue-full.
+   */
   async send(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
+    const now = this.#parts.clock.now();
+    const introduction =
+      now - (this.#introduced.get(to) ?? -Infinity) >= INTRODUCE_EVERY_MS
+        ? this.#publish(to, CARD_KIND, this.#parts.keys.card)
+        : undefined;
+    if (introduction !== undefined) this.#introduced.set(to, now);
+    await Promise.all([introduction, this.#publish(to, kind, body, messageId)]);
+  }
+
+  async #publish(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
     const { bus, clock, crypto, random, network, keys } = this.#parts;
     const card = this.#cards.get(to);
     if (card === undefined) throw new SegmentError("card-invalid", `no card is known for ${to}`, { where: "recipient" });
@@ -80,21 +105,31 @@ export class Messenger {
     const { bus, clock, crypto, network, keys } = this.#parts;
     await bus.subscribe(inboxFilter(network, this.self), (topic, payload) => {
       try {
-        received(
-          openEnvelope({
-            crypto,
-            network,
-            topic,
-            payload,
-            recipient: keys.signer.publicKey,
-            sessionSecret: keys.sessionSecret,
-            now: clock.now(),
-          }),
-        );
+        const message = openEnvelope({
+          crypto,
+          network,
+          topic,
+          payload,
+          recipient: keys.signer.publicKey,
+          sessionSecret: keys.sessionSecret,
+          now: clock.now(),
+        });
+        if (message.kind === CARD_KIND) this.#introduce(message);
+        else received(message);
       } catch (error) {
         this.countDrop(errorCode(error));
       }
     });
+  }
+
+  /** Only a device's own card: nobody is introduced by another. */
+  #introduce(message: OpenedEnvelope): void {
+    const { crypto, clock } = this.#parts;
+    const card = openCard(crypto, message.body, clock.now());
+    if (agentId(card.identity) !== message.from) {
+      throw new SegmentError("card-invalid", "a peer showed another's card");
+    }
+    if (this.#cards.size < MAX_PEERS || this.#cards.has(message.from)) this.meet(message.body);
   }
 
   countDrop(code: ErrorCode): void {

@@ -19,20 +19,21 @@ const MAX_RETRY_MS = 30_000;
 /** Sent at once at most; the rest follow as acknowledgements come. */
 const WINDOW = 64;
 
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes");
 const promiseSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("message"),
     order: z.number(),
     to: z.string(),
     type: z.string(),
-    body: z.instanceof(Uint8Array),
-    messageId: z.instanceof(Uint8Array),
+    body: bytes,
+    messageId: bytes,
   }),
   z.object({
     kind: z.literal("entry"),
     order: z.number(),
-    entryId: z.instanceof(Uint8Array),
-    record: z.instanceof(Uint8Array),
+    entryId: bytes,
+    record: bytes,
   }),
 ]);
 

@@ -14,12 +14,12 @@ import {
 import type { KeyObject } from "node:crypto";
 import { isCanonicalStrongKey } from "../../protocols/crypto/ed25519.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import type { Aead, Clock, Crypto, Random, Timer } from "../../protocols/ports.ts";
+import type { Aead, Clock, Crypto, Random } from "../../protocols/ports.ts";
 
 /** How many imported keys are kept of each kind; the same few peers sign nearly everything. */
 const CACHED_KEYS = 512;
-/** setTimeout's own limit, 2^31-1 ms: later alarms are reached in several steps. */
-const LONGEST_TIMEOUT_MS = 0x7fff_ffff;
+/** Later alarms are reached in several steps: setTimeout ends at 25 days, and a clock may be set in between. */
+const LONGEST_WAIT_MS = 60_000;
 
 /** DER prefixes of RFC 8410: what comes before the 32 raw bytes of a key. */
 const ED25519_PUBLIC_DER = Buffer.from("302a300506032b6570032100", "hex");
@@ -74,13 +74,16 @@ export const systemClock: Clock = {
   at(atMs, fire) {
     let timeout: NodeJS.Timeout;
     const wait = (): void => {
-      const leftMs = atMs - Date.now();
-      if (leftMs <= 0) fire();
-      else timeout = setTimeout(wait, Math.min(leftMs, LONGEST_TIMEOUT_MS));
+      timeout = setTimeout(
+        () => {
+          if (Date.now() >= atMs) fire();
+          else wait();
+        },
+        Math.min(Math.max(atMs - Date.now(), 0), LONGEST_WAIT_MS),
+      );
     };
-    timeout = setTimeout(wait, Math.max(0, Math.min(atMs - Date.now(), LONGEST_TIMEOUT_MS)));
-    const timer: Timer = { cancel: () => clearTimeout(timeout) };
-    return timer;
+    wait();
+    return { cancel: () => clearTimeout(timeout) };
   },
 };
 

@@ -256,7 +256,7 @@ function onSensor(state: PhoneState, name: string, context: DeviceContext): Resu
   return stay(state);
 }
 
-function dialIfNear(state: PhoneState & { session: OpenSession | null }, context: DeviceContext): DeviceEffect[] {
+function dialIfNear(state: { plan: DeliveryPlan; session: OpenSession | null }, context: DeviceContext): DeviceEffect[] {
   const here = reading(context);
   if (here === undefined || distanceMm(here, state.plan.point) > LOOK_WITHIN_MM) return [];
   return [{ kind: "dial", peer: state.plan.drone, purpose: state.plan.termsId }];

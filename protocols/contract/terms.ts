@@ -126,6 +126,9 @@ export interface Contract {
 
 const VERSION = 1;
 
+/** In a text that people read before they sign, these could pass for other lines or hide some. */
+const UNREADABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
 /** The signed bytes. Throws `terms-invalid` or `terms-too-large` for what `decodeTerms` would refuse. */
 export function encodeTerms(terms: Terms): Uint8Array {
   let bytes: Uint8Array;
@@ -189,7 +192,10 @@ function readDetail(value: CborValue, index: number): [string, CborValue] {
   const detail = reader.value("value");
   const plain = typeof detail === "string" || typeof detail === "number" || detail instanceof Uint8Array;
   if (!plain || (typeof detail !== "number" && detail.length > 500)) {
-    throw new SegmentError("terms-invalid", `terms.details "${name}" is not a short text, integer or byte string`);
+    fail(`"${name}" is not a short text, integer or byte string`, "terms.details");
+  }
+  if (typeof detail === "string" && UNREADABLE.test(detail)) {
+    fail(`"${name}" holds control characters, line breaks or changes of direction`, "terms.details");
   }
   return [name, detail];
 }

@@ -13,13 +13,9 @@
 import { Encoder } from "cbor-x";
 import { SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { CborLimits } from "./cbor.ts";
+import { ARRAY, BYTES, MAP, TAG, TEXT } from "./cbor-values.ts";
+import type { CborLimits } from "./cbor-values.ts";
 
-const BYTES = 2;
-const TEXT = 3;
-const ARRAY = 4;
-const MAP = 5;
-const TAG = 6;
 const SIMPLE = 7;
 /** Keys are names: longer ones are refused before a set of them is built. */
 const MAX_KEY_BYTES = 256;

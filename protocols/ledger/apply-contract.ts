@@ -42,6 +42,14 @@ export class ContractCache {
     this.#contracts.set(key, contract);
     return contract;
   }
+
+  /** Decoded before, or read from the state; undefined once forgotten. */
+  get(state: StateReader, termsId: Uint8Array): Contract | undefined {
+    const known = this.#contracts.get(toHex(termsId));
+    if (known !== undefined) return known;
+    const termsBytes = state.get(keys.terms(termsId));
+    return termsBytes === undefined ? undefined : this.read(termsBytes, termsId);
+  }
 }
 
 /** A contract that has not ended. Throws `contract-unknown` or `contract-closed`. */

@@ -51,9 +51,11 @@ export interface Settled {
   /** Public key of the device that signed the entry. */
   signer: Uint8Array;
   /** Agent ids (z6Mk…) that wait for the receipt: the signer and, of a contract, all parties' devices. */
-  parties: string[];
+  readonly parties: string[];
   /** 0 at the notary whose turn it is to deliver the receipt, 1 at the next, and so on. */
   rank: number;
+  /** Why it was refused, in words (not certified, unlike the code in the receipt); undefined if it was not. */
+  refusal: { code: ErrorCode; message: string } | undefined;
   /** The receipt's bytes; encoded on first use, because most notaries need not send it. */
   readonly bytes: Uint8Array;
 }

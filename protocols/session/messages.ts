@@ -72,22 +72,20 @@ export interface SessionRequest {
   cardBytes?: Uint8Array;
 }
 
+/**
+ * A session is open, and both sides have proved who they are. For the initiator the peer is the
+ * responder, purpose, command and time are its own, and `evidence` is the signed accept.
+ */
+export interface SessionOpened extends SessionRequest {
+  kind: "open";
+  /** Noise handshake hash after message 2 (32): names the session for both sides. */
+  sessionHash: Uint8Array;
+  /** What the responder answered to the command. */
+  result: Uint8Array;
+}
+
 export type SessionEvent =
-  | {
-      kind: "open";
-      peerIdentity: Uint8Array;
-      peerSessionKey: Uint8Array;
-      /** Noise handshake hash after message 2 (32): names the session for both sides. */
-      sessionHash: Uint8Array;
-      purpose: Uint8Array;
-      command: Uint8Array;
-      /** What the responder answered to the command. */
-      result: Uint8Array;
-      /** Responder: the signed hello. Initiator: the signed accept. */
-      evidence: Uint8Array;
-      card?: Card;
-      cardBytes?: Uint8Array;
-    }
+  | SessionOpened
   | { kind: "message"; bytes: Uint8Array }
   /** Responder: a further command was accepted and answered with `result`. */
   | { kind: "command"; command: Uint8Array; result: Uint8Array; evidence: Uint8Array; timeMs: TimeMs }

@@ -10,7 +10,12 @@ import type { FlightSource, Place } from "./source.ts";
 export const TICK_MS = 100;
 
 /** A modelled drone that stands at `home` at `startMs`. */
-export function modelFlight(settings: FlightSettings, home: Place, startMs: TimeMs, random: Random): FlightSource {
+export function modelFlight(
+  settings: FlightSettings,
+  home: Place,
+  startMs: TimeMs,
+  random: Random,
+): FlightSource {
   let state = standing(settings, home, startMs);
   return {
     at(nowMs) {
@@ -36,7 +41,8 @@ export function advance(
   let state = from;
   // A flight ends with its battery, and a standing drone rests: the loop is bounded.
   while (state.timeMs + TICK_MS <= toMs) {
-    if (state.phase.kind === "on-ground") return rest(settings, state, toMs - ((toMs - state.timeMs) % TICK_MS));
+    if (state.phase.kind === "on-ground")
+      return rest(settings, state, toMs - ((toMs - state.timeMs) % TICK_MS));
     state = step(settings, state, TICK_MS, random);
   }
   return state;

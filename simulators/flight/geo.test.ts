@@ -26,16 +26,27 @@ describe("distance", () => {
     const buninyong = { latitude: -37.65282113888889, longitude: 143.92649552777777 };
     expect(Math.abs(distanceM(flinders, buninyong) / 54_972.271 - 1)).toBeLessThan(2e-5);
     // One degree along the equator and along the meridian at 0 and 45 degrees (textbook lengths).
-    expect(distanceM({ latitude: 0, longitude: 0 }, { latitude: 0, longitude: 1 })).toBeCloseTo(111_319.49, 0);
-    expect(distanceM({ latitude: 0, longitude: 0 }, { latitude: 1, longitude: 0 })).toBeCloseTo(110_574.39, 0);
-    expect(distanceM({ latitude: 45, longitude: 7 }, { latitude: 46, longitude: 7 })).toBeCloseTo(111_141.55, 0);
+    expect(distanceM({ latitude: 0, longitude: 0 }, { latitude: 0, longitude: 1 })).toBeCloseTo(
+      111_319.49,
+      0,
+    );
+    expect(distanceM({ latitude: 0, longitude: 0 }, { latitude: 1, longitude: 0 })).toBeCloseTo(
+      110_574.39,
+      0,
+    );
+    expect(distanceM({ latitude: 45, longitude: 7 }, { latitude: 46, longitude: 7 })).toBeCloseTo(
+      111_141.55,
+      0,
+    );
   });
 
   it("is zero at the same place and finite at the antipode", () => {
     const here = { latitude: 48.1, longitude: -1.6 };
     expect(distanceM(here, here)).toBe(0);
     expect(distanceM(here, { latitude: -48.1, longitude: 178.4 })).toBeGreaterThan(19_900_000);
-    expect(distanceM({ latitude: 90, longitude: 0 }, { latitude: -90, longitude: 0 })).toBeGreaterThan(1.99e7);
+    expect(distanceM({ latitude: 90, longitude: 0 }, { latitude: -90, longitude: 0 })).toBeGreaterThan(
+      1.99e7,
+    );
   });
 
   it("resolves centimetres", () => {
@@ -70,7 +81,9 @@ describe("moves", () => {
   it("cross the date line", () => {
     const there = moved({ latitude: 10, longitude: 179.9999 }, 0, 100);
     expect(there.longitude).toBeLessThan(-179.99);
-    expect(between({ latitude: 0, longitude: 179 }, { latitude: 0, longitude: -179 }, 0.75).longitude).toBe(-179.5);
+    expect(between({ latitude: 0, longitude: 179 }, { latitude: 0, longitude: -179 }, 0.75).longitude).toBe(
+      -179.5,
+    );
   });
 
   it("stay on the globe at the poles", () => {

@@ -64,7 +64,9 @@ export function distanceM(from: Point, to: Point): number {
 
 function reduced(latitude: number): number {
   const atPole = Math.abs(latitude) >= 90;
-  return atPole ? Math.sign(latitude) * (Math.PI / 2) : Math.atan((1 - FLATTENING) * Math.tan(latitude * RADIANS));
+  return atPole
+    ? Math.sign(latitude) * (Math.PI / 2)
+    : Math.atan((1 - FLATTENING) * Math.tan(latitude * RADIANS));
 }
 
 /** The point that lies so many metres north and east of another; for steps under 50 km. */

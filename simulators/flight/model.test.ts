@@ -12,7 +12,11 @@ const SHOP: Place = placeFrom(HOME, 600, 800, 20_000);
 const CALM = { ...DEFAULT_FLIGHT, gustMS: 0 };
 
 function placeFrom(place: Place, northM: number, eastM: number, groundAltitudeMm: number): Place {
-  const at = moved({ latitude: fromE7(place.latitudeE7), longitude: fromE7(place.longitudeE7) }, northM, eastM);
+  const at = moved(
+    { latitude: fromE7(place.latitudeE7), longitude: fromE7(place.longitudeE7) },
+    northM,
+    eastM,
+  );
   return { latitudeE7: toE7(at.latitude), longitudeE7: toE7(at.longitude), groundAltitudeMm };
 }
 
@@ -78,7 +82,12 @@ describe("the modelled flight", () => {
     expect(down.some((s) => !s.airborne && s.motorsOn)).toBe(true);
 
     expect(flight.command({ kind: "return" }, standing.timeMs)).toBe(true);
-    const home = until(flight, standing.timeMs, 240, (s) => !s.motorsOn && s.timeMs > standing.timeMs + 5000).at(-1)!;
+    const home = until(
+      flight,
+      standing.timeMs,
+      240,
+      (s) => !s.motorsOn && s.timeMs > standing.timeMs + 5000,
+    ).at(-1)!;
     expect(away(home, HOME)).toBeLessThan(5);
     expect(home.altitudeMm).toBe(35_000);
     expect(home.batteryPermille).toBeLessThan(950);
@@ -115,7 +124,8 @@ describe("the modelled flight", () => {
     flight.command({ kind: "takeoff" }, START_MS);
     const hover = until(flight, START_MS, 60, (s) => s.altitudeMm > 74_000).at(-1)!;
     let farthest = 0;
-    for (let s = 1; s < 300; s++) farthest = Math.max(farthest, away(flight.at(hover.timeMs + s * 1000), HOME));
+    for (let s = 1; s < 300; s++)
+      farthest = Math.max(farthest, away(flight.at(hover.timeMs + s * 1000), HOME));
     expect(farthest).toBeGreaterThan(0.1);
     expect(farthest).toBeLessThan(8);
   });
@@ -186,7 +196,13 @@ describe("commands by phase", () => {
   };
   // What each command makes of each phase; "-" is a refusal. `return` is given at home.
   const table: Record<FlightPhase["kind"], Record<FlightCommand["kind"], string>> = {
-    "on-ground": { takeoff: "taking-off", goto: "taking-off", hover: "-", land: "on-ground", return: "on-ground" },
+    "on-ground": {
+      takeoff: "taking-off",
+      goto: "taking-off",
+      hover: "-",
+      land: "on-ground",
+      return: "on-ground",
+    },
     "taking-off": {
       takeoff: "taking-off",
       goto: "cruising",
@@ -194,9 +210,27 @@ describe("commands by phase", () => {
       land: "landing",
       return: "cruising",
     },
-    cruising: { takeoff: "cruising", goto: "cruising", hover: "hovering", land: "landing", return: "cruising" },
-    hovering: { takeoff: "hovering", goto: "cruising", hover: "hovering", land: "landing", return: "cruising" },
-    landing: { takeoff: "taking-off", goto: "cruising", hover: "hovering", land: "landing", return: "landing" },
+    cruising: {
+      takeoff: "cruising",
+      goto: "cruising",
+      hover: "hovering",
+      land: "landing",
+      return: "cruising",
+    },
+    hovering: {
+      takeoff: "hovering",
+      goto: "cruising",
+      hover: "hovering",
+      land: "landing",
+      return: "cruising",
+    },
+    landing: {
+      takeoff: "taking-off",
+      goto: "cruising",
+      hover: "hovering",
+      land: "landing",
+      return: "landing",
+    },
   };
   for (const [phase, row] of Object.entries(table)) {
     for (const [command, expected] of Object.entries(row)) {

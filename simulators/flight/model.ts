@@ -9,6 +9,8 @@ import { unreachable } from "../../protocols/errors.ts";
 import { distanceM, fromE7, moved, offsetM, toE7, wrapHeading } from "./geo.ts";
 import type { Point } from "./geo.ts";
 import type { FlightCommand, FlightSample, Place } from "./source.ts";
+import { nextGust, STILL_AIR } from "./wind.ts";
+import type { Gust } from "./wind.ts";
 
 export interface FlightSettings {
   cruiseMS: number;
@@ -76,8 +78,7 @@ export interface FlightState {
   northMS: number;
   eastMS: number;
   upMS: number;
-  gustNorthMS: number;
-  gustEastMS: number;
+  gust: Gust;
   headingDegrees: number;
   energyJ: number;
   home: Place;
@@ -89,8 +90,7 @@ const STANDS_M = 0.05;
 const ARRIVED_M = 1.5;
 /** How fast it corrects an error of position, per second. */
 const GAIN_PER_S = 1;
-/** How long a gust lasts, and how fast the nose turns. */
-const GUST_S = 2;
+/** How fast the nose turns. */
 const TURN_DEGREES_S = 90;
 /** The last metres of a landing are slow. */
 const FLARE_M = 3;
@@ -106,8 +106,7 @@ export function standing(settings: FlightSettings, home: Place, timeMs: TimeMs):
     northMS: 0,
     eastMS: 0,
     upMS: 0,
-    gustNorthMS: 0,
-    gustEastMS: 0,
+    gust: STILL_AIR,
     headingDegrees: 0,
     energyJ: settings.batteryWh * 3600,
     home,
@@ -147,9 +146,14 @@ export function obey(
 }
 
 /** One step of `dtMs` (at most 250: the controller is tuned for 10 steps a second). */
-export function step(settings: FlightSettings, state: FlightState, dtMs: number, random: Random): FlightState {
+export function step(
+  settings: FlightSettings,
+  state: FlightState,
+  dtMs: number,
+  random: Random,
+): FlightState {
   const watched = failsafe(settings, state);
-  const timed = spin(settings, { ...watched, timeMs: watched.timeMs + dtMs }, dtMs);
+  const timed = spin({ ...watched, timeMs: watched.timeMs + dtMs }, dtMs);
   const dtS = dtMs / 1000;
   const flown = isAirborne(timed) || climbs(timed) ? fly(settings, timed, dtS, random) : still(timed);
   const watts =
@@ -167,8 +171,8 @@ export function rest(settings: FlightSettings, state: FlightState, timeMs: TimeM
 
 export function sampleOf(settings: FlightSettings, state: FlightState): FlightSample {
   const moving = isAirborne(state);
-  const northMS = state.northMS + state.gustNorthMS;
-  const eastMS = state.eastMS + state.gustEastMS;
+  const northMS = state.northMS + state.gust.northMS;
+  const eastMS = state.eastMS + state.gust.eastMS;
   return {
     timeMs: state.timeMs,
     latitudeE7: toE7(state.position.latitude),
@@ -223,7 +227,12 @@ function flyTo(
   return cruising(settings, state, to, atArrival);
 }
 
-function cruising(settings: FlightSettings, state: FlightState, to: Place, atArrival: "hover" | "land"): FlightState {
+function cruising(
+  settings: FlightSettings,
+  state: FlightState,
+  to: Place,
+  atArrival: "hover" | "land",
+): FlightState {
   const altitudeM = Math.max(state.groundM, to.groundAltitudeMm / 1000) + settings.cruiseHeightM;
   return { ...state, phase: { kind: "cruising", to, altitudeM, atArrival } };
 }
@@ -258,7 +267,7 @@ function mustReturn(settings: FlightSettings, state: FlightState): boolean {
 }
 
 /** Propellers need a moment to start and to stop. */
-function spin(settings: FlightSettings, state: FlightState, dtMs: number): FlightState {
+function spin(state: FlightState, dtMs: number): FlightState {
   const phase = state.phase;
   if (phase.kind === "taking-off" && phase.motorsInMs > 0)
     return { ...state, phase: { ...phase, motorsInMs: Math.max(0, phase.motorsInMs - dtMs) } };
@@ -270,12 +279,12 @@ function spin(settings: FlightSettings, state: FlightState, dtMs: number): Fligh
 }
 
 function still(state: FlightState): FlightState {
-  return { ...state, altitudeM: state.groundM, northMS: 0, eastMS: 0, upMS: 0, gustNorthMS: 0, gustEastMS: 0 };
+  return { ...state, altitudeM: state.groundM, northMS: 0, eastMS: 0, upMS: 0, gust: STILL_AIR };
 }
 
 function fly(settings: FlightSettings, state: FlightState, dtS: number, random: Random): FlightState {
   const goal = goalOf(state);
-  const gust = settings.gustMS === 0 ? { north: 0, east: 0 } : nextGust(settings.gustMS, state, dtS, random);
+  const gust = nextGust(state.gust, settings.gustMS, dtS, random);
   const { northM, eastM } = offsetM(state.position, goal.point);
   const wanted = wantedSpeed(settings, Math.hypot(northM, eastM), dtS);
   const most = settings.accelerationMS2 * dtS;
@@ -285,13 +294,12 @@ function fly(settings: FlightSettings, state: FlightState, dtS: number, random: 
   const upMS = state.upMS + clamp(wantedClimb(settings, state, goal.altitudeM) - state.upMS, -most, most);
   return {
     ...state,
-    position: moved(state.position, (northMS + gust.north) * dtS, (eastMS + gust.east) * dtS),
+    position: moved(state.position, (northMS + gust.northMS) * dtS, (eastMS + gust.eastMS) * dtS),
     altitudeM: Math.max(state.groundM, state.altitudeM + upMS * dtS),
     northMS,
     eastMS,
     upMS,
-    gustNorthMS: gust.north,
-    gustEastMS: gust.east,
+    gust,
     headingDegrees: turned(state.headingDegrees, northMS, eastMS, dtS),
   };
 }
@@ -330,29 +338,6 @@ function wantedClimb(settings: FlightSettings, state: FlightState, altitudeM: nu
   return slow ? -FLARE_MS : -settings.descendMS;
 }
 
-/** A first-order (Ornstein-Uhlenbeck) gust in each direction. */
-function nextGust(
-  gustMS: number,
-  state: FlightState,
-  dtS: number,
-  random: Random,
-): { north: number; east: number } {
-  const keeps = Math.exp(-dtS / GUST_S);
-  const fresh = gustMS * Math.sqrt(1 - keeps * keeps);
-  const bytes = random.bytes(8);
-  return {
-    north: state.gustNorthMS * keeps + fresh * normal(bytes, 0),
-    east: state.gustEastMS * keeps + fresh * normal(bytes, 4),
-  };
-}
-
-/** About standard normal: the sum of four uniform bytes, scaled to variance 1. */
-function normal(bytes: Uint8Array, from: number): number {
-  let sum = -510;
-  for (let i = from; i < from + 4; i++) sum += bytes[i] ?? 0;
-  return sum / 147.8;
-}
-
 function turned(heading: number, northMS: number, eastMS: number, dtS: number): number {
   // Slower than a walk, the direction of drift says nothing about the nose.
   if (Math.hypot(northMS, eastMS) < 1) return heading;
@@ -370,7 +355,8 @@ function arrive(settings: FlightSettings, state: FlightState): FlightState {
   }
   if (phase.kind !== "cruising") return state;
   const point = pointOf(phase.to);
-  if (distanceM(state.position, point) > ARRIVED_M || Math.hypot(state.northMS, state.eastMS) > ARRIVED_M) return state;
+  if (distanceM(state.position, point) > ARRIVED_M || Math.hypot(state.northMS, state.eastMS) > ARRIVED_M)
+    return state;
   const groundM = phase.to.groundAltitudeMm / 1000;
   const above = { ...state, groundM: Math.min(groundM, state.altitudeM) };
   if (phase.atArrival === "land")

@@ -78,14 +78,16 @@ export function trackFromRows(name: string, rows: readonly RawRow[], mode: Track
   const track: Track = { name, fixes: [], rows: rows.length, dropped: noneDropped(), repeated: 0 };
   const checked = rows.map((row) => checkRow(row));
   const drop = (index: number, fault: Fault): void => {
-    if (mode === "strict") throw invalid(`${name}, row ${index + 1}: ${fault.what}`, `${name}, row ${index + 1}`);
+    if (mode === "strict")
+      throw invalid(`${name}, row ${index + 1}: ${fault.what}`, `${name}, row ${index + 1}`);
     track.dropped[fault.reason] += 1;
   };
   const start = mode === "strict" ? 0 : firstPlausible(checked);
   let last: { fix: Fix; heardMs: number } | undefined;
   checked.forEach((row, index) => {
     if (row.fault !== undefined) return drop(index, row.fault);
-    if (index < start) return drop(index, { reason: "impossible-jump", what: "the flight does not begin here" });
+    if (index < start)
+      return drop(index, { reason: "impossible-jump", what: "the flight does not begin here" });
     const fault = last === undefined ? undefined : checkMove(last, row.fix);
     if (fault !== undefined) return drop(index, fault);
     const repeats = last !== undefined && samePlace(last.fix, row.fix);
@@ -200,7 +202,8 @@ function firstPlausible(rows: readonly Checked[]): number {
 function refuseRuins(track: Track): void {
   const faults = Object.values(track.dropped).reduce((sum, count) => sum + count, 0);
   if (track.fixes.length >= 2 && faults * 2 <= track.rows) return;
-  if (faults === 0) throw invalid(`${track.name}: a track needs two positions, this has ${track.fixes.length}`);
+  if (faults === 0)
+    throw invalid(`${track.name}: a track needs two positions, this has ${track.fixes.length}`);
   throw invalid(`too little is left to fly of ${describeTrack(track)}`, track.name);
 }
 

@@ -5,30 +5,23 @@
  *
  * - a loss on the way only costs time, because the sender repeats until acknowledged;
  * - a lost acknowledgement, like chance itself, makes a message arrive twice;
- * - order holds within one sender's topic and not across topics;
+ * - order holds within one sender's topic and not across topics (repeats apart);
  * - who is cut off keeps what it publishes (bounded) and misses what others publish.
  *
  * The same rules of access hold as on the real broker.
  */
 import { SegmentError } from "../../protocols/errors.ts";
 import { MAX_PAYLOAD_BYTES } from "../../protocols/messaging/envelope.ts";
-import type { Bus, Clock, Random, TimeMs, Timer, Unsubscribe } from "../../protocols/ports.ts";
+import type { Bus, Unsubscribe } from "../../protocols/ports.ts";
 import { mayPublish, maySubscribe, parseTopic } from "../../protocols/topics.ts";
+import { Transit } from "./transit.ts";
+import type { TransitOptions } from "./transit.ts";
 
-export interface MemoryNetworkOptions {
+export interface MemoryNetworkOptions extends TransitOptions {
   network: string;
-  clock: Clock;
-  /** Seeded: the same seed and the same calls give the same deliveries. */
-  random: Random;
-  /** Each way between a client and the broker. Default 5 to 50 ms. */
-  delayMs?: { min: number; max: number };
-  /** Chance, 0 to 1, that a message or an acknowledgement is lost on one way. Default 0. */
-  loss?: number;
   /** Chance, 0 to 1, that a delivery is repeated. Default 0. */
   duplicates?: number;
-  /** After how long a loss is repeated. Default 1000 ms. */
-  retryMs?: number;
-  /** How much of one client may wait for an acknowledgement. Default 1000. */
+  /** How much of one client may wait for an acknowledgement. Default 1000 messages. */
   maxPending?: number;
 }
 
@@ -38,23 +31,23 @@ export interface MemoryNetwork {
   /** The agent loses the broker, until `restore`. */
   cut(id: string): void;
   restore(id: string): void;
-  /** The broker falls apart: nothing passes between the groups. Whoever is in none stays in the first. */
+  /** The broker falls apart: nothing passes between the groups. Whoever is in none belongs to the first. */
   partition(groups: readonly (readonly string[])[]): void;
   heal(): void;
-  readonly counters: Readonly<MemoryCounters>;
+  counters(): MemoryCounters;
   close(): Promise<void>;
 }
 
-interface MemoryCounters {
+export interface MemoryCounters {
   /** Accepted by the broker, repeats included. */
   messages: number;
   bytes: number;
   delivered: number;
   /** Losses on the way that were made good by repeating. */
   repeated: number;
-  /** Extra deliveries. */
+  /** Extra deliveries by chance. */
   duplicates: number;
-  /** Messages that somebody missed, because he was cut off or in another group. */
+  /** Deliveries that failed: the subscriber was cut off meanwhile, or in another group. */
   missed: number;
 }
 
@@ -75,297 +68,271 @@ interface Subscription {
   waiters: Waiter[];
 }
 
-/** One agent's client. What was under way in an earlier epoch than the present is lost. */
-interface Member {
-  id: string;
-  cut: boolean;
-  connected: boolean;
-  closed: boolean;
-  epoch: number;
-  pending: Set<Pending>;
-  subscriptions: Map<string, Subscription>;
-  listeners: ((connected: boolean) => void)[];
+export function memoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
+  return new MemoryBroker(options);
 }
 
-/** How often in a row a loss may strike, so that even certain loss ends. */
-const MAX_LOSSES = 20;
+class MemoryBroker implements MemoryNetwork {
+  readonly network: string;
+  readonly maxPending: number;
+  readonly transit: Transit;
+  readonly #duplicates: number;
+  readonly #clients = new Set<MemoryClient>();
+  /** Who was granted which filter. */
+  readonly #granted = new Map<string, Set<MemoryClient>>();
+  readonly #groups = new Map<string, number>();
+  readonly #counters = { messages: 0, bytes: 0, delivered: 0, duplicates: 0, missed: 0 };
 
-export function memoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
-  const { network, clock, random, loss = 0, duplicates = 0, retryMs = 1000, maxPending = 1000 } = options;
-  const delay = options.delayMs ?? { min: 5, max: 50 };
-  const members = new Set<Member>();
-  /** The broker's table: who was granted which filter. */
-  const granted = new Map<string, Set<Member>>();
-  const groupOf = new Map<string, number>();
-  const counters: MemoryCounters = { messages: 0, bytes: 0, delivered: 0, repeated: 0, duplicates: 0, missed: 0 };
-  const timers = new Set<Timer>();
-  const streams = new Map<string, { queue: (() => void)[]; lastMs: TimeMs }>();
-
-  function chance(probability: number): boolean {
-    if (probability <= 0) return false;
-    const [a = 0, b = 0, c = 0] = random.bytes(3);
-    return (a * 65536 + b * 256 + c) / 2 ** 24 < probability;
+  constructor(options: MemoryNetworkOptions) {
+    this.network = options.network;
+    this.maxPending = options.maxPending ?? 1000;
+    this.transit = new Transit(options);
+    this.#duplicates = options.duplicates ?? 0;
   }
 
-  function oneWayMs(): number {
-    const [a = 0, b = 0] = random.bytes(2);
-    return delay.min + Math.floor(((a * 256 + b) / 65536) * (delay.max - delay.min + 1));
+  join(id: string): Bus {
+    const client = new MemoryClient(this, id);
+    this.#clients.add(client);
+    client.connect();
+    return client;
   }
 
-  /** One way, and what its losses cost. */
-  function travelMs(): number {
-    let losses = 0;
-    while (losses < MAX_LOSSES && chance(loss)) losses++;
-    counters.repeated += losses;
-    return oneWayMs() + losses * retryMs;
+  cut(id: string): void {
+    for (const client of this.#of(id)) client.cut();
   }
 
-  function later(atMs: TimeMs, act: () => void): void {
-    const timer = clock.at(atMs, () => {
-      timers.delete(timer);
-      act();
-    });
-    timers.add(timer);
+  restore(id: string): void {
+    for (const client of this.#of(id)) client.restore();
   }
 
-  /** What is put on one stream happens in its order, however the timers of equal times fire. */
-  function inOrder(key: string, afterMs: number, act: () => void): void {
-    const stream = streams.get(key) ?? { queue: [], lastMs: 0 };
-    streams.set(key, stream);
-    stream.lastMs = Math.max(stream.lastMs, clock.now() + afterMs);
-    stream.queue.push(act);
-    later(stream.lastMs, () => {
-      const next = stream.queue.shift();
-      if (stream.queue.length === 0) streams.delete(key);
-      next?.();
-    });
+  partition(groups: readonly (readonly string[])[]): void {
+    this.#groups.clear();
+    for (const [index, ids] of groups.entries()) for (const id of ids) this.#groups.set(id, index);
   }
 
-  /** Publisher to broker. */
-  function send(member: Member, entry: Pending): void {
-    const { epoch } = member;
-    const arrive = (): void => {
-      if (member.epoch === epoch) route(member, entry);
-    };
-    inOrder(`up ${member.id} ${entry.topic}`, travelMs(), () => {
-      if (member.epoch !== epoch) return;
-      route(member, entry);
-      let backMs = oneWayMs();
-      if (chance(loss)) {
-        counters.repeated++;
-        later(clock.now() + retryMs, arrive);
-        backMs += retryMs;
-      }
-      later(clock.now() + backMs, () => {
-        if (member.epoch === epoch && member.pending.delete(entry)) entry.resolve();
-      });
-    });
+  heal(): void {
+    this.#groups.clear();
   }
 
-  /** Broker to subscribers. */
-  function route(from: Member, { topic, payload }: Pending): void {
-    counters.messages++;
-    counters.bytes += payload.length;
-    const audience = new Set<Member>();
+  counters(): MemoryCounters {
+    return { ...this.#counters, repeated: this.transit.repeated };
+  }
+
+  async close(): Promise<void> {
+    for (const client of [...this.#clients]) await client.close();
+    this.transit.close();
+  }
+
+  isGranted(filter: string, client: MemoryClient): boolean {
+    return this.#granted.get(filter)?.has(client) === true;
+  }
+
+  grant(filter: string, client: MemoryClient): void {
+    const holders = this.#granted.get(filter) ?? new Set();
+    this.#granted.set(filter, holders.add(client));
+  }
+
+  revoke(filter: string, client: MemoryClient): void {
+    const holders = this.#granted.get(filter);
+    if (holders?.delete(client) === true && holders.size === 0) this.#granted.delete(filter);
+  }
+
+  leave(client: MemoryClient): void {
+    this.#clients.delete(client);
+  }
+
+  /** The broker has a message: once to each subscriber, however many of its filters match. */
+  accept(from: MemoryClient, topic: string, payload: Uint8Array): void {
+    this.#counters.messages++;
+    this.#counters.bytes += payload.length;
+    const audience = new Set<MemoryClient>();
     for (const filter of matchingFilters(topic)) {
-      for (const member of granted.get(filter) ?? []) audience.add(member);
+      for (const client of this.#granted.get(filter) ?? []) audience.add(client);
     }
     for (const to of audience) {
       const { epoch } = to;
       const deliver = (): void => {
-        if (to.epoch === epoch && sameGroup(from, to)) receive(to, topic, payload);
-        else counters.missed++;
+        const arrives = to.epoch === epoch && this.#together(from, to);
+        this.#counters[arrives ? "delivered" : "missed"]++;
+        if (arrives) to.receive(topic, payload);
       };
-      if (!sameGroup(from, to)) {
-        counters.missed++;
-        continue;
-      }
-      inOrder(`down ${to.id} ${topic}`, travelMs(), deliver);
-      if (chance(duplicates)) {
-        counters.duplicates++;
-        later(clock.now() + delay.max + oneWayMs(), deliver);
-      }
-    }
-  }
-
-  function receive(member: Member, topic: string, payload: Uint8Array): void {
-    counters.delivered++;
-    for (const filter of matchingFilters(topic)) {
-      for (const receiver of member.subscriptions.get(filter)?.receivers ?? []) receiver(topic, payload);
-    }
-  }
-
-  function sameGroup(a: Member, b: Member): boolean {
-    return (groupOf.get(a.id) ?? 0) === (groupOf.get(b.id) ?? 0);
-  }
-
-  function connect(member: Member): void {
-    const { epoch } = member;
-    later(clock.now() + oneWayMs(), () => {
-      if (member.epoch !== epoch || member.cut) return;
-      member.connected = true;
-      for (const filter of member.subscriptions.keys()) request(member, filter);
-      for (const entry of member.pending) send(member, entry);
-      for (const changed of member.listeners) changed(true);
-    });
-  }
-
-  function disconnect(member: Member): void {
-    member.epoch++;
-    for (const filter of member.subscriptions.keys()) revoke(member, filter);
-    if (!member.connected) return;
-    member.connected = false;
-    for (const changed of member.listeners) changed(false);
-  }
-
-  function request(member: Member, filter: string): void {
-    const { epoch } = member;
-    inOrder(`control ${member.id}`, travelMs(), () => {
-      const subscription = member.subscriptions.get(filter);
-      if (member.epoch !== epoch || subscription === undefined) return;
-      const holders = granted.get(filter) ?? new Set();
-      granted.set(filter, holders.add(member));
-      const waiters = subscription.waiters.splice(0);
-      later(clock.now() + oneWayMs(), () => {
-        if (member.epoch === epoch) for (const waiter of waiters) waiter.resolve();
-        else member.subscriptions.get(filter)?.waiters.push(...waiters);
+      this.transit.inOrder(`down ${to.id} ${topic}`, this.transit.travelMs(), () => {
+        deliver();
+        if (!this.transit.chance(this.#duplicates)) return;
+        this.#counters.duplicates++;
+        this.transit.after(this.transit.oneWayMs(), deliver);
       });
-    });
+    }
   }
 
-  function revoke(member: Member, filter: string): void {
-    const holders = granted.get(filter);
-    if (holders?.delete(member) && holders.size === 0) granted.delete(filter);
+  #together(a: MemoryClient, b: MemoryClient): boolean {
+    return (this.#groups.get(a.id) ?? 0) === (this.#groups.get(b.id) ?? 0);
   }
 
-  function membersOf(id: string): Member[] {
-    return [...members].filter((member) => member.id === id);
+  #of(id: string): MemoryClient[] {
+    return [...this.#clients].filter((client) => client.id === id);
+  }
+}
+
+class MemoryClient implements Bus {
+  readonly id: string;
+  /** Counts connections: what was under way in an earlier one is lost. */
+  epoch = 0;
+  readonly #broker: MemoryBroker;
+  readonly #transit: Transit;
+  readonly #pending = new Set<Pending>();
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #listeners: ((connected: boolean) => void)[] = [];
+  #cut = false;
+  #connected = false;
+  #closed = false;
+
+  constructor(broker: MemoryBroker, id: string) {
+    this.id = id;
+    this.#broker = broker;
+    this.#transit = broker.transit;
   }
 
-  function publish(member: Member, topic: string, payload: Uint8Array): Promise<void> {
-    if (member.closed) return rejected("broker-unreachable", "the bus is closed", "bus");
-    if (!mayPublish(network, member.id, topic)) {
-      return rejected("topic-invalid", `${member.id} may not publish to ${topic}`, "topic");
+  publish(topic: string, payload: Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (!mayPublish(this.#broker.network, this.id, topic)) {
+      return rejected("topic-invalid", `${this.id} may not publish to ${topic}`, "topic");
     }
     if (payload.length > MAX_PAYLOAD_BYTES) {
       return rejected("message-invalid", `the payload exceeds ${MAX_PAYLOAD_BYTES} bytes`, "payload");
     }
-    if (member.pending.size >= maxPending) {
-      return rejected("queue-full", `${maxPending} messages wait for the broker already`, "queue");
+    if (this.#pending.size >= this.#broker.maxPending) {
+      return rejected("queue-full", `${this.#pending.size} messages wait for the broker already`, "queue");
     }
     return new Promise((resolve, reject) => {
       const entry: Pending = { topic, payload: payload.slice(), resolve, reject };
-      member.pending.add(entry);
-      if (member.connected) send(member, entry);
+      this.#pending.add(entry);
+      if (this.#connected) this.#send(entry);
     });
   }
 
-  async function subscribe(member: Member, filter: string, receive: Receive): Promise<Unsubscribe> {
-    if (member.closed) return rejected("broker-unreachable", "the bus is closed", "bus");
-    if (!maySubscribe(network, member.id, filter)) {
-      return rejected("topic-invalid", `${member.id} may not subscribe to ${filter}`, "filter");
+  async subscribe(filter: string, receive: Receive): Promise<Unsubscribe> {
+    if (this.#closed) throw closedError();
+    if (!maySubscribe(this.#broker.network, this.id, filter)) {
+      throw new SegmentError("topic-invalid", `${this.id} may not subscribe to ${filter}`, { where: "filter" });
     }
-    const known = member.subscriptions.get(filter);
+    const known = this.#subscriptions.get(filter);
     const subscription = known ?? { receivers: new Set(), waiters: [] };
     // A receiver of its own for each call, so that the same function can subscribe twice.
     const receiver: Receive = (topic, payload) => receive(topic, payload);
     subscription.receivers.add(receiver);
-    member.subscriptions.set(filter, subscription);
-    if (granted.get(filter)?.has(member) !== true) {
+    this.#subscriptions.set(filter, subscription);
+    if (!this.#broker.isGranted(filter, this)) {
       const answer = new Promise<void>((resolve, reject) => subscription.waiters.push({ resolve, reject }));
-      if (member.connected && subscription.waiters.length === 1) request(member, filter);
+      if (this.#connected && known === undefined) this.#request(filter);
       await answer;
     }
     return async () => {
       subscription.receivers.delete(receiver);
-      if (subscription.receivers.size > 0 || member.subscriptions.get(filter) !== subscription) return;
-      member.subscriptions.delete(filter);
-      revoke(member, filter);
+      if (subscription.receivers.size > 0 || this.#subscriptions.get(filter) !== subscription) return;
+      this.#subscriptions.delete(filter);
+      this.#broker.revoke(filter, this);
     };
   }
 
-  function leave(member: Member): void {
-    if (member.closed) return;
-    disconnect(member);
-    member.closed = true;
-    members.delete(member);
-    const closed = new SegmentError("broker-unreachable", "the bus is closed", { where: "bus" });
-    for (const entry of member.pending) entry.reject(closed);
-    member.pending.clear();
-    for (const { waiters } of member.subscriptions.values()) {
-      for (const waiter of waiters.splice(0)) waiter.reject(closed);
-    }
-    member.subscriptions.clear();
+  onConnected(changed: (connected: boolean) => void): void {
+    this.#listeners.push(changed);
+    changed(this.#connected);
   }
 
-  return {
-    join(id) {
-      const member: Member = {
-        id,
-        cut: false,
-        connected: false,
-        closed: false,
-        epoch: 0,
-        pending: new Set(),
-        subscriptions: new Map(),
-        listeners: [],
-      };
-      members.add(member);
-      connect(member);
-      return {
-        publish: (topic, payload) => publish(member, topic, payload),
-        subscribe: (filter, receive) => subscribe(member, filter, receive),
-        onConnected(changed) {
-          member.listeners.push(changed);
-          changed(member.connected);
-        },
-        close: async () => leave(member),
-      };
-    },
-    cut(id) {
-      for (const member of membersOf(id)) {
-        member.cut = true;
-        disconnect(member);
-      }
-    },
-    restore(id) {
-      for (const member of membersOf(id)) {
-        if (!member.cut) continue;
-        member.cut = false;
-        connect(member);
-      }
-    },
-    partition(groups) {
-      groupOf.clear();
-      for (const [index, ids] of groups.entries()) for (const id of ids) groupOf.set(id, index);
-    },
-    heal: () => groupOf.clear(),
-    counters,
-    async close() {
-      for (const member of [...members]) leave(member);
-      for (const timer of timers) timer.cancel();
-      timers.clear();
-    },
-  };
-
-  /** All of the filters that this network grants and that match the topic: four at most, so a table serves. */
-  function matchingFilters(topic: string): string[] {
-    const parsed = parseTopic(topic);
-    const root = `segment/1/${network}`;
-    if (parsed.to === "agent") {
-      return [`${root}/+/to/${parsed.recipient}`, `${root}/${parsed.sender}/to/${parsed.recipient}`];
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#disconnect();
+    this.#closed = true;
+    this.#broker.leave(this);
+    for (const entry of this.#pending) entry.reject(closedError());
+    this.#pending.clear();
+    for (const { waiters } of this.#subscriptions.values()) {
+      for (const waiter of waiters.splice(0)) waiter.reject(closedError());
     }
-    return ["+", parsed.sender].flatMap((sender) => [
-      `${root}/${sender}/cast/${parsed.channel}`,
-      `${root}/${sender}/cast/+`,
-    ]);
+    this.#subscriptions.clear();
+  }
+
+  connect(): void {
+    const { epoch } = this;
+    this.#transit.after(this.#transit.oneWayMs(), () => {
+      if (this.epoch !== epoch) return;
+      this.#connected = true;
+      for (const filter of this.#subscriptions.keys()) this.#request(filter);
+      for (const entry of this.#pending) this.#send(entry);
+      for (const changed of this.#listeners) changed(true);
+    });
+  }
+
+  cut(): void {
+    this.#cut = true;
+    this.#disconnect();
+  }
+
+  restore(): void {
+    if (!this.#cut) return;
+    this.#cut = false;
+    this.connect();
+  }
+
+  receive(topic: string, payload: Uint8Array): void {
+    for (const filter of matchingFilters(topic)) {
+      for (const receiver of this.#subscriptions.get(filter)?.receivers ?? []) receiver(topic, payload);
+    }
+  }
+
+  #disconnect(): void {
+    this.epoch++;
+    for (const filter of this.#subscriptions.keys()) this.#broker.revoke(filter, this);
+    if (!this.#connected) return;
+    this.#connected = false;
+    for (const changed of this.#listeners) changed(false);
+  }
+
+  #send(entry: Pending): void {
+    const { epoch } = this;
+    const arrive = (): void => {
+      if (this.epoch === epoch) this.#broker.accept(this, entry.topic, entry.payload);
+    };
+    this.#transit.inOrder(`up ${this.id} ${entry.topic}`, this.#transit.travelMs(), () => {
+      arrive();
+      let acknowledgedMs = this.#transit.oneWayMs();
+      if (this.#transit.loses()) {
+        // Its acknowledgement lost, the message is sent, and arrives, once more.
+        this.#transit.after(this.#transit.retryMs, arrive);
+        acknowledgedMs += this.#transit.retryMs;
+      }
+      this.#transit.after(acknowledgedMs, () => {
+        if (this.epoch === epoch && this.#pending.delete(entry)) entry.resolve();
+      });
+    });
+  }
+
+  #request(filter: string): void {
+    const { epoch } = this;
+    this.#transit.inOrder(`control ${this.id}`, this.#transit.travelMs(), () => {
+      const subscription = this.#subscriptions.get(filter);
+      if (this.epoch !== epoch || subscription === undefined) return;
+      this.#broker.grant(filter, this);
+      for (const waiter of subscription.waiters.splice(0)) waiter.resolve();
+    });
   }
 }
 
-function rejected(
-  code: "topic-invalid" | "message-invalid" | "queue-full" | "broker-unreachable",
-  message: string,
-  where: string,
-): Promise<never> {
+/** All of the filters that may be granted and match the topic. They are four at most, so a table serves. */
+function matchingFilters(topic: string): string[] {
+  const parsed = parseTopic(topic);
+  return ["+", parsed.sender].flatMap((sender) => {
+    const from = `segment/1/${parsed.network}/${sender}`;
+    if (parsed.to === "agent") return [`${from}/to/${parsed.recipient}`];
+    return [`${from}/cast/${parsed.channel}`, `${from}/cast/+`];
+  });
+}
+
+function closedError(): SegmentError {
+  return new SegmentError("broker-unreachable", "the bus is closed", { where: "bus" });
+}
+
+function rejected(code: "topic-invalid" | "message-invalid" | "queue-full", message: string, where: string) {
   return Promise.reject(new SegmentError(code, message, { where }));
 }

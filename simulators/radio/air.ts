@@ -35,6 +35,7 @@ export class Air {
   readonly #options: AirOptions;
   readonly #space = new Space();
   readonly #controllers = new Map<string, Controller>();
+  readonly #off = new WeakMap<Controller, () => void>();
   readonly #advertisers = new Map<Controller, Timer>();
   readonly #links = new Set<Link>();
   readonly #surroundings: Surroundings;
@@ -53,13 +54,15 @@ export class Air {
 
   /**
    * Powers on a controller with that address ("c0:00:…", six bytes); a controller
-   * that had the address is powered off first. `toHost` receives H4 packets.
+   * that had the address is powered off first. `toHost` receives H4 packets; `off`
+   * is called once, when the controller has been powered off.
    */
-  powerOn(address: string, toHost: (packet: Uint8Array) => void): Controller {
+  powerOn(address: string, toHost: (packet: Uint8Array) => void, off: () => void = () => {}): Controller {
     const before = this.#controllers.get(address);
     if (before !== undefined) this.powerOff(before);
     const controller = new Controller(address, toHost, this.#surroundings);
     this.#controllers.set(address, controller);
+    this.#off.set(controller, off);
     return controller;
   }
 
@@ -68,6 +71,7 @@ export class Air {
     if (this.#controllers.get(controller.address) !== controller) return;
     this.#controllers.delete(controller.address);
     controller.reset();
+    this.#off.get(controller)?.();
   }
 
   /** Puts the radio of that address somewhere; it need not be powered on yet. */
@@ -88,7 +92,7 @@ export class Air {
     return false;
   }
 
-  /** Stops every timer. */
+  /** Powers everything off; no timer remains. */
   close(): void {
     for (const controller of [...this.#controllers.values()]) this.powerOff(controller);
   }
@@ -104,7 +108,8 @@ export class Air {
     const intervalMs = advertisingIntervalMs ?? controller.advertising.intervalMs;
     // A random delay of up to 10 ms keeps advertisers from colliding for ever (vol 6 part B, 4.4.2.2).
     const jitterMs = Math.min(10, intervalMs / 10) * ((random.bytes(1)[0] ?? 0) / 255);
-    const timer = clock.at(clock.now() + intervalMs + jitterMs, () => this.#advertise(controller));
+    // Whole milliseconds, so that no agent meets a fraction as the time.
+    const timer = clock.at(Math.ceil(clock.now() + intervalMs + jitterMs), () => this.#advertise(controller));
     this.#advertisers.set(controller, timer);
   }
 

@@ -34,12 +34,17 @@ export type VirtualDriverClass = new () => VirtualDriver;
 
 /** A driver for a controller in this process, on `air`, with that address. */
 export function airDriver(air: Air, address: string): VirtualDriverClass {
-  return driverClass((receive) => {
+  return driverClass((receive, lost) => {
     const inbox = new Inbox(receive);
-    const controller = air.powerOn(address, (packet) => inbox.add(packet));
+    let attached = true;
+    const off = (): void => {
+      if (attached) lost();
+    };
+    const controller = air.powerOn(address, (packet) => inbox.add(packet), off);
     return {
       send: (packet) => controller.fromHost(packet),
       detach: () => {
+        attached = false;
         inbox.close();
         air.powerOff(controller);
       },

@@ -119,7 +119,7 @@ export class Link {
     if (intervalMs === 0) return this.#exchange();
     const eventsSoFar = Math.floor((clock.now() - this.#anchorMs) / intervalMs);
     const nextMs = this.#anchorMs + (eventsSoFar + 1) * intervalMs;
-    this.#nextEvent = clock.at(nextMs, () => {
+    this.#nextEvent = clock.at(Math.ceil(nextMs), () => {
       this.#nextEvent = undefined;
       if (inReach() && !this.#missed()) this.#exchange();
       this.#scheduleEvent();

@@ -57,10 +57,11 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 function serve(air: Air, address: string, socket: Socket): void {
-  const controller = air.powerOn(address, (packet) => {
+  const toHost = (packet: Uint8Array): void => {
     if (socket.writableLength > MAX_BACKLOG_BYTES) socket.destroy();
     else socket.write(packet);
-  });
+  };
+  const controller = air.powerOn(address, toHost, () => socket.destroy());
   const parser = new H4Parser();
   socket.on("data", (bytes: Buffer) => {
     try {

@@ -8,6 +8,7 @@
  * Both packages have parts that only the internals reach; each such place below
  * says why. Their versions are pinned in package.json.
  */
+import type { EventEmitter } from "node:events";
 import { createRequire, Module } from "node:module";
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { Clock } from "../../../protocols/ports.ts";
@@ -16,9 +17,7 @@ import type { Clock } from "../../../protocols/ports.ts";
  * The driver shape of @stoprocent/bluetooth-hci-socket: it carries H4 packets, one
  * a `write` and one a "data" event. The stacks make instances themselves.
  */
-export interface HciDriver {
-  on(event: string, listener: (...values: never[]) => void): unknown;
-  removeAllListeners(): unknown;
+export interface HciDriver extends EventEmitter {
   bindRaw(deviceId?: number): number;
   bindUser(deviceId?: number): number;
   bindControl(): number;

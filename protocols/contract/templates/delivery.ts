@@ -39,8 +39,9 @@ import type { Case, Node, Observation, Terms, When } from "../terms.ts";
 
 export const DELIVERY_TEMPLATE = "delivery/1";
 
-const key = z.instanceof(Uint8Array).refine((bytes) => bytes.length === 32, "must be 32 bytes");
-const party = z.object({ identity: key, account: key });
+const bytesOf = (length: number) =>
+  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `must be ${length} bytes`);
+const party = z.object({ identity: bytesOf(32), account: bytesOf(32) });
 const timeMs = z.int().min(0).max(MAX_TIME_MS);
 const minor = z.bigint().min(0n).max(MAX_AMOUNT);
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -48,7 +49,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 const paramsSchema = z
   .object({
     network: z.string().regex(/^[a-z0-9-]{1,32}$/),
-    nonce: z.instanceof(Uint8Array).refine((bytes) => bytes.length === 16, "must be 16 bytes"),
+    nonce: bytesOf(16),
     buyer: party,
     drone: party,
     shop: party,

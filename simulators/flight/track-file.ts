@@ -31,7 +31,8 @@ export function readTrackFile(path: string, mode: TrackMode = "strict"): Track {
   let bytes: Uint8Array;
   try {
     const { size } = statSync(path);
-    if (size > MAX_FILE_BYTES) throw invalid(`${name}: ${size} bytes; at most ${MAX_FILE_BYTES} are read`, name);
+    if (size > MAX_FILE_BYTES)
+      throw invalid(`${name}: ${size} bytes; at most ${MAX_FILE_BYTES} are read`, name);
     bytes = readFileSync(path);
   } catch (error) {
     if (error instanceof Error && "syscall" in error)
@@ -52,7 +53,8 @@ export function readTrack(name: string, bytes: Uint8Array, mode: TrackMode = "st
 
 function textOf(name: string, bytes: Uint8Array): string {
   const inflated = bytes[0] === 0x1f && bytes[1] === 0x8b ? inflate(name, bytes) : bytes;
-  if (inflated.length > MAX_INFLATED_BYTES) throw invalid(`${name}: more than ${MAX_INFLATED_BYTES} bytes`, name);
+  if (inflated.length > MAX_INFLATED_BYTES)
+    throw invalid(`${name}: more than ${MAX_INFLATED_BYTES} bytes`, name);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(inflated);
   } catch {
@@ -65,7 +67,10 @@ function inflate(name: string, bytes: Uint8Array): Uint8Array {
     return gunzipSync(bytes, { maxOutputLength: MAX_INFLATED_BYTES });
   } catch (error) {
     const tooLarge = error instanceof RangeError;
-    throw invalid(`${name}: ${tooLarge ? `inflates to more than ${MAX_INFLATED_BYTES} bytes` : "damaged gzip"}`, name);
+    throw invalid(
+      `${name}: ${tooLarge ? `inflates to more than ${MAX_INFLATED_BYTES} bytes` : "damaged gzip"}`,
+      name,
+    );
   }
 }
 
@@ -75,7 +80,8 @@ function rowsFromJson(name: string, content: string): RawRow[] {
     boundRows(name, value.length);
     return value.map(rowFromRecord);
   }
-  if (isRecord(value) && COLUMNS.some(([column]) => isRecord(value[column]))) return rowsFromColumns(name, value);
+  if (isRecord(value) && COLUMNS.some(([column]) => isRecord(value[column])))
+    return rowsFromColumns(name, value);
   throw invalid(`${name}: neither a JSON array of records, nor columns by name, nor GPX`, name);
 }
 

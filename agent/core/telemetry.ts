@@ -1,0 +1,283 @@
+/**
+ * A device's telemetry on its way out: records are batched, sealed once, cut into
+ * shards and kept in the journal until every keeper has acknowledged its shard. A retry
+ * sends the same ciphertext; nothing climbs back to the records.
+ */
+import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
+import { errorCode } from "../../protocols/errors.ts";
+import { publicKeyFromId } from "../../protocols/identity/keys.ts";
+import type { Clock, Crypto, Random, Signer, Store, Timer } from "../../protocols/ports.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import {
+  addRecord,
+  DEFAULT_BATCH_LIMITS,
+  EMPTY_BATCH,
+  flushAtMs,
+  tickBatch,
+  type Batch,
+  type BatchLimits,
+} from "../../protocols/telemetry/batch.ts";
+import { shardAckSchema, shardRefusedSchema } from "../../protocols/telemetry/messages.ts";
+import { checkShardReceipt } from "../../protocols/telemetry/receipt.ts";
+import { decodeSenml, encodeSenml } from "../../protocols/telemetry/senml-cbor.ts";
+import { resolve, type SenmlRecord } from "../../protocols/telemetry/senml.ts";
+import type { Sealing } from "../../protocols/telemetry/seal.ts";
+import { createStream, type SealedChunk, type StreamWriter } from "../../protocols/telemetry/stream.ts";
+import { NO_PREVIOUS, openManifest } from "../../protocols/telemetry/manifest.ts";
+import { z } from "zod";
+import type { Changes } from "./loop.ts";
+
+const HEAD_KEY = "telemetry/head";
+const BATCH_KEY = "telemetry/batch";
+const CHUNK_PREFIX = "telemetry/chunk/";
+const RETRY_MS = 1_000;
+/** Chunks that wait for keepers; a device that is offline for longer refuses new records rather than lose old ones. */
+const MAX_WAITING_CHUNKS = 4_096;
+/** Chunks whose shards are under way at once. */
+const WINDOW = 8;
+
+export interface TelemetryParts {
+  store: Store;
+  crypto: Crypto;
+  random: Random;
+  signer: Signer;
+  /** The world's time, which batches go by. */
+  clock: Clock;
+  linkClock: Clock;
+  streamId: Uint8Array;
+  rootKey: Uint8Array;
+  k: number;
+  /** By shard index: as many keepers as shards. */
+  keepers: readonly string[];
+  limits?: BatchLimits;
+  sealing?: Sealing;
+  send: (to: string, type: string, body: unknown) => Promise<void>;
+}
+
+interface WaitingChunk {
+  sequence: number;
+  manifest: Uint8Array;
+  shards: Uint8Array[];
+  /** Indices whose keeper has not acknowledged. */
+  missing: Set<number>;
+  durable: boolean;
+  timer: Timer | undefined;
+}
+
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes");
+const headSchema = z.strictObject({
+  nextSequence: z.number(),
+  previousHash: bytes,
+  records: z.number(),
+  refused: z.number(),
+});
+const chunkSchema = z.strictObject({ manifest: bytes, shards: z.array(bytes) });
+const CHUNK_LIMITS = { maxBytes: 16 * 1024 * 1024, maxDepth: 4, maxItems: 1_024 };
+
+export class Telemetry {
+  readonly #parts: TelemetryParts;
+  readonly #limits: BatchLimits;
+  readonly #writer: StreamWriter;
+  readonly #waiting = new Map<number, WaitingChunk>();
+  #batch: Batch = EMPTY_BATCH;
+  #flushTimer: Timer | undefined;
+  #open = false;
+  #closed = false;
+  /** Records taken and refused since the stream began, and chunks sealed. */
+  readonly counters = { records: 0, refused: 0, chunks: 0, shards: 0 };
+  /** Why keepers refused shards, by error code. */
+  readonly refusals = new Map<string, number>();
+  #drained: (() => void)[] = [];
+
+  constructor(parts: TelemetryParts) {
+    this.#parts = parts;
+    this.#limits = parts.limits ?? DEFAULT_BATCH_LIMITS;
+    const saved = parts.store.get(HEAD_KEY);
+    const head = saved === undefined ? undefined : headSchema.parse(decodeMessage(saved));
+    this.#writer = createStream({
+      crypto: parts.crypto,
+      random: parts.random,
+      signer: parts.signer,
+      streamId: parts.streamId,
+      rootKey: parts.rootKey,
+      k: parts.k,
+      n: parts.keepers.length,
+      nextSequence: head?.nextSequence ?? 0,
+      previousHash: head?.previousHash ?? NO_PREVIOUS,
+      ...(parts.sealing === undefined ? {} : { sealing: parts.sealing }),
+    });
+    this.counters.records = head?.records ?? 0;
+    this.counters.refused = head?.refused ?? 0;
+    this.counters.chunks = head?.nextSequence ?? 0;
+    this.#restore();
+  }
+
+  /** Chunks that wait for a keeper. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes records into a commit; whole batches are sealed in the same commit. */
+  plan(records: readonly SenmlRecord[], changes: Changes): void {
+    if (this.#waiting.size >= MAX_WAITING_CHUNKS) {
+      this.counters.refused += records.length;
+      this.#planHead(changes);
+      return;
+    }
+    for (const record of records) {
+      const { batch, flush } = addRecord(this.#batch, record, this.#parts.clock.now(), this.#limits);
+      this.#batch = batch;
+      this.counters.records += 1;
+      for (const full of flush) this.#seal(full, changes);
+    }
+    this.#planBatch(changes);
+    this.#planHead(changes);
+  }
+
+  /** The commit is durable: what it sealed may leave. */
+  confirm(): void {
+    for (const chunk of this.#waiting.values()) chunk.durable = true;
+    this.#armFlush();
+    this.#kick();
+  }
+
+  /** Seals what waits in the batch now, and resolves once every shard is acknowledged. */
+  async flush(): Promise<void> {
+    if (this.#batch.records.length > 0) {
+      const changes: Changes = new Map();
+      this.#seal(this.#batch.records, changes);
+      this.#batch = EMPTY_BATCH;
+      this.#planBatch(changes);
+      this.#planHead(changes);
+      await this.#parts.store.commit(changes);
+      this.confirm();
+    }
+    if (this.#waiting.size === 0) return;
+    await new Promise<void>((resolve) => this.#drained.push(resolve));
+  }
+
+  setOpen(open: boolean): void {
+    this.#open = open;
+    this.#kick();
+  }
+
+  handles(kind: string): boolean {
+    return kind === "shard-ack" || kind === "shard-refused";
+  }
+
+  /** A keeper's signed receipt: it holds the shard durably. Errors: message-invalid, signature-*. */
+  received(from: string, kind: string, body: Uint8Array): void {
+    if (kind === "shard-refused") {
+      const { code } = parseBody(shardRefusedSchema, body);
+      // The shard stays in the journal and is offered again: a full keeper may have room later.
+      this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
+      return;
+    }
+    const ack = parseBody(shardAckSchema, body);
+    const chunk = this.#waiting.get(ack.sequence);
+    if (chunk === undefined || this.#parts.keepers[ack.index] !== from) return;
+    const manifest = openManifest(this.#parts.crypto, chunk.manifest);
+    const keeper = publicKeyFromId(from);
+    checkShardReceipt(this.#parts.crypto, ack.receipt, { manifest, index: ack.index, keeper });
+    chunk.missing.delete(ack.index);
+    if (chunk.missing.size > 0) return;
+    chunk.timer?.cancel();
+    this.#waiting.delete(ack.sequence);
+    const changes: Changes = new Map([[chunkKey(ack.sequence), undefined]]);
+    this.#parts.store
+      .commit(changes)
+      // A chunk that stays in the journal is sent again after a restart; the keepers have it already.
+      .catch((error: unknown) => errorCode(error));
+    this.#kick();
+    if (this.#waiting.size === 0) for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#open = false;
+    this.#flushTimer?.cancel();
+    for (const chunk of this.#waiting.values()) chunk.timer?.cancel();
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  #restore(): void {
+    const { store } = this.#parts;
+    for (const key of store.keys(CHUNK_PREFIX)) {
+      const { manifest, shards } = chunkSchema.parse(decodeMessage(store.get(key) ?? new Uint8Array(), CHUNK_LIMITS));
+      const sequence = Number(key.slice(CHUNK_PREFIX.length));
+      this.#wait(sequence, manifest, shards, true);
+    }
+    const batch = store.get(BATCH_KEY);
+    if (batch !== undefined) {
+      const records = resolve(decodeSenml(batch), 0);
+      this.#batch = { records, bytes: batch.length, openedAtMs: this.#parts.clock.now() };
+      this.#armFlush();
+    }
+  }
+
+  #seal(records: readonly SenmlRecord[], changes: Changes): void {
+    const chunk: SealedChunk = this.#writer.sealChunk(records);
+    const { sequence, signed } = chunk.manifest;
+    changes.set(chunkKey(sequence), encodeMessage({ manifest: signed, shards: chunk.shards }));
+    this.#wait(sequence, signed, chunk.shards, false);
+    this.counters.chunks += 1;
+    this.counters.shards += chunk.shards.length;
+  }
+
+  #wait(sequence: number, manifest: Uint8Array, shards: Uint8Array[], durable: boolean): void {
+    const missing = new Set(shards.keys());
+    this.#waiting.set(sequence, { sequence, manifest, shards, missing, durable, timer: undefined });
+  }
+
+  #planBatch(changes: Changes): void {
+    const { records } = this.#batch;
+    changes.set(BATCH_KEY, records.length === 0 ? undefined : encodeSenml(records));
+  }
+
+  #planHead(changes: Changes): void {
+    const { records, refused } = this.counters;
+    changes.set(HEAD_KEY, encodeMessage({ ...this.#writer.position(), records, refused }));
+  }
+
+  #armFlush(): void {
+    const due = flushAtMs(this.#batch, this.#limits);
+    this.#flushTimer?.cancel();
+    this.#flushTimer = undefined;
+    if (due === undefined || this.#closed) return;
+    this.#flushTimer = this.#parts.clock.at(due, () => {
+      const { flush } = tickBatch(this.#batch, this.#parts.clock.now(), this.#limits);
+      if (flush.length > 0) this.flush().catch((error: unknown) => errorCode(error));
+    });
+  }
+
+  #kick(): void {
+    if (!this.#open) return;
+    let active = 0;
+    for (const chunk of this.#waiting.values()) {
+      if (active >= WINDOW) return;
+      active += 1;
+      if (chunk.durable && chunk.timer === undefined) this.#upload(chunk);
+    }
+  }
+
+  #upload(chunk: WaitingChunk): void {
+    const { keepers, linkClock, send, signer, streamId } = this.#parts;
+    chunk.timer = linkClock.at(linkClock.now() + RETRY_MS, () => {
+      chunk.timer = undefined;
+      this.#kick();
+    });
+    for (const index of chunk.missing) {
+      const keeper = keepers[index];
+      const shard = chunk.shards[index];
+      if (keeper === undefined || shard === undefined) continue;
+      const { sequence, manifest } = chunk;
+      const body = { publisher: signer.publicKey, streamId, sequence, index, manifest, shard };
+      // What does not arrive is sent again by the timer.
+      send(keeper, "shard-put", body).catch(() => undefined);
+    }
+  }
+}
+
+function chunkKey(sequence: number): string {
+  return CHUNK_PREFIX + sequence.toString().padStart(12, "0");
+}

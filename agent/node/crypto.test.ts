@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { nodeCrypto, nodeRandom, systemClock } from "./crypto.ts";
+
+describe("nodeRandom", () => {
+  it("gives as many bytes as asked, other ones each time", () => {
+    expect(nodeRandom.bytes(0)).toHaveLength(0);
+    expect(nodeRandom.bytes(32)).toHaveLength(32);
+    expect(nodeRandom.bytes(32)).not.toEqual(nodeRandom.bytes(32));
+    expect(Object.getPrototypeOf(nodeRandom.bytes(4))).toBe(Uint8Array.prototype);
+  });
+});
+
+describe("nodeCrypto", () => {
+  it("keeps its answers apart when more keys pass than it remembers", () => {
+    const seeds = Array.from({ length: 1100 }, (_, i) => new Uint8Array(32).fill(i & 255).fill(i >> 8, 0, 1));
+    const message = Uint8Array.of(1, 2, 3);
+    const first = nodeCrypto.ed25519Sign(seeds[0]!, message);
+    const firstKey = nodeCrypto.ed25519PublicKey(seeds[0]!);
+    for (const seed of seeds) {
+      const publicKey = nodeCrypto.ed25519PublicKey(seed);
+      expect(nodeCrypto.ed25519Verify(publicKey, message, nodeCrypto.ed25519Sign(seed, message))).toBe(true);
+    }
+    expect(nodeCrypto.ed25519Sign(seeds[0]!, message)).toEqual(first);
+    expect(nodeCrypto.ed25519Verify(firstKey, message, first)).toBe(true);
+    expect(nodeCrypto.ed25519Verify(nodeCrypto.ed25519PublicKey(seeds[1]!), message, first)).toBe(false);
+  });
+
+  it("is not misled by a key that changes after its use", () => {
+    const seed = new Uint8Array(32).fill(1);
+    const before = nodeCrypto.ed25519PublicKey(seed);
+    seed[0] = 2;
+    expect(nodeCrypto.ed25519PublicKey(seed)).not.toEqual(before);
+  });
+});
+
+describe("systemClock", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("fires once, at the time and not before, and soon for a time in the past", () => {
+    const fired: number[] = [];
+    systemClock.at(1_005_000, () => fired.push(systemClock.now()));
+    systemClock.at(999_000, () => fired.push(systemClock.now()));
+    vi.advanceTimersByTime(4999);
+    expect(fired).toEqual([1_000_000]);
+    vi.advanceTimersByTime(10_000);
+    expect(fired).toEqual([1_000_000, 1_005_000]);
+  });
+
+  it("does not fire once cancelled", () => {
+    let fired = false;
+    systemClock.at(1_000_010, () => (fired = true)).cancel();
+    vi.advanceTimersByTime(1000);
+    expect(fired).toBe(false);
+  });
+
+  it("reaches times beyond setTimeout's 25 days, and can be cancelled on the way", () => {
+    const dayMs = 86_400_000;
+    const fired: string[] = [];
+    systemClock.at(1_000_000 + 60 * dayMs, () => fired.push("sixty"));
+    const cancelled = systemClock.at(1_000_000 + 61 * dayMs, () => fired.push("never"));
+    vi.advanceTimersByTime(59 * dayMs);
+    expect(fired).toEqual([]);
+    cancelled.cancel();
+    vi.advanceTimersByTime(3 * dayMs);
+    expect(fired).toEqual(["sixty"]);
+  });
+
+  it("notices within a minute that the clock was set forward", () => {
+    let fired = false;
+    systemClock.at(1_000_000_000_000, () => (fired = true));
+    vi.setSystemTime(1_000_000_000_001);
+    vi.advanceTimersByTime(60_000);
+    expect(fired).toBe(true);
+  });
+});

@@ -1,0 +1,278 @@
+/**
+ * Terms as sentences, in English and French: what the person who signs reads. Everything that moves
+ * money or that a device obeys is said; keys, ids and codes are left out.
+ */
+import { currencyCode, exponentOf } from "../money/currencies.ts";
+import { formatAmount } from "../money/amounts.ts";
+import type { TimeMs } from "../ports.ts";
+import { endings } from "./check.ts";
+import type { Ending, EndingEvent, Payout } from "./check.ts";
+import type { AmountExpr, Case, If, Node, Observation, Terms, When } from "./terms.ts";
+import { english } from "./words-en.ts";
+import { french } from "./words-fr.ts";
+import { formatTimeUtc } from "./words.ts";
+import type { Words } from "./words.ts";
+
+export type TextLanguage = "en" | "fr";
+
+/** How amounts and times are written; an app may show local time and the names of community tokens. */
+export interface TextFormat {
+  amount(minor: bigint, currencyId: string): string;
+  time(timeMs: TimeMs): string;
+}
+
+const WORDS: Readonly<Record<TextLanguage, Words>> = { en: english, fr: french };
+
+/**
+ * "24.90 EUR" or "24,90 EUR", and times in UTC. `exponentOfCode` tells the decimals of community
+ * tokens; without it they are shown in minor units.
+ */
+export function plainFormat(
+  language: TextLanguage,
+  exponentOfCode: (code: string) => number | undefined = exponentOf,
+): TextFormat {
+  const words = WORDS[language];
+  return {
+    amount: (minor, currencyId) => {
+      const code = currencyCode(currencyId);
+      return formatAmount(minor, exponentOfCode(code) ?? 0, code, words.decimalMark);
+    },
+    time: (timeMs) => formatTimeUtc(timeMs, words),
+  };
+}
+
+/** The terms, one sentence or line each. */
+export function describeTerms(
+  terms: Terms,
+  language: TextLanguage,
+  format: TextFormat = plainFormat(language),
+): string[] {
+  const writer = new Writer(WORDS[language], format);
+  return [
+    ...writer.preamble(terms),
+    ...writer.steps(terms.contract),
+  ];
+}
+
+export interface EndingRow {
+  /** How it came to this. */
+  ending: string;
+  /** Who has paid and got what. */
+  outcome: string;
+  /** By when at the latest. */
+  by: string;
+}
+
+/** Every way it can end, what each party then has, and by when. */
+export function endingsTable(
+  terms: Terms,
+  language: TextLanguage,
+  format: TextFormat = plainFormat(language),
+): EndingRow[] {
+  const writer = new Writer(WORDS[language], format);
+  return endings(terms).map((ending) => ({
+    ending: writer.words.sentence(writer.words.then(ending.events.map((event) => writer.event(event)))),
+    outcome: writer.words.sentence(writer.outcome(terms, ending)),
+    by: format.time(ending.byWhen),
+  }));
+}
+
+/** Puts one contract into the words of one language. Each `when` becomes a numbered step. */
+class Writer {
+  readonly words: Words;
+  private readonly format: TextFormat;
+  private readonly pending: { number: number; node: When }[] = [];
+  private count = 0;
+
+  constructor(words: Words, format: TextFormat) {
+    this.words = words;
+    this.format = format;
+  }
+
+  preamble(terms: Terms): string[] {
+    const { words, format } = this;
+    const [name = terms.template] = terms.template.split("/");
+    const roles = terms.parties.map((party) => words.role(party.role));
+    return [
+      words.sentence(words.title(name, words.and(roles))),
+      ...terms.details.flatMap(([detail, value]) => words.detail(detail, value, (timeMs) => format.time(timeMs))),
+      words.sentence(words.offer(format.time(terms.notBefore), format.time(terms.offerExpires))),
+    ];
+  }
+
+  /** The first step and all that it leads to, in the order of their numbers. */
+  steps(contract: Node): string[] {
+    const lines: string[] = [];
+    if (contract.kind === "when") this.numberOf(contract);
+    else lines.push(this.words.sentence(this.consequence(contract)));
+    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) {
+      lines.push(...this.step(next.number, next.node));
+    }
+    return lines;
+  }
+
+  private numberOf(node: When): number {
+    this.count++;
+    this.pending.push({ number: this.count, node });
+    return this.count;
+  }
+
+  private step(number: number, node: When): string[] {
+    const { words } = this;
+    const heading = words.step(number, words.label(node.label), this.format.time(node.actBy));
+    const cases = node.cases.map((one) =>
+      words.sentence(words.ifThen(this.caseText(one), this.consequence(one.then))),
+    );
+    const silence = words.ifNothing(this.consequence(node.onTimeout), this.format.time(node.refundFrom));
+    return [heading, ...cases.map((line) => `- ${line}`), `- ${words.sentence(silence)}`];
+  }
+
+  /** Payments and decisions up to the next step or the end, as one clause. */
+  private consequence(node: Node): string {
+    const clauses: string[] = [];
+    let at = node;
+    while (at.kind === "pay") {
+      clauses.push(this.words.paid(this.words.role(at.to), this.amount(at.amount, at.currency)));
+      at = at.then;
+    }
+    if (at.kind === "close") clauses.push(this.words.ends);
+    else if (at.kind === "when") clauses.push(this.words.goesOn(this.numberOf(at)));
+    else clauses.push(this.decision(at));
+    return this.words.and(clauses);
+  }
+
+  private decision(node: If): string {
+    const { words } = this;
+    const condition = this.observation(node.condition);
+    return words.either(condition, this.consequence(node.then), this.consequence(node.else));
+  }
+
+  private caseText(one: Case): string {
+    const { words } = this;
+    if (one.kind === "deposit") return words.deposits(words.role(one.by), this.format.amount(one.amount, one.currency));
+    if (one.kind === "facts") return this.observation(one.condition);
+    const range = one.min === one.max ? "" : words.range(one.min.toString(), one.max.toString());
+    return words.chooses(words.role(one.by), one.name) + range;
+  }
+
+  private amount(amount: AmountExpr, currency: string): string {
+    if (amount.kind === "available") return this.words.rest;
+    if (amount.kind === "constant") return this.format.amount(amount.minor, currency);
+    const unit = this.format.amount(amount.numerator, currency);
+    return this.words.measured({
+      role: this.words.role(amount.role),
+      fact: this.words.factName(amount.factKind),
+      price: unit,
+      per: amount.denominator.toString(),
+      position: amount.index + 1,
+      min: this.format.amount(amount.min, currency),
+      max: this.format.amount(amount.max, currency),
+    });
+  }
+
+  private observation(seen: Observation): string {
+    const { words } = this;
+    switch (seen.kind) {
+      case "near":
+        return words.near(words.role(seen.role), this.place(seen), this.metres(seen.radiusMm), seen.maxAgeMs);
+      case "attest":
+        return words.attests(words.role(seen.role), words.statement(seen.factKind), seen.maxAgeMs);
+      case "signed": {
+        const roles = words.and(seen.roles.map((role) => words.role(role)));
+        const statement = words.statement(seen.factKind);
+        return words.agree(roles, seen.k, seen.roles.length, statement, seen.maxAgeMs);
+      }
+      case "met":
+        return words.met(words.role(seen.roles[0]), words.role(seen.roles[1]), seen.maxAgeMs);
+      case "before":
+        return words.before(this.format.time(seen.timeMs));
+      case "hash":
+        return words.secret;
+      case "and":
+        return words.and(seen.all.map((member) => this.grouped(member)));
+      case "or":
+        return words.or(seen.any.map((member) => this.grouped(member)));
+      case "not":
+        return words.not(this.observation(seen.not));
+    }
+  }
+
+  /** Brackets keep "and" and "or" within one another apart. */
+  private grouped(seen: Observation): string {
+    const compound = seen.kind === "and" || seen.kind === "or";
+    return compound ? `(${this.observation(seen)})` : this.observation(seen);
+  }
+
+  private place(point: { latitudeE7: number; longitudeE7: number }): string {
+    return `${this.degrees(point.latitudeE7)}°, ${this.degrees(point.longitudeE7)}°`;
+  }
+
+  /** Five decimals are one metre. */
+  private degrees(e7: number): string {
+    const rounded = Math.round(Math.abs(e7) / 100);
+    const whole = Math.floor(rounded / 100_000);
+    const decimals = (rounded % 100_000).toString().padStart(5, "0");
+    return `${e7 < 0 && rounded > 0 ? "-" : ""}${whole}${this.words.decimalMark}${decimals}`;
+  }
+
+  private metres(mm: number): string {
+    const decimals = mm % 1_000 === 0 ? "" : this.words.decimalMark + (mm % 1_000).toString().padStart(3, "0");
+    return `${Math.floor(mm / 1_000)}${decimals} m`;
+  }
+
+  event(event: EndingEvent): string {
+    const { words } = this;
+    switch (event.kind) {
+      case "deposit":
+        return words.deposits(words.role(event.by), this.format.amount(event.amount, event.currency));
+      case "choice":
+        return words.chooses(words.role(event.by), event.name);
+      case "facts":
+        return words.proven(this.summary(event.condition));
+      case "timeout":
+        return words.nothingHappens(words.label(event.label));
+      case "decision":
+        return event.holds ? this.observation(event.condition) : words.not(this.observation(event.condition));
+    }
+  }
+
+  /** A condition without its numbers: the step has said them. */
+  private summary(seen: Observation): string {
+    const { words } = this;
+    switch (seen.kind) {
+      case "near":
+        return words.atPlace(words.role(seen.role));
+      case "attest":
+        return words.attestsShort(words.role(seen.role), words.statement(seen.factKind));
+      case "signed": {
+        const roles = words.and(seen.roles.map((role) => words.role(role)));
+        return words.agreeShort(roles, seen.k, seen.roles.length, words.statement(seen.factKind));
+      }
+      case "met":
+        return words.metShort(words.role(seen.roles[0]), words.role(seen.roles[1]));
+      case "and":
+        return words.and(seen.all.map((member) => this.summary(member)));
+      case "or":
+        return words.or(seen.any.map((member) => this.summary(member)));
+      default:
+        return this.observation(seen);
+    }
+  }
+
+  outcome(terms: Terms, ending: Ending): string {
+    const { words } = this;
+    const clauses = terms.parties.flatMap((party) => {
+      const of = (list: Payout[]): string[] =>
+        list.filter((one) => one.role === party.role && one.max > 0n).map((one) => this.payout(one));
+      const paid = of(ending.deposits);
+      const got = of(ending.payouts);
+      return paid.length + got.length === 0 ? [] : [words.account(words.role(party.role), paid, got)];
+    });
+    return clauses.length === 0 ? words.nobodyPays : clauses.join("; ");
+  }
+
+  private payout({ min, max, currency }: Payout): string {
+    const most = this.format.amount(max, currency);
+    return min === max ? most : this.words.between(this.format.amount(min, currency), most);
+  }
+}

@@ -1,0 +1,246 @@
+/** The zone's ledger: executes the entries between two cuts and makes the block of them. */
+import { decodeContractState } from "../contract/state-codec.ts";
+import type { ContractState } from "../contract/machine.ts";
+import type { Contract } from "../contract/terms.ts";
+import { toHex } from "../encoding/bytes.ts";
+import { SegmentError } from "../errors.ts";
+import type { Crypto, TimeMs } from "../ports.ts";
+import { applyEntry } from "./apply.ts";
+import type { Applied, LedgerRules } from "./apply.ts";
+import { ContractCache } from "./apply-contract.ts";
+import { encodeHeader, headerHash } from "./block.ts";
+import type { Header } from "./block.ts";
+import { Draft, keys, readAmount } from "./draft.ts";
+import { openEntry } from "./entry.ts";
+import type { Entry } from "./entry.ts";
+import { buildTree, leafHash, treeRoot } from "./merkle.ts";
+import type { MerkleTree } from "./merkle.ts";
+import { networkHash, termKeys } from "./network.ts";
+import type { NetworkDescription } from "./network.ts";
+import { partyKeys } from "./parties.ts";
+import { openAttachment } from "./record.ts";
+import type { LogRecord } from "./record.ts";
+import { encodeLeaf } from "./result.ts";
+import type { EntryResult } from "./result.ts";
+import { medianTime, seenTimes } from "./statements.ts";
+import type { Stamp } from "./statements.ts";
+import { LedgerState, SeenEntries } from "./state.ts";
+
+/** An entry whose signature was verified, its attachment opened. */
+export interface VerifiedRecord {
+  entry: Entry;
+  idHex: string;
+  /** Undefined if there is none or it does not open. */
+  attachment: Uint8Array | undefined;
+  /** The record as it stands in the log. */
+  bytes: Uint8Array;
+}
+
+/** One executed entry of a block. */
+export interface Executed {
+  record: VerifiedRecord;
+  applied: Applied;
+  leaf: Uint8Array;
+  /** Device keys of those whom the receipt concerns. */
+  parties: Uint8Array[];
+}
+
+export interface Block {
+  header: Header;
+  headerBytes: Uint8Array;
+  hash: Uint8Array;
+  tree: MerkleTree;
+  executed: Executed[];
+}
+
+/** The ledger's rules for a network. */
+export function ledgerRules(crypto: Crypto, network: NetworkDescription): LedgerRules {
+  return {
+    crypto,
+    network: network.network,
+    zone: network.zone,
+    networkHash: networkHash(crypto, network),
+    committee: termKeys(network),
+    contracts: new ContractCache(crypto),
+  };
+}
+
+/**
+ * Verifies the entry in a log record and opens its attachment. Throws when the signature or
+ * the frame is wrong: such a record is nobody's entry and the log's readers pass over it.
+ */
+export function verifyRecord(
+  crypto: Crypto,
+  sealSecretKey: Uint8Array,
+  record: Extract<LogRecord, { kind: "entry" }>,
+  bytes: Uint8Array,
+): VerifiedRecord {
+  const entry = openEntry(crypto, record.entryBytes);
+  const attachment = record.sealed === null ? undefined : tryOpen(crypto, sealSecretKey, entry.id, record.sealed);
+  return { entry, idHex: toHex(entry.id), attachment, bytes };
+}
+
+function tryOpen(
+  crypto: Crypto,
+  secretKey: Uint8Array,
+  entryId: Uint8Array,
+  sealed: Uint8Array,
+): Uint8Array | undefined {
+  try {
+    return openAttachment(crypto, secretKey, entryId, sealed);
+  } catch (error) {
+    if (error instanceof SegmentError) return undefined;
+    throw error;
+  }
+}
+
+export class Ledger {
+  readonly rules: LedgerRules;
+  readonly #term: number;
+  readonly #state: LedgerState;
+  readonly #seen: SeenEntries;
+  readonly #currencies: string[] = [];
+  #height = 0;
+  #previous: Uint8Array;
+  #timeMs: TimeMs = 0;
+  #stateRoot: Uint8Array;
+
+  constructor(rules: LedgerRules, term: number) {
+    this.rules = rules;
+    this.#term = term;
+    this.#state = new LedgerState(rules.crypto);
+    this.#seen = new SeenEntries(rules.crypto, this.#state);
+    this.#previous = rules.networkHash;
+    this.#stateRoot = this.#state.root();
+  }
+
+  /** Of the last block; 0 before the first. */
+  get height(): number {
+    return this.#height;
+  }
+
+  /** Log time of the last block; 0 before the first. */
+  get timeMs(): TimeMs {
+    return this.#timeMs;
+  }
+
+  /** Whether this entry was executed already and would be refused as a duplicate. */
+  hasSeen(entry: Pick<Entry, "notAfter">, idHex: string): boolean {
+    return this.#seen.has(entry.notAfter, idHex);
+  }
+
+  /** Executes what stands between the last cut and this one, at `logIndex`. At least one record is new. */
+  execute(records: VerifiedRecord[], stamps: Stamp[], logIndex: number): Block {
+    const { crypto } = this.rules;
+    const timeMs = Math.max(this.#timeMs, medianTime(stamps.map((stamp) => stamp.timeMs)));
+    const seenAt = seenTimes(stamps);
+    this.#seen.forgetExpired(timeMs);
+    const executed: Executed[] = [];
+    for (const record of records) {
+      if (this.hasSeen(record.entry, record.idHex)) continue;
+      const seenMs = Math.min(timeMs, seenAt.get(record.idHex) ?? timeMs);
+      executed.push(this.#executeOne(record, executed.length, timeMs, seenMs));
+    }
+    this.#seen.commit();
+    this.#stateRoot = this.#state.root();
+    const tree = buildTree(crypto, executed.map(({ leaf }) => leafHash(crypto, leaf)));
+    const header: Header = {
+      networkHash: this.rules.networkHash,
+      zone: this.rules.zone,
+      term: this.#term,
+      height: this.#height + 1,
+      previous: this.#previous,
+      logIndex,
+      timeMs,
+      leavesRoot: treeRoot(tree),
+      stateRoot: this.#stateRoot,
+      leafCount: executed.length,
+    };
+    const headerBytes = encodeHeader(header);
+    const hash = headerHash(crypto, headerBytes);
+    this.#height = header.height;
+    this.#previous = hash;
+    this.#timeMs = timeMs;
+    return { header, headerBytes, hash, tree, executed };
+  }
+
+  #executeOne(record: VerifiedRecord, index: number, timeMs: TimeMs, seenMs: TimeMs): Executed {
+    const { entry, attachment } = record;
+    const context = { ...this.rules, timeMs, seenMs, stateRoot: this.#stateRoot, attachment };
+    const applied = applyEntry(this.#state, entry, context);
+    if (applied.ok) {
+      this.#state.write(applied.writes);
+      if (applied.result.kind === "currency") this.#currencies.push(applied.result.currency);
+    }
+    if (applied.ok || applied.final) this.#seen.add(entry.notAfter, entry.id, record.idHex);
+    const outcome = applied.ok ? "ok" : applied.code;
+    const result = applied.ok ? applied.result : null;
+    const leaf = encodeLeaf({ index, entryId: entry.id, outcome, result });
+    return { record, applied, leaf, parties: partyKeys(entry, this.#contractTouchedBy(result)) };
+  }
+
+  #contractTouchedBy(result: EntryResult | null): Contract | undefined {
+    if (result === null || !("seq" in result)) return undefined;
+    return this.rules.contracts.get(this.#state, result.termsId);
+  }
+
+  /** The root for which a device is registered. */
+  rootOfDevice(identity: Uint8Array): Uint8Array | undefined {
+    return new Draft(this.#state).device(identity)?.root;
+  }
+
+  /** What a root owns, by currency; without zeros, without what contracts hold. */
+  accountBalances(root: Uint8Array): Map<string, bigint> {
+    const balances = new Map<string, bigint>();
+    for (const currency of this.#currencies) {
+      const amount = readAmount(this.#state.get(keys.account(root, currency)));
+      if (amount > 0n) balances.set(currency, amount);
+    }
+    return balances;
+  }
+
+  /** Every account, hold and supply; walks the whole state. */
+  allBalances(): AllBalances {
+    const accounts: AllBalances["accounts"] = [];
+    const holds: AllBalances["holds"] = [];
+    for (const [key, bytes] of this.#state.entries("account/")) {
+      const [, root, currency] = key.split("/") as [string, string, string];
+      accounts.push({ root, currency, amount: readAmount(bytes) });
+    }
+    for (const [key, bytes] of this.#state.entries("hold/")) {
+      const [, termsId, currency] = key.split("/") as [string, string, string];
+      holds.push({ termsId, currency, amount: readAmount(bytes) });
+    }
+    const draft = new Draft(this.#state);
+    const supplies = this.#currencies.map((currency) => ({ currency, amount: draft.currency(currency)!.supply }));
+    return { accounts, holds, supplies };
+  }
+
+  /** Issuers, decimals and supplies of all currencies. */
+  currencies(): { id: string; code: string; exponent: number; name: string; issuer: Uint8Array; supply: bigint }[] {
+    const draft = new Draft(this.#state);
+    return this.#currencies.map((id) => ({ id, ...draft.currency(id)! }));
+  }
+
+  /** A contract's present state; `contract` is undefined once it has ended and its terms are forgotten. */
+  contractView(termsId: Uint8Array): ContractView | undefined {
+    const bytes = this.#state.get(keys.contract(termsId));
+    if (bytes === undefined) return undefined;
+    const state = decodeContractState(bytes);
+    const termsBytes = this.#state.get(keys.terms(termsId));
+    const contract = termsBytes === undefined ? undefined : this.rules.contracts.read(termsBytes, termsId);
+    return { state, contract };
+  }
+}
+
+export interface AllBalances {
+  /** `root` and `termsId` in hex. */
+  accounts: { root: string; currency: string; amount: bigint }[];
+  holds: { termsId: string; currency: string; amount: bigint }[];
+  supplies: { currency: string; amount: bigint }[];
+}
+
+export interface ContractView {
+  state: ContractState;
+  contract: Contract | undefined;
+}

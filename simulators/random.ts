@@ -1,0 +1,39 @@
+/** A seeded Random: the same seed gives the same bytes on every machine. Not for keys that guard anything real. */
+import type { Random } from "../protocols/ports.ts";
+
+/** xoshiro128** (Blackman and Vigna, 2018), seeded by splitmix32 from the seed and a name. */
+export function seededRandom(seed: number, name = ""): Random & { next(): number; child(name: string): Random & { next(): number } } {
+  const state = new Uint32Array(4);
+  let mix = (seed >>> 0) ^ Math.floor(seed / 2 ** 32);
+  for (const character of name) mix = Math.imul(mix ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  for (let index = 0; index < 4; index++) {
+    mix = (mix + 0x9e3779b9) | 0;
+    let word = mix ^ (mix >>> 16);
+    word = Math.imul(word, 0x21f0aaad);
+    word ^= word >>> 15;
+    word = Math.imul(word, 0x735a2d97);
+    state[index] = word ^ (word >>> 15);
+  }
+  const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
+  const word = (): number => {
+    const [a = 0, b = 0, c = 0, d = 0] = state;
+    const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
+    const shifted = b << 9;
+    const c2 = c ^ a;
+    const d2 = d ^ b;
+    state[1] = b ^ c2;
+    state[0] = a ^ d2;
+    state[2] = c2 ^ shifted;
+    state[3] = rotate(d2, 11);
+    return result;
+  };
+  return {
+    next: () => word() / 2 ** 32,
+    bytes(length) {
+      const bytes = new Uint8Array(length);
+      for (let index = 0; index < length; index++) bytes[index] = word() >>> 24;
+      return bytes;
+    },
+    child: (childName) => seededRandom(word(), childName),
+  };
+}
