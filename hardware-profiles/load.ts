@@ -45,7 +45,7 @@ export function loadProfileFile(path: string): Profile {
   return profile;
 }
 
-/** Parses and checks a profile's JSON; `name` is for messages. Throws profile-invalid, naming the first fault. */
+/** Parses and checks a profile. `name` is for messages. Throws profile-invalid, naming what is wrong. */
 export function parseProfile(text: string, name: string): Profile {
   let value: unknown;
   try {

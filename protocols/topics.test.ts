@@ -20,9 +20,7 @@ const idOf = (seed: number) =>
   agentId(signerFromSeed(portableCrypto, new Uint8Array(32).fill(seed)).publicKey);
 const [alice, bob] = [idOf(1), idOf(2)];
 const network = fc.stringMatching(/^[a-z0-9-]{1,32}$/);
-const agents = fc
-  .uint8Array({ minLength: 32, maxLength: 32 })
-  .map((seed) => agentId(signerFromSeed(portableCrypto, seed).publicKey));
+const agents = fc.constantFrom(...[1, 2, 3, 4].map(idOf));
 
 const codeOf = (act: () => unknown): string => {
   try {
@@ -44,17 +42,23 @@ describe("topics", () => {
 
   it("read back as written, within the bound, and match their filters", () => {
     fc.assert(
-      fc.property(network, agents, agents, fc.constantFrom(...CHANNELS), (net, sender, recipient, channel) => {
-        const direct = directTopic(net, sender, recipient);
-        expect(direct.length).toBeLessThanOrEqual(MAX_TOPIC_CHARS);
-        expect(parseTopic(direct)).toEqual({ to: "agent", network: net, sender, recipient });
-        expect(topicMatches(inboxFilter(net, recipient), direct)).toBe(true);
-        const cast = castTopic(net, sender, channel);
-        expect(parseTopic(cast)).toEqual({ to: "all", network: net, sender, channel });
-        expect(topicMatches(castFilter(net, channel), cast)).toBe(true);
-        expect(topicMatches(castFilter(net, channel), direct)).toBe(false);
-      }),
-      { numRuns: 30 },
+      fc.property(
+        network,
+        agents,
+        agents,
+        fc.constantFrom(...CHANNELS),
+        (net, sender, recipient, channel) => {
+          const direct = directTopic(net, sender, recipient);
+          expect(direct.length).toBeLessThanOrEqual(MAX_TOPIC_CHARS);
+          expect(parseTopic(direct)).toEqual({ to: "agent", network: net, sender, recipient });
+          expect(topicMatches(inboxFilter(net, recipient), direct)).toBe(true);
+          const cast = castTopic(net, sender, channel);
+          expect(parseTopic(cast)).toEqual({ to: "all", network: net, sender, channel });
+          expect(topicMatches(castFilter(net, channel), cast)).toBe(true);
+          expect(topicMatches(castFilter(net, channel), direct)).toBe(false);
+        },
+      ),
+      { numRuns: 100 },
     );
   });
 

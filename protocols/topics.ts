@@ -59,7 +59,9 @@ export function parseTopic(topic: string): Topic {
   agent(sender, "sender");
   if (kind === "to") return { to: "agent", network, sender, recipient: agent(last, "recipient") };
   if (kind === "cast") return { to: "all", network, sender, channel: known(last) };
-  throw new SegmentError("topic-invalid", "the topic's fifth level is neither `to` nor `cast`", { where: "kind" });
+  throw new SegmentError("topic-invalid", "the topic's fifth level is neither `to` nor `cast`", {
+    where: "kind",
+  });
 }
 
 /** One rule for every broker: an agent publishes under its own id only. */
@@ -103,7 +105,13 @@ function levels(topic: string): [network: string, sender: string, kind: string, 
   if (root !== "segment" || version !== "1") {
     throw new SegmentError("topic-invalid", "the topic does not begin with segment/1/", { where: "prefix" });
   }
-  if (network === undefined || sender === undefined || kind === undefined || last === undefined || rest.length > 0) {
+  if (
+    network === undefined ||
+    sender === undefined ||
+    kind === undefined ||
+    last === undefined ||
+    rest.length > 0
+  ) {
     throw new SegmentError("topic-invalid", "the topic does not have six levels", { where: "levels" });
   }
   return [network, sender, kind, last];
@@ -111,7 +119,9 @@ function levels(topic: string): [network: string, sender: string, kind: string, 
 
 function prefix(network: string): string {
   if (NETWORK.test(network)) return `segment/1/${network}`;
-  throw new SegmentError("topic-invalid", "a network's name is 1 to 32 of a-z, 0-9 and hyphen", { where: "network" });
+  throw new SegmentError("topic-invalid", "a network's name is 1 to 32 of a-z, 0-9 and hyphen", {
+    where: "network",
+  });
 }
 
 function agent(id: string, where: string): string {

@@ -8,6 +8,7 @@ import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError, errorCode, unreachable } from "../../protocols/errors.ts";
 import { labelledHash } from "../../protocols/crypto/hash.ts";
 import { verifyReceipt, type VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
+import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
 import { makeSubmission } from "../../protocols/ledger/submission.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
@@ -56,7 +57,7 @@ export interface AgentParts<State> {
 }
 
 const ackSchema = z.strictObject({ messageId: z.instanceof(Uint8Array) });
-const receiptSchema = z.strictObject({ receipt: z.instanceof(Uint8Array) });
+
 
 export class Agent<State> {
   readonly id: string;
@@ -177,7 +178,7 @@ export class Agent<State> {
         case "ack":
           return this.#acknowledged(parseBody(ackSchema, message.body).messageId);
         case "receipt":
-          return this.#receipted(parseBody(receiptSchema, message.body).receipt);
+          return this.#receipted(parseBody(LEDGER_SCHEMAS.receipt, message.body).receipt);
         default:
           if (this.telemetry?.handles(message.kind) === true) {
             this.telemetry.received(message.from, message.kind, message.body);

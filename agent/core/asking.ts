@@ -2,7 +2,7 @@
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Clock } from "../../protocols/ports.ts";
-import type { Messenger } from "./messenger.ts";
+import type { Messenger, Received } from "./messenger.ts";
 
 export interface Answered {
   kind: string;
@@ -20,22 +20,27 @@ const ANSWER_MS = 3_000;
 export class Asker {
   readonly #messenger: Messenger;
   readonly #clock: Clock;
+  readonly #unasked: Received;
   readonly #open = new Set<Open>();
 
-  constructor(messenger: Messenger, clock: Clock) {
+  /** `unasked` gets what answers no question. */
+  constructor(messenger: Messenger, clock: Clock, unasked: Received = () => undefined) {
     this.#messenger = messenger;
     this.#clock = clock;
+    this.#unasked = unasked;
   }
 
   /** Resolves when answers can arrive. */
   listen(): Promise<void> {
-    return this.#messenger.listen(({ from, kind, body }) => {
+    return this.#messenger.listen((message) => {
+      const { from, kind, body } = message;
       for (const question of this.#open) {
         if (question.from !== from || !question.accepts({ kind, body })) continue;
         this.#open.delete(question);
         question.resolve({ kind, body });
         return;
       }
+      this.#unasked(message);
     });
   }
 

@@ -177,8 +177,7 @@ export class Telemetry {
     const chunk = this.#waiting.get(ack.sequence);
     if (chunk === undefined || this.#parts.keepers[ack.index] !== from) return;
     const manifest = openManifest(this.#parts.crypto, chunk.manifest);
-    const keeper = publicKeyFromId(from);
-    checkShardReceipt(this.#parts.crypto, ack.receipt, { manifest, index: ack.index, keeper });
+    checkShardReceipt(this.#parts.crypto, ack.receipt, { manifest, index: ack.index, keeper: publicKeyFromId(from) });
     chunk.missing.delete(ack.index);
     if (chunk.missing.size > 0) return;
     chunk.timer?.cancel();

@@ -1,7 +1,8 @@
 /**
- * The Blobs port as append-only segment files: one flush for all that waits (group commit), an index in memory, and
- * files that are written again without their dead records once half of one is dead. Append-only, because a keeper's
- * flash wears by what is written (facts: 1.1 bytes written a byte stored; a database of pages takes 26 to 61).
+ * The Blobs port as append-only segment files: one flush for all that waits (group commit), an index in
+ * memory, and files that are written again without their dead records once half of one is dead. Append-only,
+ * because a keeper's flash wears by what is written (facts: 1.1 bytes written a byte stored; a database of
+ * pages takes 26 to 61).
  *
  * A deleted value's bytes stay in its file until that is compacted: to erase, destroy the key.
  */
@@ -81,7 +82,10 @@ export async function openFileBlobs(folder: string, options: FileBlobsOptions = 
 
 function storeFailed(where: string, cause: unknown): SegmentError {
   if (cause instanceof SegmentError) return cause;
-  return new SegmentError("store-failed", `the blobs cannot be stored: ${(cause as Error).message}`, { where, cause });
+  return new SegmentError("store-failed", `the blobs cannot be stored: ${(cause as Error).message}`, {
+    where,
+    cause,
+  });
 }
 
 const NAME = /^blobs-(\d{8})\.seg$/;
@@ -117,7 +121,9 @@ class SegmentedBlobs implements FileBlobs {
   async put(key: string, bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (key === "" || Buffer.byteLength(key) > MAX_KEY_BYTES || bytes.length > MAX_VALUE_BYTES) {
-      throw new SegmentError("store-failed", `a blob's key or value exceeds its bound`, { where: key.slice(0, 64) });
+      throw new SegmentError("store-failed", `a blob's key or value exceeds its bound`, {
+        where: key.slice(0, 64),
+      });
     }
     const slot = this.#slots.get(key);
     if (slot === undefined) {
@@ -281,7 +287,9 @@ class SegmentedBlobs implements FileBlobs {
       for (let from = 0; from < kept.length; from += 256) {
         const part = kept.slice(from, from + 256);
         const moved = await this.#append(part);
-        part.forEach((frame, index) => this.#moved(frame.kind, frame.key, frame.offset, segment, moved[index]!));
+        part.forEach((frame, index) =>
+          this.#moved(frame.kind, frame.key, frame.offset, segment, moved[index]!),
+        );
       }
       this.#forgetUnread(segment);
       this.#segments = this.#segments.filter((one) => one !== segment);
@@ -293,7 +301,8 @@ class SegmentedBlobs implements FileBlobs {
 
   #moved(kind: FrameKind, key: string, offset: number, from: Segment, to: Stored): void {
     const slot = this.#slots.get(key);
-    if (kind === "put" && slot !== undefined && isAt(slot, from, offset)) this.#slots.set(key, { stored: to });
+    if (kind === "put" && slot !== undefined && isAt(slot, from, offset))
+      this.#slots.set(key, { stored: to });
     else to.segment.deadBytes += to.length;
   }
 

@@ -7,18 +7,21 @@ import {
   createPrivateKey,
   createPublicKey,
   diffieHellman,
+  hash,
   randomBytes,
   sign,
   verify,
 } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { isCanonicalStrongKey } from "../../protocols/crypto/ed25519.ts";
+import { concat } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Aead, Clock, Crypto, Random } from "../../protocols/ports.ts";
 
 /** How many imported keys are kept of each kind; the same few peers sign nearly everything. */
 const CACHED_KEYS = 512;
-/** Later alarms are reached in several steps: setTimeout ends at 25 days, and a clock may be set in between. */
+const JOIN_UP_TO_BYTES = 4096;
+/** Later alarms take several steps: setTimeout ends at 25 days, and a clock may be set meanwhile. */
 const LONGEST_WAIT_MS = 60_000;
 
 /** DER prefixes of RFC 8410: what comes before the 32 raw bytes of a key. */
@@ -87,15 +90,21 @@ export const systemClock: Clock = {
   },
 };
 
-/** A Buffer's bytes as a Uint8Array proper: a Buffer's slice() would share memory where callers expect a copy. */
+/** A Buffer as a Uint8Array proper: a Buffer's slice() shares memory where callers expect a copy. */
 function plain(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
+/** Small parts are joined: one call on the whole is nearly twice as fast as a call for each. */
 function digest(algorithm: "sha256" | "sha512", parts: Uint8Array[]): Uint8Array {
-  const hash = createHash(algorithm);
-  for (const part of parts) hash.update(part);
-  return plain(hash.digest());
+  let length = 0;
+  for (const part of parts) length += part.length;
+  if (parts.length === 1 || length <= JOIN_UP_TO_BYTES) {
+    return plain(hash(algorithm, parts.length === 1 ? parts[0]! : concat(...parts), "buffer"));
+  }
+  const stream = createHash(algorithm);
+  for (const part of parts) stream.update(part);
+  return plain(stream.digest());
 }
 
 function importPublic(prefix: Buffer, raw: Uint8Array): KeyObject {
@@ -116,7 +125,7 @@ function keyCache(load: (raw: Uint8Array) => KeyObject): (raw: Uint8Array) => Ke
   const keys = new Map<string, KeyObject>();
   return (raw) => {
     if (raw.length !== 32) throw new SegmentError("key-invalid", "a key is not 32 bytes long");
-    const name = createHash("sha256").update(raw).digest("binary");
+    const name = hash("sha256", raw, "base64");
     const known = keys.get(name);
     const key = known ?? load(raw);
     if (known !== undefined) keys.delete(name);

@@ -51,7 +51,8 @@ interface ScryptCost {
  */
 export async function saveKeystore(path: string, secrets: Secrets, passphrase?: string): Promise<void> {
   const plain = encodeSecrets(secrets);
-  const bytes = passphrase === undefined ? encodeCbor([VERSION, PLAIN, plain]) : await seal(plain, passphrase);
+  const bytes =
+    passphrase === undefined ? encodeCbor([VERSION, PLAIN, plain]) : await seal(plain, passphrase);
   await writeAtomically(path, bytes);
 }
 
@@ -64,7 +65,9 @@ export async function loadKeystore(path: string, passphrase?: string): Promise<S
   const fields = readDamageable(path, () => openHeader(bytes));
   if (fields.method === PLAIN) return readDamageable(path, () => decodeSecrets(fields.content));
   if (passphrase === undefined) {
-    throw new SegmentError("passphrase-wrong", `the keys in ${path} are sealed: a passphrase is needed`, { where: path });
+    throw new SegmentError("passphrase-wrong", `the keys in ${path} are sealed: a passphrase is needed`, {
+      where: path,
+    });
   }
   const key = await deriveKey(passphrase, fields.salt, fields.cost);
   const header = sealedHeader(fields.cost, fields.salt, fields.nonce);
@@ -162,7 +165,8 @@ async function readKeyFile(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    if (isMissing(cause)) throw new SegmentError("home-missing", `there is no key file ${path}`, { where: path, cause });
+    if (isMissing(cause))
+      throw new SegmentError("home-missing", `there is no key file ${path}`, { where: path, cause });
     throw new SegmentError("store-failed", `the key file ${path} cannot be read`, { where: path, cause });
   }
 }
@@ -177,11 +181,14 @@ function readDamageable<T>(path: string, read: () => T): T {
     return read();
   } catch (cause) {
     const problem = cause instanceof SegmentError ? cause.message : "it cannot be read";
-    throw new SegmentError("keystore-damaged", `the key file ${path} is damaged: ${problem}`, { where: path, cause });
+    throw new SegmentError("keystore-damaged", `the key file ${path} is damaged: ${problem}`, {
+      where: path,
+      cause,
+    });
   }
 }
 
-/** A new file beside the old one, on disk before it takes the old one's name: a crash leaves one of the two. */
+/** A new file, on disk before it takes the old one's name: a crash leaves one of the two. */
 async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.new`;
   try {

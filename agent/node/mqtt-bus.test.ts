@@ -105,7 +105,9 @@ describe("connecting", () => {
     const first = await broker(0, clock);
     const client = bus(first.port, { clock });
     const heard: number[] = [];
-    await client.subscribe(castFilter(network, "card"), (_topic, payload) => heard.push(payload[0] as number));
+    await client.subscribe(castFilter(network, "card"), (_topic, payload) =>
+      heard.push(payload[0] as number),
+    );
     const states: boolean[] = [];
     client.onConnected((state) => states.push(state));
     await first.close();
@@ -119,7 +121,7 @@ describe("connecting", () => {
   });
 
   it("ends at once when the broker never answers", async () => {
-    const server = createServer(() => {});
+    const server = createServer((socket) => void socket.resume());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     ends.push(() => new Promise((resolve) => server.close(() => resolve())));
     const client = bus((server.address() as AddressInfo).port);
@@ -134,7 +136,8 @@ describe("connecting", () => {
 /** A broker that breaks the connection at each message that begins with `poison`, and refuses one filter. */
 async function moodyBroker(poison: number, refusedFilter: string): Promise<number> {
   const aedes = await Aedes.createBroker({
-    authorizePublish: (_client, packet, done) => done(packet.payload[0] === poison ? new Error("poison") : null),
+    authorizePublish: (_client, packet, done) =>
+      done(packet.payload[0] === poison ? new Error("poison") : null),
     authorizeSubscribe: (_client, wanted, done) => done(null, wanted.topic === refusedFilter ? null : wanted),
   });
   const server = createServer(aedes.handle);
@@ -150,9 +153,19 @@ describe("a broker that refuses", () => {
   it("one message gets it back to its sender, and the others go through in order", async () => {
     const heard: number[] = [];
     const client = bus(await moodyBroker(3, ""));
-    await client.subscribe(castFilter(network, "card"), (_topic, payload) => heard.push(payload[0] as number));
-    const results = await Promise.allSettled([1, 2, 3, 4, 5].map((value) => client.publish(topic, Uint8Array.of(value))));
-    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled", "fulfilled"]);
+    await client.subscribe(castFilter(network, "card"), (_topic, payload) =>
+      heard.push(payload[0] as number),
+    );
+    const results = await Promise.allSettled(
+      [1, 2, 3, 4, 5].map((value) => client.publish(topic, Uint8Array.of(value))),
+    );
+    expect(results.map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+      "fulfilled",
+    ]);
     expect(results[2]).toMatchObject({ reason: { code: "broker-refused", where: topic } });
     while (!heard.includes(5)) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(new Set(heard)).toEqual(new Set([1, 2, 4, 5]));
@@ -172,9 +185,13 @@ describe("a broker that refuses", () => {
 describe("the queue", () => {
   it("is bounded in bytes as well as in messages", async () => {
     const client = bus(1, { maxPending: 10, maxPendingBytes: 1000 });
-    const waiting = [600, 400].map((length) => client.publish(topic, new Uint8Array(length)).catch(() => "ended"));
+    const waiting = [600, 400].map((length) =>
+      client.publish(topic, new Uint8Array(length)).catch(() => "ended"),
+    );
     await expect(client.publish(topic, new Uint8Array(1))).rejects.toMatchObject({ code: "queue-full" });
-    const empty = Array.from({ length: 8 }, () => client.publish(topic, new Uint8Array()).catch(() => "ended"));
+    const empty = Array.from({ length: 8 }, () =>
+      client.publish(topic, new Uint8Array()).catch(() => "ended"),
+    );
     await expect(client.publish(topic, new Uint8Array())).rejects.toMatchObject({ code: "queue-full" });
     await client.close();
     expect(new Set(await Promise.all([...waiting, ...empty]))).toEqual(new Set(["ended"]));

@@ -1,10 +1,11 @@
 /**
- * One append-only file of framed records. The file begins with "SEGMENT1" and eight random bytes, its marker; a frame is
+ * One append-only file of framed records. The file begins with "SEGMENT1" and eight random bytes, its marker;
+ * a frame is
  *
  *   marker (8) || CRC-32 of the rest (4) || kind (1) || key length (2) || value length (4) || key || value
  *
- * After damage the reader looks for the marker to go on. It is random for each file, so that nobody can plant frames in
- * the values that they send.
+ * After damage the reader looks for the marker to go on. It is random for each file, so that nobody can plant
+ * frames in the values that they send.
  */
 import { crc32 } from "node:zlib";
 
@@ -67,7 +68,8 @@ export function readFrame(bytes: Uint8Array, offset: number, marker: Uint8Array)
   const length = FRAME_HEADER_BYTES + keyLength + valueLength;
   if (kind === undefined || keyLength > MAX_KEY_BYTES || valueLength > MAX_VALUE_BYTES) return undefined;
   if (offset + length > view.length) return undefined;
-  if (crc32(view.subarray(offset + KIND_AT, offset + length)) !== view.readUInt32BE(offset + CRC_AT)) return undefined;
+  if (crc32(view.subarray(offset + KIND_AT, offset + length)) !== view.readUInt32BE(offset + CRC_AT))
+    return undefined;
   const keyEnd = offset + FRAME_HEADER_BYTES + keyLength;
   return {
     kind,

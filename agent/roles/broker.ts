@@ -14,12 +14,13 @@ import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Aedes } from "aedes";
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket, Subscription } from "aedes";
-import { errorCode, SegmentError } from "../../protocols/errors.ts";
+import { SegmentError } from "../../protocols/errors.ts";
 import { MAX_PAYLOAD_BYTES } from "../../protocols/messaging/envelope.ts";
 import { verifyToken } from "../../protocols/messaging/token.ts";
 import type { Clock, Crypto } from "../../protocols/ports.ts";
 import { MAX_TOPIC_CHARS, mayPublish, maySubscribe } from "../../protocols/topics.ts";
 import { limitPackets } from "./packet-limit.ts";
+import type { PacketMeter } from "./packet-limit.ts";
 import { pacer } from "./pacer.ts";
 import type { Pacer } from "./pacer.ts";
 
@@ -82,36 +83,12 @@ interface Session {
   pace: Pacer;
 }
 
-/** Starts to listen. Throws `port-in-use`, or `broker-unreachable` when the host is not an address of this machine. */
+/**
+ * Starts to listen. Throws `port-in-use`, or `broker-unreachable` when the host is not an
+ * address of this machine.
+ */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { network, crypto, clock, host, admitted = () => true } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const counters = { messages: 0, bytes: 0, refused: 0 };
-  const sessions = new Map<Client, Session>();
-  const sockets = new Map<Socket, { allow: (maxBytes: number) => void }>();
-
-  const refuse = (message: string): Error => {
-    counters.refused++;
-    return new Error(message);
-  };
-
-  function login(client: Client, username: string | undefined, password: Uint8Array | undefined): Session {
-    if (!client.clean) throw new SegmentError("broker-refused", "sessions are clean here", { where: "clean" });
-    const id = verifyToken(crypto, {
-      network,
-      username: username ?? "",
-      password: password === undefined ? "" : new TextDecoder().decode(password),
-      clientId: client.id,
-      now: clock.now(),
-    });
-    if (!admitted(id)) throw new SegmentError("peer-refused", `${id} is not admitted here`, { where: "username" });
-    const own = [...sessions.values()].filter((session) => session.id === id).length;
-    if (own >= limits.connectionsPerAgent) {
-      throw new SegmentError("peer-refused", `${id} has ${own} connections already`, { where: "username" });
-    }
-    return { id, filters: new Set(), pace: pacer(clock, limits) };
-  }
-
+  const rules = new Rules(options);
   const aedes = await Aedes.createBroker({
     // Without a bound of its own: the bound on what waits is each client's backlog, see forward. With
     // one, a hundred messages to a client that does not read would hold up everybody.
@@ -122,85 +99,158 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     queueLimit: 8,
     maxInflightInbound: 16,
     maxTopicLevels: 8,
-
-    authenticate(client, username, password, done) {
-      try {
-        sessions.set(client, login(client, username, password));
-        sockets.get(client.conn as Socket)?.allow(MAX_PACKET_BYTES);
-        done(null, true);
-      } catch (error) {
-        if (!(error instanceof SegmentError)) throw error;
-        const returnCode = errorCode(error) === "broker-refused" ? BAD_LOGIN : NOT_AUTHORIZED;
-        done(Object.assign(refuse(error.message), { returnCode }) as AuthenticateError, null);
-      }
-    },
-
-    authorizePublish(client: Client | null, packet: PublishPacket, done) {
-      const session = client === null ? undefined : sessions.get(client);
-      if (session === undefined || !admitted(session.id)) return done(refuse("not admitted"));
-      if (!mayPublish(network, session.id, packet.topic)) return done(refuse("not the client's own topic"));
-      if (packet.retain) return done(refuse("nothing is retained here"));
-      const bytes = packet.payload.length;
-      session.pace.pass(bytes, () => {
-        counters.messages++;
-        counters.bytes += bytes;
-        done(null);
-      });
-    },
-
-    authorizeSubscribe(client: Client, wanted: Subscription, done) {
-      const session = sessions.get(client);
-      const allowed =
-        session !== undefined &&
-        admitted(session.id) &&
-        maySubscribe(network, session.id, wanted.topic) &&
-        (session.filters.has(wanted.topic) || session.filters.size < limits.subscriptionsPerClient);
-      if (!allowed) {
-        counters.refused++;
-        return done(null, null); // SUBACK 0x80, section 3.9.3
-      }
-      session.filters.add(wanted.topic);
-      done(null, wanted);
-    },
-
-    authorizeForward(client: Client, packet: AedesPublishPacket) {
-      const session = sessions.get(client);
-      if (session === undefined || !admitted(session.id)) return null;
-      if (client.conn.writableLength <= limits.backlogBytes) return packet;
-      refuse("does not read");
-      client.conn.destroy();
-      return null;
-    },
+    authenticate: (client, username, password, done) => rules.authenticate(client, username, password, done),
+    authorizePublish: (client, packet, done) => rules.publish(client, packet, done),
+    authorizeSubscribe: (client, wanted, done) => done(null, rules.subscribe(client, wanted)),
+    authorizeForward: (client, packet) => rules.forward(client, packet),
   });
-  aedes.on("unsubscribe", (filters, client) => {
-    for (const filter of filters) sessions.get(client)?.filters.delete(filter);
-  });
+  aedes.on("unsubscribe", (filters, client) => rules.unsubscribed(client, filters));
 
+  const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
-    sockets.set(socket, limitPackets(socket, MAX_CONNECT_BYTES, () => refuse("packet too large")));
-    const client = aedes.handle(socket);
+    sockets.add(socket);
+    const client = rules.arrived(socket, () => aedes.handle(socket));
     socket.once("close", () => {
       sockets.delete(socket);
-      sessions.get(client)?.pace.stop();
-      sessions.delete(client);
+      rules.left(client);
     });
   });
-  server.maxConnections = limits.connections;
-  server.on("drop", () => refuse("too many connections"));
+  server.maxConnections = rules.limits.connections;
+  server.on("drop", () => rules.refuse("too many connections"));
 
   async function close(): Promise<void> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
-    for (const socket of sockets.keys()) socket.destroy(); // those that never sent a CONNECT
+    for (const socket of sockets) socket.destroy(); // those that never sent a CONNECT
     await stopped;
   }
 
+  const { host } = options;
   try {
     const port = await listen(server, host, options.port);
-    return { url: `mqtt://${host.includes(":") ? `[${host}]` : host}:${port}`, port, counters, close };
+    const url = `mqtt://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    return { url, port, counters: rules.counters, close };
   } catch (error) {
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
     throw error;
+  }
+}
+
+/** Who may do what, and what was refused. */
+class Rules {
+  readonly limits: BrokerLimits;
+  readonly counters = { messages: 0, bytes: 0, refused: 0 };
+  readonly #options: BrokerOptions;
+  readonly #sessions = new Map<Client, Session>();
+  readonly #meters = new WeakMap<Client, PacketMeter>();
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  refuse(message: string): Error {
+    this.counters.refused++;
+    return new Error(message);
+  }
+
+  /** The socket is metered before the client that `handle` makes reads from it. */
+  arrived(socket: Socket, handle: () => Client): Client {
+    const meter = limitPackets(socket, MAX_CONNECT_BYTES, () => this.refuse("packet too large"));
+    const client = handle();
+    this.#meters.set(client, meter);
+    return client;
+  }
+
+  left(client: Client): void {
+    this.#sessions.get(client)?.pace.stop();
+    this.#sessions.delete(client);
+  }
+
+  authenticate(
+    client: Client,
+    username: string | undefined,
+    password: Uint8Array | undefined,
+    done: (error: AuthenticateError | null, success: boolean | null) => void,
+  ): void {
+    try {
+      this.#sessions.set(client, this.#login(client, username, password));
+    } catch (error) {
+      if (!(error instanceof SegmentError)) throw error;
+      const returnCode = error.code === "broker-refused" ? BAD_LOGIN : NOT_AUTHORIZED;
+      done(Object.assign(this.refuse(error.message), { returnCode }), null);
+      return;
+    }
+    this.#meters.get(client)?.allow(MAX_PACKET_BYTES);
+    done(null, true);
+  }
+
+  publish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    const session = client === null ? undefined : this.#sessions.get(client);
+    if (session === undefined || !this.#admits(session.id)) return done(this.refuse("not admitted"));
+    if (!mayPublish(this.#options.network, session.id, packet.topic)) {
+      return done(this.refuse("not the client's own topic"));
+    }
+    if (packet.retain) return done(this.refuse("nothing is retained here"));
+    const bytes = packet.payload.length;
+    session.pace.pass(bytes, () => {
+      this.counters.messages++;
+      this.counters.bytes += bytes;
+      done(null);
+    });
+  }
+
+  /** Null is answered with SUBACK 0x80 (MQTT 3.1.1, section 3.9.3). */
+  subscribe(client: Client, wanted: Subscription): Subscription | null {
+    const session = this.#sessions.get(client);
+    const allowed =
+      session !== undefined &&
+      this.#admits(session.id) &&
+      maySubscribe(this.#options.network, session.id, wanted.topic) &&
+      (session.filters.has(wanted.topic) || session.filters.size < this.limits.subscriptionsPerClient);
+    if (!allowed) {
+      this.counters.refused++;
+      return null;
+    }
+    session.filters.add(wanted.topic);
+    return wanted;
+  }
+
+  unsubscribed(client: Client, filters: string[]): void {
+    for (const filter of filters) this.#sessions.get(client)?.filters.delete(filter);
+  }
+
+  forward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
+    const session = this.#sessions.get(client);
+    if (session === undefined || !this.#admits(session.id)) return null;
+    if (client.conn.writableLength <= this.limits.backlogBytes) return packet;
+    this.refuse("the client does not read");
+    client.conn.destroy();
+    return null;
+  }
+
+  #admits(id: string): boolean {
+    return this.#options.admitted?.(id) ?? true;
+  }
+
+  #login(client: Client, username: string | undefined, password: Uint8Array | undefined): Session {
+    const { network, crypto, clock } = this.#options;
+    if (!client.clean)
+      throw new SegmentError("broker-refused", "sessions are clean here", { where: "clean" });
+    const id = verifyToken(crypto, {
+      network,
+      username: username ?? "",
+      password: password === undefined ? "" : new TextDecoder().decode(password),
+      clientId: client.id,
+      now: clock.now(),
+    });
+    if (!this.#admits(id))
+      throw new SegmentError("peer-refused", `${id} is not admitted here`, { where: "username" });
+    const own = [...this.#sessions.values()].filter((session) => session.id === id).length;
+    if (own >= this.limits.connectionsPerAgent) {
+      throw new SegmentError("peer-refused", `${id} has ${own} connections already`, { where: "username" });
+    }
+    return { id, filters: new Set(), pace: pacer(clock, this.limits) };
   }
 }
 
@@ -210,8 +260,14 @@ function listen(server: Server, host: string, port: number): Promise<number> {
       const where = `${host}:${port}`;
       reject(
         cause.code === "EADDRINUSE"
-          ? new SegmentError("port-in-use", `another program listens on port ${port} of ${host}`, { where, cause })
-          : new SegmentError("broker-unreachable", `cannot listen on ${where}: ${cause.message}`, { where, cause }),
+          ? new SegmentError("port-in-use", `another program listens on port ${port} of ${host}`, {
+              where,
+              cause,
+            })
+          : new SegmentError("broker-unreachable", `cannot listen on ${where}: ${cause.message}`, {
+              where,
+              cause,
+            }),
       );
     });
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));

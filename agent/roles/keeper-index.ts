@@ -1,6 +1,6 @@
 /**
- * What a keeper holds, in memory: one shard a chunk, counted against its quotas. Each entry is one blob whose key says
- * all that the index needs, so that a start reads names and no data:
+ * What a keeper holds, in memory: one shard a chunk, counted against its quotas. Each entry is one blob whose
+ * key says all that the index needs, so that a start reads names and no data:
  *
  *   keeper/<publisher + stream, hex>/<sequence>/<shard index>/<bytes>/<manifest hash, hex>
  */
@@ -79,7 +79,10 @@ export class KeeperIndex {
   hasRoom(name: ChunkName, bytes: number): boolean {
     const stream = this.#streams.get(streamKey(name));
     if (stream === undefined && this.#streams.size >= this.#limits.streams) return false;
-    return this.#bytes + bytes <= this.#limits.totalBytes && (stream?.bytes ?? 0) + bytes <= this.#limits.streamBytes;
+    return (
+      this.#bytes + bytes <= this.#limits.totalBytes &&
+      (stream?.bytes ?? 0) + bytes <= this.#limits.streamBytes
+    );
   }
 
   get(name: ChunkName): Held | undefined {

@@ -1,6 +1,6 @@
 /**
- * The keeper: stores one shard of each chunk and the chunk's manifest, and gives them to whoever asks. It can read
- * neither. It acknowledges with a signed receipt, and only what is durable.
+ * The keeper: stores one shard of each chunk and the chunk's manifest, and gives them to whoever asks. It can
+ * read neither. It acknowledges with a signed receipt, and only what is durable.
  *
  * It knows no transport: whoever runs it passes in what came in a signed envelope, and sends back the reply.
  */
@@ -25,7 +25,13 @@ import {
   type TelemetryKind,
 } from "../../protocols/telemetry/messages.ts";
 import { signShardReceipt } from "../../protocols/telemetry/receipt.ts";
-import { DEFAULT_KEEPER_LIMITS, KeeperIndex, type ChunkName, type Held, type KeeperLimits } from "./keeper-index.ts";
+import {
+  DEFAULT_KEEPER_LIMITS,
+  KeeperIndex,
+  type ChunkName,
+  type Held,
+  type KeeperLimits,
+} from "./keeper-index.ts";
 
 export interface KeeperOptions {
   crypto: Crypto;
@@ -35,8 +41,8 @@ export interface KeeperOptions {
   blobs: Blobs;
   limits?: Partial<KeeperLimits>;
   /**
-   * Who may store or drop a publisher's shards. `from` is the sender's agent id. Unless told otherwise, only the
-   * publisher itself; a hub or a repairer needs to be admitted.
+   * Who may store or drop a publisher's shards. `from` is the sender's agent id. Unless told otherwise, only
+   * the publisher itself; a hub or a repairer needs to be admitted.
    */
   admits?: (from: string, publisher: Uint8Array) => boolean;
 }
@@ -48,8 +54,8 @@ export interface KeeperReply {
 
 export interface Keeper {
   /**
-   * Answers one message; `from` is the agent id of its verified sender. Null for what is not for a keeper, and for a
-   * malformed body, which is dropped. Never rejects for anything that a sender can do.
+   * Answers one message; `from` is the agent id of its verified sender. Null for what is not for a keeper,
+   * and for a malformed body, which is dropped. Never rejects for anything that a sender can do.
    */
   handle(from: string, kind: string, body: Uint8Array): Promise<KeeperReply | null>;
   usage(): { bytes: number; streams: number; chunks: number };
@@ -132,7 +138,8 @@ class BlobKeeper implements Keeper {
   #accept(from: string, put: ShardPut): OpenedManifest {
     const { crypto } = this.#options;
     const admits = this.#options.admits ?? ((sender, publisher) => sender === agentId(publisher));
-    if (!admits(from, put.publisher)) throw new SegmentError("peer-refused", "the sender may not store this stream");
+    if (!admits(from, put.publisher))
+      throw new SegmentError("peer-refused", "the sender may not store this stream");
     const manifest = openManifest(crypto, put.manifest, put.publisher);
     if (!equalBytes(manifest.streamId, put.streamId) || manifest.sequence !== put.sequence) {
       throw new SegmentError("manifest-invalid", "the message names another chunk than its manifest");
@@ -149,17 +156,22 @@ class BlobKeeper implements Keeper {
     const present = this.#index.get(put);
     if (present !== undefined) {
       if (present.manifestHash !== manifestHash) {
-        throw new SegmentError("manifest-gap", "the publisher signed another manifest for this sequence number");
+        throw new SegmentError(
+          "manifest-gap",
+          "the publisher signed another manifest for this sequence number",
+        );
       }
-      if (present.index !== put.index) throw new SegmentError("keeper-holds-other", "another shard of it is held");
+      if (present.index !== put.index)
+        throw new SegmentError("keeper-holds-other", "another shard of it is held");
       return present;
     }
     const value = encodeCbor([VERSION, put.index, put.manifest, put.shard]);
-    if (!this.#index.hasRoom(put, value.length)) throw new SegmentError("keeper-full", "the quota is used up");
+    if (!this.#index.hasRoom(put, value.length))
+      throw new SegmentError("keeper-full", "the quota is used up");
     const key = KeeperIndex.blobKey(put, put.index, value.length, manifestHash);
     const durable = this.#options.blobs.put(key, value).catch((error: unknown) => {
       this.#index.remove(put);
-      throw error instanceof SegmentError ? error : new SegmentError("store-failed", "the disk failed", { cause: error });
+      throw new SegmentError("store-failed", "the shard could not be stored", { cause: error });
     });
     const held = { key, index: put.index, bytes: value.length, manifestHash, durable };
     this.#index.add(put, held);
@@ -198,22 +210,26 @@ class BlobKeeper implements Keeper {
     if (!admits(from, publisher)) return null;
     const dropped: number[] = [];
     for (const sequence of new Set(drop.sequences)) {
-      const held = this.#index.get({ publisher, streamId, sequence });
+      const name = { publisher, streamId, sequence };
+      const held = this.#index.get(name);
       if (held === undefined) continue;
+      // First out of the index, so that a put that comes meanwhile is stored anew and not just acknowledged.
+      this.#index.remove(name);
       try {
         await held.durable;
         await this.#options.blobs.delete(held.key);
+        dropped.push(sequence);
       } catch {
-        continue; // it is still held, and the answer says so
+        this.#index.add(name, held); // it is still held, and the answer says so
       }
-      this.#index.remove({ publisher, streamId, sequence });
-      dropped.push(sequence);
     }
     return reply("shard-dropped", { publisher, streamId, sequences: dropped });
   }
 
   /** Undefined also for what the disk has lost: other keepers have other shards. */
-  async #read(name: ChunkName): Promise<{ index: number; manifest: Uint8Array; shard: Uint8Array } | undefined> {
+  async #read(
+    name: ChunkName,
+  ): Promise<{ index: number; manifest: Uint8Array; shard: Uint8Array } | undefined> {
     const held = this.#index.get(name);
     if (held === undefined) return undefined;
     try {

@@ -15,7 +15,11 @@ function manualClock(): Clock & { advance(ms: number): void; pending(): number }
     },
     advance(ms) {
       now += ms;
-      for (let due = timers.filter(({ atMs }) => atMs <= now); due.length > 0; due = timers.filter(({ atMs }) => atMs <= now)) {
+      for (
+        let due = timers.filter(({ atMs }) => atMs <= now);
+        due.length > 0;
+        due = timers.filter(({ atMs }) => atMs <= now)
+      ) {
         timers = timers.filter((timer) => !due.includes(timer));
         for (const { fire } of due) fire();
       }

@@ -17,25 +17,33 @@ function packet(length: number): number[] {
 describe("the packet meter", () => {
   it("accepts packets up to the bound, however they are cut", () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(300), { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 97 })), (lengths, cuts) => {
-        const bytes = Uint8Array.from(lengths.flatMap(packet));
-        const meter = packetMeter(300);
-        let at = 0;
-        for (const cut of [...cuts, bytes.length]) {
-          expect(meter.accepts(bytes.subarray(at, at + cut))).toBe(true);
-          at += cut;
-        }
-      }),
+      fc.property(
+        fc.array(fc.nat(300), { maxLength: 8 }),
+        fc.array(fc.integer({ min: 1, max: 97 })),
+        (lengths, cuts) => {
+          const bytes = Uint8Array.from(lengths.flatMap(packet));
+          const meter = packetMeter(300);
+          let at = 0;
+          for (const cut of [...cuts, bytes.length]) {
+            expect(meter.accepts(bytes.subarray(at, at + cut))).toBe(true);
+            at += cut;
+          }
+        },
+      ),
     );
   });
 
   it("refuses at the header what announces more", () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(300), { maxLength: 5 }), fc.integer({ min: 301, max: 70_000 }), (lengths, tooLong) => {
-        const meter = packetMeter(300);
-        expect(meter.accepts(Uint8Array.from(lengths.flatMap(packet)))).toBe(true);
-        expect(meter.accepts(Uint8Array.from(packet(tooLong).slice(0, 4)))).toBe(false);
-      }),
+      fc.property(
+        fc.array(fc.nat(300), { maxLength: 5 }),
+        fc.integer({ min: 301, max: 70_000 }),
+        (lengths, tooLong) => {
+          const meter = packetMeter(300);
+          expect(meter.accepts(Uint8Array.from(lengths.flatMap(packet)))).toBe(true);
+          expect(meter.accepts(Uint8Array.from(packet(tooLong).slice(0, 4)))).toBe(false);
+        },
+      ),
     );
   });
 

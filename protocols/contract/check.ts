@@ -5,9 +5,10 @@
  * - deposits cover every payment at its upper bound, and nothing is left in the pot at the end;
  * - deadlines are in order (act, claim, refund), and each state is open after its predecessor ended, so
  *   that any party may vanish at any point and the others get out at a deadline;
- * - nobody is paid at once for what only his own side signed; his own choice or deposit pays him no
- *   more than he put in. Otherwise another side must have had time to object (60 s at least);
+ * - nobody is paid at once for what only his own side signed, and his own choice pays him no more than
+ *   he put in. Otherwise another side must have had time to object (60 s at least);
  * - leaving evidence out never helps: `not` and `if` look at time only;
+ * - a fact that one step has used is not asked for by a later one, where it could be shown again;
  * - an amount that depends on a fact is paid only where that fact is sure to be there.
  *
  * What a party wins or loses by objecting is for the person who signs to judge: `endings` lists it.

@@ -14,6 +14,22 @@ export function rolesIn(seen: Observation): Role[] {
   return membersOf(seen).flatMap(rolesIn);
 }
 
+/** All facts ("role/kind") that a condition looks at. */
+export function factsNamed(seen: Observation): Set<string> {
+  switch (seen.kind) {
+    case "near":
+      return new Set([`${seen.role}/position`]);
+    case "attest":
+      return new Set([`${seen.role}/${seen.factKind}`]);
+    case "signed":
+      return new Set(seen.roles.map((role) => `${role}/${seen.factKind}`));
+    case "met":
+      return new Set(seen.roles.map((role) => `${role}/met`));
+    default:
+      return new Set(membersOf(seen).flatMap((member) => [...factsNamed(member)]));
+  }
+}
+
 /** Whether anything but time decides. */
 export function dependsOnEvidence(seen: Observation): boolean {
   if (seen.kind === "before") return false;
@@ -62,13 +78,11 @@ export function canSatisfyAlone(
 export function factsRequired(seen: Observation): Set<string> {
   switch (seen.kind) {
     case "near":
-      return new Set([`${seen.role}/position`]);
     case "attest":
-      return new Set([`${seen.role}/${seen.factKind}`]);
-    case "signed":
-      return new Set(seen.k < seen.roles.length ? [] : seen.roles.map((role) => `${role}/${seen.factKind}`));
     case "met":
-      return new Set(seen.roles.map((role) => `${role}/met`));
+      return factsNamed(seen);
+    case "signed":
+      return seen.k < seen.roles.length ? new Set() : factsNamed(seen);
     case "and":
       return new Set(seen.all.flatMap((member) => [...factsRequired(member)]));
     case "or": {

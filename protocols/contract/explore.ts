@@ -5,7 +5,15 @@
 import { toHex } from "../encoding/bytes.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import type { TimeMs } from "../ports.ts";
-import { canSatisfyAlone, dependsOnEvidence, factsRequired, negatesEvidence, rolesIn } from "./evidence-rules.ts";
+import {
+  canSatisfyAlone,
+  dependsOnEvidence,
+  factsNamed,
+  factsRequired,
+  negatesEvidence,
+  rolesIn,
+} from "./evidence-rules.ts";
+import { FACT_KINDS } from "./facts.ts";
 import type { Case, If, Node, Observation, Pay, Role, Terms, When } from "./terms.ts";
 
 /** A reason not to sign. */
@@ -20,6 +28,7 @@ export interface Finding {
     | "no-evidence"
     | "withheld-evidence"
     | "unproven-field"
+    | "reused-fact"
     | "label";
   /** In the tree, "contract.cases[0].then". */
   where: string;
@@ -63,9 +72,11 @@ interface Walk {
   deposits: ReadonlyMap<string, Payout>;
   payouts: ReadonlyMap<string, Payout>;
   /** Sides (accounts, in hex) that got here by their own word alone, and by what. */
-  alone: ReadonlyMap<string, "fact" | "act">;
+  alone: ReadonlyMap<string, "fact" | "choice">;
   /** Facts ("role/kind") that the step on which this runs is sure to bring. */
   facts: ReadonlySet<string>;
+  /** Facts ("role/kind") that earlier steps may have used. */
+  used: ReadonlySet<string>;
   /** The next `when` must be open for longer than until here. */
   after: TimeMs;
   byWhen: TimeMs;
@@ -98,6 +109,7 @@ export function explore(terms: Terms): { findings: Finding[]; endings: Ending[] 
     payouts: new Map(),
     alone: new Map(),
     facts: new Set(),
+    used: new Set(),
     after: terms.offerExpires,
     byWhen: terms.offerExpires,
   });
@@ -123,7 +135,8 @@ function visit(on: Exploration, node: Node, at: Walk): void {
 
 function visitClose(on: Exploration, at: Walk): void {
   for (const [currency, held] of at.pot) {
-    if (held.max > 0n) find(on, "pot-left", at.where, `up to ${held.max} of ${currency} would be left at the end`);
+    if (held.max > 0n)
+      find(on, "pot-left", at.where, `up to ${held.max} of ${currency} would be left at the end`);
   }
   const byRole = (payouts: ReadonlyMap<string, Payout>): Payout[] =>
     on.terms.parties.flatMap((party) => [...payouts.values()].filter((payout) => payout.role === party.role));
@@ -172,8 +185,8 @@ function less(held: Range, paid: Range): Range {
 }
 
 /**
- * A side may not be paid at once for a fact that it alone signed; and for a choice or a deposit of its
- * own, not more than it has put in itself.
+ * A side may not be paid at once for a fact that it alone signed; and for a choice of its own, not more
+ * than it has put in itself. (A deposit is no mere word: the ledger has seen the money.)
  */
 function refuseOwnWord(on: Exploration, node: Pay, at: Walk, payouts: ReadonlyMap<string, Payout>): void {
   const side = on.sideOf.get(node.to);
@@ -181,13 +194,13 @@ function refuseOwnWord(on: Exploration, node: Pay, at: Walk, payouts: ReadonlyMa
   if (by === "fact") {
     const message = `${node.to} would be paid for a fact that ${node.to}'s side alone signed, with no time to object`;
     find(on, "own-word", at.where, message);
-  } else if (by === "act") {
+  } else if (by === "choice") {
     const sum = (of: ReadonlyMap<string, Payout>): bigint =>
       [...of.values()]
         .filter((payout) => on.sideOf.get(payout.role) === side && payout.currency === node.currency)
         .reduce((total, payout) => total + payout.max, 0n);
     if (sum(payouts) > sum(at.deposits)) {
-      const message = `${node.to} would take more than it put in, by its own act alone, with no time to object`;
+      const message = `${node.to} would take more than it put in, by its own choice alone, with no time to object`;
       find(on, "own-word", at.where, message);
     }
   }
@@ -211,7 +224,12 @@ function visitIf(on: Exploration, node: If, at: Walk): void {
 function visitWhen(on: Exploration, node: When, at: Walk): void {
   checkDeadlines(on, node, at);
   if (!/^[a-z][a-z0-9-]*$/.test(node.label) || node.label === "closed") {
-    find(on, "label", at.where, `"${node.label}" cannot be a label: devices obey labels, and "closed" is the end`);
+    find(
+      on,
+      "label",
+      at.where,
+      `"${node.label}" cannot be a label: devices obey labels, and "closed" is the end`,
+    );
   }
   for (const [index, one] of node.cases.entries()) {
     visitCase(on, node, one, { ...at, where: `${at.where}.cases[${index}]` });
@@ -241,11 +259,12 @@ function checkDeadlines(on: Exploration, node: When, at: Walk): void {
 function aloneAfterSilence(on: Exploration, node: When, at: Walk): Walk["alone"] {
   if (node.actBy - at.after < SHORTEST_DISPUTE_MS) return at.alone;
   const couldObject = (side: string): boolean =>
-    node.cases.some((one) => [...sidesActingAlone(on, one)].some((other) => other !== side));
+    node.cases.some((one) => [...sidesWhoCan(on, one)].some((other) => other !== side));
   return new Map([...at.alone].filter(([side]) => !couldObject(side)));
 }
 
-function sidesActingAlone(on: Exploration, one: Case): Set<string> {
+/** The sides that can take a case without any other. */
+function sidesWhoCan(on: Exploration, one: Case): Set<string> {
   const sides = new Set(on.sideOf.values());
   if (one.kind === "facts") {
     return new Set([...sides].filter((side) => canSatisfyAlone(one.condition, side, on.sideOf)));
@@ -255,15 +274,23 @@ function sidesActingAlone(on: Exploration, one: Case): Set<string> {
 }
 
 function visitCase(on: Exploration, node: When, one: Case, at: Walk): void {
-  const alone = new Map<string, "fact" | "act">();
-  for (const side of sidesActingAlone(on, one)) {
-    alone.set(side, one.kind === "facts" || at.alone.get(side) === "fact" ? "fact" : "act");
-  }
-  const next = { ...at, alone, where: `${at.where}.then`, facts: new Set<string>(), after: node.claimBy };
+  const next = {
+    ...at,
+    alone: aloneAfterCase(on, one, at),
+    where: `${at.where}.then`,
+    facts: new Set<string>(),
+    after: node.claimBy,
+  };
   const { label } = node;
   switch (one.kind) {
     case "deposit": {
-      const event = { kind: one.kind, label, by: one.by, currency: one.currency, amount: one.amount } as const;
+      const event = {
+        kind: one.kind,
+        label,
+        by: one.by,
+        currency: one.currency,
+        amount: one.amount,
+      } as const;
       const amount = { min: one.amount, max: one.amount };
       return visit(on, one.then, {
         ...next,
@@ -279,28 +306,51 @@ function visitCase(on: Exploration, node: When, one: Case, at: Walk): void {
       return visit(on, one.then, { ...next, events: [...at.events, event], byWhen: node.actBy });
     }
     case "facts":
-      checkCondition(on, one.condition, at.where);
+      checkCondition(on, one.condition, at);
       return visit(on, one.then, {
         ...next,
         facts: factsRequired(one.condition),
+        used: new Set([...at.used, ...singleUseFacts(one.condition)]),
         events: [...at.events, { kind: one.kind, label, condition: one.condition }],
         byWhen: node.claimBy,
       });
   }
 }
 
+function aloneAfterCase(on: Exploration, one: Case, at: Walk): Walk["alone"] {
+  const alone = new Map<string, "fact" | "choice">();
+  for (const side of sidesWhoCan(on, one)) {
+    const before = at.alone.get(side);
+    if (one.kind === "facts") alone.set(side, "fact");
+    else if (one.kind === "choice") alone.set(side, before ?? "choice");
+    else if (before !== undefined) alone.set(side, before);
+  }
+  return alone;
+}
+
 function depositedPot(on: Exploration, one: Case & { kind: "deposit" }, at: Walk): Map<string, Range> {
   knowRoles(on, [one.by], at.where);
   const held = at.pot.get(one.currency) ?? NOTHING;
   const sum = { min: held.min + one.amount, max: held.max + one.amount };
-  if (sum.max > MAX_AMOUNT) find(on, "pot-overflow", at.where, `the pot would exceed 2^63 - 1 of ${one.currency}`);
+  if (sum.max > MAX_AMOUNT)
+    find(on, "pot-overflow", at.where, `the pot would exceed 2^63 - 1 of ${one.currency}`);
   return new Map(at.pot).set(one.currency, sum);
 }
 
-function checkCondition(on: Exploration, condition: Observation, where: string): void {
+/** A place or a meeting may be shown again; any other fact stands for one event, and pays once. */
+function singleUseFacts(condition: Observation): string[] {
+  const general = [FACT_KINDS.position, FACT_KINDS.met];
+  return [...factsNamed(condition)].filter((name) => !general.some((kind) => name.endsWith(`/${kind}`)));
+}
+
+function checkCondition(on: Exploration, condition: Observation, { where, used }: Walk): void {
+  for (const name of singleUseFacts(condition).filter((fact) => used.has(fact))) {
+    const message = `the fact "${name}" of an earlier step could be shown again: name the two kinds apart`;
+    find(on, "reused-fact", where, message);
+  }
   knowRoles(on, rolesIn(condition), where);
   if (negatesEvidence(condition)) {
-    const message = "\"not\" may only be said of time: whoever brings facts could leave one out";
+    const message = '"not" may only be said of time: whoever brings facts could leave one out';
     find(on, "withheld-evidence", where, message);
   }
   if (canSatisfyAlone(condition, undefined, on.sideOf)) {

@@ -91,7 +91,8 @@ function readContent(payload: Uint8Array): FactContent {
     const subject = reader.nullable("subject", (fields) => fields.bytes("subject", { length: 32 }));
     const timeMs = reader.int("timeMs", { min: 0, max: MAX_TIME_MS });
     const body = reader.list("body", { max: MAX_BODY_ITEMS });
-    if (!body.every(isPlain)) throw new SegmentError("fact-invalid", "fact.body holds more than plain values");
+    if (!body.every(isPlain))
+      throw new SegmentError("fact-invalid", "fact.body holds more than plain values");
     return { kind, subject, timeMs, body };
   } catch (error) {
     throw asFactError(error);
@@ -104,8 +105,11 @@ export function isFactKind(kind: string): boolean {
 }
 
 function isPlain(value: CborValue): boolean {
-  return value === null || ["number", "bigint", "string", "boolean"].includes(typeof value) ||
-    value instanceof Uint8Array;
+  return (
+    value === null ||
+    ["number", "bigint", "string", "boolean"].includes(typeof value) ||
+    value instanceof Uint8Array
+  );
 }
 
 function asFactError(error: unknown): unknown {

@@ -7,7 +7,7 @@ import type { Crypto, TimeMs } from "../ports.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import type { Fact } from "./facts.ts";
 import type { AmountExpr, Case, Contract, Node, Role, When } from "./terms.ts";
-import { checkEvidence, factField, failureOf, noEvidence } from "./observe.ts";
+import { checkEvidence, factField, failureOf, forCase, noEvidence } from "./observe.ts";
 import type { Evidence } from "./observe.ts";
 
 export interface Deadlines {
@@ -94,20 +94,21 @@ function stepTimeout(contract: Contract, state: ContractState, node: When, nowMs
 function latenessOf(input: Input, node: When, evidence: Evidence): string | undefined {
   const { nowMs } = evidence;
   if (input.kind !== "facts") {
-    return nowMs > node.actBy ? `the ${input.kind} comes ${nowMs - node.actBy} ms after the deadline` : undefined;
+    return nowMs > node.actBy
+      ? `the ${input.kind} comes ${nowMs - node.actBy} ms after the deadline`
+      : undefined;
   }
   if (nowMs > node.claimBy) return `the facts come ${nowMs - node.claimBy} ms after the last claim`;
-  if (evidence.newestMs > node.actBy && input.facts.length > 0) {
-    return `a fact was made ${evidence.newestMs - node.actBy} ms after the deadline`;
-  }
-  return undefined;
+  const newestMs = Math.max(0, ...input.facts.map((fact) => fact.timeMs));
+  return newestMs > node.actBy ? `a fact was made ${newestMs - node.actBy} ms after the deadline` : undefined;
 }
 
 /** The first case, in order, that the input satisfies. */
 function takeCase(state: ContractState, node: When, input: Input, evidence: Evidence): Step {
   const failures: string[] = [];
   for (const [index, one] of node.cases.entries()) {
-    const failure = caseFailure(one, input, evidence);
+    const seen = one.kind === "facts" ? forCase(one.condition, evidence) : evidence;
+    const failure = caseFailure(one, input, seen);
     if (failure === undefined) {
       const pot = new Map(state.pot);
       if (one.kind === "deposit") {
@@ -115,12 +116,15 @@ function takeCase(state: ContractState, node: When, input: Input, evidence: Evid
         if (held > MAX_AMOUNT) return refuse("amount-overflow", "the contract cannot hold so much");
         pot.set(one.currency, held);
       }
-      return advance(one.then, [...state.path, index], state.seq, pot, evidence);
+      return advance(one.then, [...state.path, index], state.seq, pot, seen);
     }
     if (failure !== null) failures.push(failure);
   }
   if (failures.length > 0) return refuse("condition-not-met", failures.join("; or: "));
-  return refuse("contract-not-expected", `in "${node.label}" the contract does not wait for this ${input.kind}`);
+  return refuse(
+    "contract-not-expected",
+    `in "${node.label}" the contract does not wait for this ${input.kind}`,
+  );
 }
 
 /** Undefined if the input satisfies the case, null if it is for another case, else what fails. */
@@ -136,7 +140,13 @@ function caseFailure(one: Case, input: Input, evidence: Evidence): string | null
 }
 
 /** Walks on through payments and decisions until the contract waits again, or ends. */
-function advance(start: Node, startPath: number[], seq: number, pot: Map<string, bigint>, evidence: Evidence): Step {
+function advance(
+  start: Node,
+  startPath: number[],
+  seq: number,
+  pot: Map<string, bigint>,
+  evidence: Evidence,
+): Step {
   const path = [...startPath];
   const payments: Payment[] = [];
   let node = start;
@@ -157,7 +167,8 @@ function advance(start: Node, startPath: number[], seq: number, pot: Map<string,
     }
     const held = pot.get(node.currency) ?? 0n;
     const amount = amountOf(node.amount, held, evidence);
-    if (amount === undefined) return refuse("condition-not-met", "the fact that sets the amount is not given");
+    if (amount === undefined)
+      return refuse("condition-not-met", "the fact that sets the amount is not given");
     if (amount > held) return refuse("terms-unsafe", "the contract would pay more than it holds");
     if (amount > 0n) payments.push({ to: node.to, currency: node.currency, amount });
     pot.set(node.currency, held - amount);

@@ -13,7 +13,17 @@ import type { AmountExpr, Case, Node, Observation, Role } from "./terms.ts";
 const NODE = { close: 0, pay: 1, if: 2, when: 3 } as const;
 const CASE = { deposit: 0, choice: 1, facts: 2 } as const;
 const AMOUNT = { constant: 0, available: 1, field: 2 } as const;
-const OBSERVATION = { near: 0, attest: 1, signed: 2, met: 3, before: 4, hash: 5, and: 6, or: 7, not: 8 } as const;
+const OBSERVATION = {
+  near: 0,
+  attest: 1,
+  signed: 2,
+  met: 3,
+  before: 4,
+  hash: 5,
+  and: 6,
+  or: 7,
+  not: 8,
+} as const;
 
 /** CBOR levels that 32 nodes can need: a `when` takes three (itself, its cases, the case), the terms one. */
 export const CBOR_DEPTH = 3 * MAX_DEPTH + 4;
@@ -275,7 +285,12 @@ function readObservation(
       };
     case OBSERVATION.attest: {
       const role = roleField(reader, "role");
-      return { kind: "attest", role, factKind: roleField(reader, "factKind"), maxAgeMs: timeField(reader, "maxAgeMs") };
+      return {
+        kind: "attest",
+        role,
+        factKind: roleField(reader, "factKind"),
+        maxAgeMs: timeField(reader, "maxAgeMs"),
+      };
     }
     case OBSERVATION.signed: {
       const k = reader.int("k", { min: 1, max: MAX_PARTIES });

@@ -5,6 +5,7 @@ import type { ErrorCode } from "../errors.ts";
 import { SegmentError } from "../errors.ts";
 import type { Crypto, TimeMs } from "../ports.ts";
 import { MAX_FACTS, MAX_PREIMAGE_BYTES } from "./bounds.ts";
+import { factsNamed } from "./evidence-rules.ts";
 import { FACT_KINDS, readMet, readPosition } from "./facts.ts";
 import type { Fact, Met, Position } from "./facts.ts";
 import { distanceMm } from "./distance.ts";
@@ -22,13 +23,26 @@ export interface Evidence {
   /** Hex of the SHA-256 of each preimage. */
   digests: ReadonlySet<string>;
   nowMs: TimeMs;
-  /** Time of the newest fact; without facts, `nowMs`. */
+  /** Time of the newest fact that the case asks for (`forCase`); without facts, `nowMs`. */
   newestMs: TimeMs;
 }
 
 /** The evidence of an input that brings neither facts nor preimages. */
 export function noEvidence(contract: Contract, nowMs: TimeMs): Evidence {
   return { contract, facts: new Map(), digests: new Set(), nowMs, newestMs: nowMs };
+}
+
+/**
+ * The evidence as one case sees it: `before` looks at the facts that the case's condition names, so that
+ * nobody shifts a decision by adding a later fact that was not asked for.
+ */
+export function forCase(condition: Observation, evidence: Evidence): Evidence {
+  const times = [...factsNamed(condition)].flatMap((name) => {
+    const [role = "", kind = ""] = name.split("/");
+    const fact = evidence.facts.get(role)?.get(kind);
+    return fact === undefined ? [] : [fact.timeMs];
+  });
+  return { ...evidence, newestMs: times.length === 0 ? evidence.nowMs : Math.max(...times) };
 }
 
 type Refused = { code: ErrorCode; message: string };
@@ -61,19 +75,25 @@ export function checkEvidence(
     facts.set(party!.role, ofRole.set(fact.kind, fact));
   }
   const digests = new Set(input.preimages.map((preimage) => toHex(crypto.sha256(preimage))));
-  const newestMs = input.facts.length === 0 ? nowMs : Math.max(...input.facts.map((fact) => fact.timeMs));
-  return { contract, facts, digests, nowMs, newestMs };
+  return { contract, facts, digests, nowMs, newestMs: nowMs };
 }
 
-function problemOf(fact: Fact, role: Role | undefined, contract: Contract, nowMs: TimeMs): string | undefined {
+function problemOf(
+  fact: Fact,
+  role: Role | undefined,
+  contract: Contract,
+  nowMs: TimeMs,
+): string | undefined {
   if (role === undefined) return `the "${fact.kind}" fact is signed by a key that the terms do not name`;
   if (fact.subject !== null && !equalBytes(fact.subject, contract.id)) {
     return `${role}'s "${fact.kind}" fact is about another contract`;
   }
   const aheadMs = fact.timeMs - nowMs;
   if (aheadMs > FACT_TIME_AHEAD_MS) {
-    return `${role}'s "${fact.kind}" fact is ${seconds(aheadMs)} ahead of the log, ` +
-      `${seconds(FACT_TIME_AHEAD_MS)} allowed`;
+    return (
+      `${role}'s "${fact.kind}" fact is ${seconds(aheadMs)} ahead of the log, ` +
+      `${seconds(FACT_TIME_AHEAD_MS)} allowed`
+    );
   }
   return undefined;
 }
@@ -113,7 +133,9 @@ export function failureOf(seen: Observation, evidence: Evidence): string | undef
       return failures.join("; nor: ");
     }
     case "not":
-      return failureOf(seen.not, evidence) === undefined ? "what must not be the case is the case" : undefined;
+      return failureOf(seen.not, evidence) === undefined
+        ? "what must not be the case is the case"
+        : undefined;
   }
 }
 
@@ -179,7 +201,8 @@ function factOf(role: Role, kind: string, maxAgeMs: number, evidence: Evidence):
   const general = kind === FACT_KINDS.position || kind === FACT_KINDS.met;
   if (fact.subject === null && !general) return `${role}'s "${kind}" fact names no contract`;
   const ageMs = evidence.nowMs - fact.timeMs;
-  if (ageMs > maxAgeMs) return `${role}'s "${kind}" fact is ${seconds(ageMs)} old, ${seconds(maxAgeMs)} allowed`;
+  if (ageMs > maxAgeMs)
+    return `${role}'s "${kind}" fact is ${seconds(ageMs)} old, ${seconds(maxAgeMs)} allowed`;
   return fact;
 }
 

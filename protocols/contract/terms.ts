@@ -109,7 +109,7 @@ export type Observation =
   | { kind: "signed"; k: number; roles: Role[]; factKind: string; maxAgeMs: number }
   /** Both signed "met" with the same session, naming each other. */
   | { kind: "met"; roles: [Role, Role]; maxAgeMs: number }
-  /** The newest fact at hand (without facts: the log's time) is earlier than this. */
+  /** The newest of the facts that the case asks for (without facts: the log's time) is earlier than this. */
   | { kind: "before"; timeMs: TimeMs }
   /** Someone shows the bytes whose SHA-256 this is. */
   | { kind: "hash"; digest: Uint8Array }
@@ -154,7 +154,10 @@ export function encodeTerms(terms: Terms): Uint8Array {
 /** Terms of at most 16 KiB, 32 levels and 256 nodes. Throws `terms-too-large` or `terms-invalid`. */
 export function decodeTerms(bytes: Uint8Array): Terms {
   if (bytes.length > MAX_TERMS_BYTES) {
-    throw new SegmentError("terms-too-large", `the terms have ${bytes.length} bytes, ${MAX_TERMS_BYTES} allowed`);
+    throw new SegmentError(
+      "terms-too-large",
+      `the terms have ${bytes.length} bytes, ${MAX_TERMS_BYTES} allowed`,
+    );
   }
   try {
     const reader = new FieldReader(decodeCbor(bytes, { maxDepth: CBOR_DEPTH }), "terms", 9);
@@ -188,7 +191,8 @@ function readParty(value: CborValue, index: number): Party {
 function readDetail(value: CborValue, index: number): [string, CborValue] {
   const reader = new FieldReader(value, `terms.details[${index}]`, 2);
   const name = reader.text("name", { min: 1, max: 32 });
-  if (!/^[a-zA-Z][a-zA-Z0-9-]*$/.test(name)) fail("is not of letters, digits and -", `terms.details[${index}].name`);
+  if (!/^[a-zA-Z][a-zA-Z0-9-]*$/.test(name))
+    fail("is not of letters, digits and -", `terms.details[${index}].name`);
   const detail = reader.value("value");
   const plain = typeof detail === "string" || typeof detail === "number" || detail instanceof Uint8Array;
   if (!plain || (typeof detail !== "number" && detail.length > 500)) {
@@ -201,13 +205,27 @@ function readDetail(value: CborValue, index: number): [string, CborValue] {
 }
 
 function requireForm(terms: Terms): void {
-  if (!/^[a-z0-9-]{1,32}$/.test(terms.network)) fail("network is not 1 to 32 of a-z, 0-9 and -", "terms.network");
-  if (!/^[a-z0-9-]+\/[0-9]+$/.test(terms.template)) fail("template does not read name/version", "terms.template");
+  if (!/^[a-z0-9-]{1,32}$/.test(terms.network))
+    fail("network is not 1 to 32 of a-z, 0-9 and -", "terms.network");
+  if (!/^[a-z0-9-]+\/[0-9]+$/.test(terms.template))
+    fail("template does not read name/version", "terms.template");
   if (terms.parties.length < 2) fail("there are fewer than two parties", "terms.parties");
   if (terms.notBefore > terms.offerExpires) fail("the offer expires before it begins", "terms.offerExpires");
-  requireDistinct(terms.parties.map((party) => party.role), "role", "terms.parties");
-  requireDistinct(terms.parties.map((party) => toHex(party.identity)), "identity", "terms.parties");
-  requireDistinct(terms.details.map(([name]) => name), "name", "terms.details");
+  requireDistinct(
+    terms.parties.map((party) => party.role),
+    "role",
+    "terms.parties",
+  );
+  requireDistinct(
+    terms.parties.map((party) => toHex(party.identity)),
+    "identity",
+    "terms.parties",
+  );
+  requireDistinct(
+    terms.details.map(([name]) => name),
+    "name",
+    "terms.details",
+  );
 }
 
 function requireDistinct(values: string[], what: string, where: string): void {
@@ -246,7 +264,11 @@ export function verifyTermsSignature(crypto: Crypto, id: Uint8Array, signature: 
  * Checks that every party has signed, once each and nobody else; the order is free. Throws
  * `signature-malformed` or `signature-invalid`, and `terms-invalid` for malformed terms.
  */
-export function verifyTermsSignatures(crypto: Crypto, termsBytes: Uint8Array, signatures: Uint8Array[]): void {
+export function verifyTermsSignatures(
+  crypto: Crypto,
+  termsBytes: Uint8Array,
+  signatures: Uint8Array[],
+): void {
   const { id, terms } = readContract(crypto, termsBytes);
   if (signatures.length > terms.parties.length) {
     throw new SegmentError("signature-invalid", "there are more signatures than parties", { where: "terms" });
@@ -255,7 +277,9 @@ export function verifyTermsSignatures(crypto: Crypto, termsBytes: Uint8Array, si
   for (const signature of signatures) {
     const signer = toHex(verifyTermsSignature(crypto, id, signature));
     if (!missing.delete(signer)) {
-      throw new SegmentError("signature-invalid", "a signature is double or not by a party", { where: "terms" });
+      throw new SegmentError("signature-invalid", "a signature is double or not by a party", {
+        where: "terms",
+      });
     }
   }
   if (missing.size > 0) {

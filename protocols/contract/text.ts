@@ -48,10 +48,7 @@ export function describeTerms(
   format: TextFormat = plainFormat(language),
 ): string[] {
   const writer = new Writer(WORDS[language], format);
-  return [
-    ...writer.preamble(terms),
-    ...writer.steps(terms.contract),
-  ];
+  return [...writer.preamble(terms), ...writer.steps(terms.contract)];
 }
 
 export interface EndingRow {
@@ -77,6 +74,18 @@ export function endingsTable(
   }));
 }
 
+type Near = Extract<Observation, { kind: "near" }>;
+
+function isSamePlace(a: Near, b: Near | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.latitudeE7 === b.latitudeE7 &&
+    a.longitudeE7 === b.longitudeE7 &&
+    a.radiusMm === b.radiusMm &&
+    a.maxAgeMs === b.maxAgeMs
+  );
+}
+
 /** Puts one contract into the words of one language. Each `when` becomes a numbered step. */
 class Writer {
   readonly words: Words;
@@ -95,7 +104,9 @@ class Writer {
     const roles = terms.parties.map((party) => words.role(party.role));
     return [
       words.sentence(words.title(name, words.and(roles))),
-      ...terms.details.flatMap(([detail, value]) => words.detail(detail, value, (timeMs) => format.time(timeMs))),
+      ...terms.details.flatMap(([detail, value]) =>
+        words.detail(detail, value, (timeMs) => format.time(timeMs)),
+      ),
       words.sentence(words.offer(format.time(terms.notBefore), format.time(terms.offerExpires))),
     ];
   }
@@ -119,7 +130,10 @@ class Writer {
 
   private step(number: number, node: When): string[] {
     const { words } = this;
-    const heading = words.step(number, words.label(node.label), this.format.time(node.actBy));
+    const waitsForFacts = node.cases.some((one) => one.kind === "facts");
+    const heading =
+      words.step(number, words.label(node.label), this.format.time(node.actBy)) +
+      (waitsForFacts ? words.evidenceUntil(this.format.time(node.claimBy)) : "");
     const cases = node.cases.map((one) =>
       words.sentence(words.ifThen(this.caseText(one), this.consequence(one.then))),
     );
@@ -149,7 +163,8 @@ class Writer {
 
   private caseText(one: Case): string {
     const { words } = this;
-    if (one.kind === "deposit") return words.deposits(words.role(one.by), this.format.amount(one.amount, one.currency));
+    if (one.kind === "deposit")
+      return words.deposits(words.role(one.by), this.format.amount(one.amount, one.currency));
     if (one.kind === "facts") return this.observation(one.condition);
     const range = one.min === one.max ? "" : words.range(one.min.toString(), one.max.toString());
     return words.chooses(words.role(one.by), one.name) + range;
@@ -170,37 +185,74 @@ class Writer {
     });
   }
 
+  /** A condition in full; facts of one age are said together, and that age once. */
   private observation(seen: Observation): string {
     const { words } = this;
-    switch (seen.kind) {
-      case "near":
-        return words.near(words.role(seen.role), this.place(seen), this.metres(seen.radiusMm), seen.maxAgeMs);
-      case "attest":
-        return words.attests(words.role(seen.role), words.statement(seen.factKind), seen.maxAgeMs);
-      case "signed": {
-        const roles = words.and(seen.roles.map((role) => words.role(role)));
-        const statement = words.statement(seen.factKind);
-        return words.agree(roles, seen.k, seen.roles.length, statement, seen.maxAgeMs);
+    if (seen.kind === "and") {
+      const ages = new Set(seen.all.map((member) => ("maxAgeMs" in member ? member.maxAgeMs : undefined)));
+      const [age] = ages;
+      if (ages.size === 1 && age !== undefined) {
+        return this.all(seen.all, false) + words.aged(age, seen.all.length);
       }
-      case "met":
-        return words.met(words.role(seen.roles[0]), words.role(seen.roles[1]), seen.maxAgeMs);
-      case "before":
-        return words.before(this.format.time(seen.timeMs));
-      case "hash":
-        return words.secret;
-      case "and":
-        return words.and(seen.all.map((member) => this.grouped(member)));
-      case "or":
-        return words.or(seen.any.map((member) => this.grouped(member)));
-      case "not":
-        return words.not(this.observation(seen.not));
+      return this.all(seen.all, true);
     }
+    if (seen.kind === "or") return words.or(seen.any.map((member) => this.grouped(member)));
+    if (seen.kind === "not") return this.negated(seen.not);
+    return this.bare(seen) + ("maxAgeMs" in seen ? words.aged(seen.maxAgeMs, 1) : "");
+  }
+
+  private negated(seen: Observation): string {
+    if (seen.kind === "before") return this.words.notBefore(this.format.time(seen.timeMs));
+    return this.words.not(this.grouped(seen));
   }
 
   /** Brackets keep "and" and "or" within one another apart. */
   private grouped(seen: Observation): string {
     const compound = seen.kind === "and" || seen.kind === "or";
     return compound ? `(${this.observation(seen)})` : this.observation(seen);
+  }
+
+  /** Joined by "and"; whoever must be near the place of the first is named in one breath with it. */
+  private all(members: Observation[], withAges: boolean): string {
+    const { words } = this;
+    const say = (member: Observation): string => (withAges ? this.grouped(member) : this.bare(member));
+    const first = members.find((member) => member.kind === "near");
+    const together = members.filter((member) => member.kind === "near" && isSamePlace(member, first));
+    if (first === undefined || together.length < 2) return words.and(members.map(say));
+    const others = members.filter((member) => !together.includes(member)).map(say);
+    const age = withAges ? words.aged(first.maxAgeMs, together.length) : "";
+    return words.and([this.near(together as Near[]) + age, ...others]);
+  }
+
+  private near(members: Near[]): string {
+    const [first] = members;
+    const who = members.map((member) => this.words.role(member.role));
+    return this.words.near(who, this.place(first!), this.metres(first!.radiusMm));
+  }
+
+  /** A simple observation without its age. */
+  private bare(seen: Observation): string {
+    const { words } = this;
+    switch (seen.kind) {
+      case "near":
+        return this.near([seen]);
+      case "attest":
+        return words.attests(words.role(seen.role), words.statement(seen.factKind));
+      case "signed":
+        return words.agree(
+          seen.roles.map((role) => words.role(role)),
+          seen.k,
+          words.statement(seen.factKind),
+        );
+      case "met":
+        return words.met(words.role(seen.roles[0]), words.role(seen.roles[1]));
+      case "before":
+        return words.before(this.format.time(seen.timeMs));
+      case "hash":
+        return words.secret;
+      default:
+        return this.observation(seen);
+    }
   }
 
   private place(point: { latitudeE7: number; longitudeE7: number }): string {
@@ -216,7 +268,8 @@ class Writer {
   }
 
   private metres(mm: number): string {
-    const decimals = mm % 1_000 === 0 ? "" : this.words.decimalMark + (mm % 1_000).toString().padStart(3, "0");
+    const decimals =
+      mm % 1_000 === 0 ? "" : this.words.decimalMark + (mm % 1_000).toString().padStart(3, "0");
     return `${Math.floor(mm / 1_000)}${decimals} m`;
   }
 
@@ -228,35 +281,27 @@ class Writer {
       case "choice":
         return words.chooses(words.role(event.by), event.name);
       case "facts":
-        return words.proven(this.summary(event.condition));
+        return this.summary(event.condition);
       case "timeout":
         return words.nothingHappens(words.label(event.label));
       case "decision":
-        return event.holds ? this.observation(event.condition) : words.not(this.observation(event.condition));
+        return event.holds ? this.observation(event.condition) : this.negated(event.condition);
     }
   }
 
-  /** A condition without its numbers: the step has said them. */
+  /** A condition without its places and ages: the step has said them. */
   private summary(seen: Observation): string {
     const { words } = this;
-    switch (seen.kind) {
-      case "near":
-        return words.atPlace(words.role(seen.role));
-      case "attest":
-        return words.attestsShort(words.role(seen.role), words.statement(seen.factKind));
-      case "signed": {
-        const roles = words.and(seen.roles.map((role) => words.role(role)));
-        return words.agreeShort(roles, seen.k, seen.roles.length, words.statement(seen.factKind));
-      }
-      case "met":
-        return words.metShort(words.role(seen.roles[0]), words.role(seen.roles[1]));
-      case "and":
-        return words.and(seen.all.map((member) => this.summary(member)));
-      case "or":
-        return words.or(seen.any.map((member) => this.summary(member)));
-      default:
-        return this.observation(seen);
+    if (seen.kind === "or") {
+      const say = (member: Observation): string =>
+        member.kind === "and" ? `(${this.summary(member)})` : this.summary(member);
+      return words.or(seen.any.map(say));
     }
+    if (seen.kind === "near") return words.atPlace([words.role(seen.role)]);
+    if (seen.kind !== "and") return this.bare(seen);
+    const near = seen.all.flatMap((member) => (member.kind === "near" ? [words.role(member.role)] : []));
+    const others = seen.all.filter((member) => member.kind !== "near").map((member) => this.summary(member));
+    return words.and(near.length === 0 ? others : [words.atPlace(near), ...others]);
   }
 
   outcome(terms: Terms, ending: Ending): string {
@@ -268,7 +313,7 @@ class Writer {
       const got = of(ending.payouts);
       return paid.length + got.length === 0 ? [] : [words.account(words.role(party.role), paid, got)];
     });
-    return clauses.length === 0 ? words.nobodyPays : clauses.join("; ");
+    return clauses.length === 0 ? words.nobodyPays : words.series(clauses);
   }
 
   private payout({ min, max, currency }: Payout): string {

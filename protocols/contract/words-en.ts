@@ -47,17 +47,8 @@ const UNITS = [
   ["millisecond", "milliseconds"],
 ] as const;
 
-function aged(maxAgeMs: number): string {
-  return ` (at most ${formatDuration(maxAgeMs, UNITS)} earlier)`;
-}
-
 function spaced(name: string): string {
   return name.replaceAll("-", " ");
-}
-
-function agreeShort(who: string, k: number, n: number, statement: string): string {
-  if (n === 1) return `${who} states ${statement}`;
-  return k === n ? `${who} state alike ${statement}` : `${k} of these ${n} state alike ${statement}: ${who}`;
 }
 
 export const english: Words = {
@@ -86,10 +77,12 @@ export const english: Words = {
     if (name === "altitudeMm" && typeof value === "number") {
       return [`Altitude of the place: ${Math.round(value / 1_000)} m`];
     }
-    return value instanceof Uint8Array ? [] : [`${name}: “${String(value)}”`];
+    if (typeof value === "number") return [`${name}: ${value}`];
+    return typeof value === "string" ? [`${name}: “${value}”`] : [];
   },
   offer: (from, until) => `all must have signed between ${from} and ${until}`,
   step: (number, label, until) => `Step ${number}: ${label}, until ${until}.`,
+  evidenceUntil: (time) => ` Evidence of it counts if it arrives by ${time}.`,
 
   role: (role) => ROLES.get(role) ?? `“${role}”`,
   label: (label) => LABELS.get(label) ?? spaced(label),
@@ -99,19 +92,24 @@ export const english: Words = {
   deposits: (who, amount) => `${who} deposits ${amount}`,
   chooses: (who, name) => `${who} ${CHOICES.get(name) ?? `chooses “${spaced(name)}”`}`,
   range: (min, max) => ` from ${min} to ${max}`,
-  near: (who, place, radius, maxAgeMs) => `${who} is within ${radius} of ${place}${aged(maxAgeMs)}`,
-  attests: (who, statement, maxAgeMs) => `${who} states ${statement}${aged(maxAgeMs)}`,
-  agree: (who, k, n, statement, maxAgeMs) => agreeShort(who, k, n, statement) + aged(maxAgeMs),
-  met: (one, other, maxAgeMs) => `${one} and ${other} have recognised each other${aged(maxAgeMs)}`,
+  near: (who, place, radius) =>
+    `${listed(who, "and")} ${who.length === 1 ? "is" : "are"} within ${radius} of ${place}`,
+  attests: (who, statement) => `${who} states ${statement}`,
+  agree: (who, k, statement) => {
+    if (who.length === 1) return `${who[0]} states ${statement}`;
+    if (k === 1) return `${listed(who, "or")} states ${statement}`;
+    if (k === who.length) return `${listed(who, "and")} state alike ${statement}`;
+    return `at least ${k} of ${listed(who, "and")} state alike ${statement}`;
+  },
+  met: (one, other) => `${one} and ${other} have recognised each other`,
+  aged: (maxAgeMs, count) =>
+    ` (${count === 1 ? "" : "each "}at most ${formatDuration(maxAgeMs, UNITS)} earlier)`,
   before: (time) => `it is before ${time}`,
+  notBefore: (time) => `it is ${time} or later`,
   secret: "the agreed secret is shown",
   not: (clause) => `it is not so that ${clause}`,
 
-  atPlace: (who) => `${who} is at the place`,
-  attestsShort: (who, statement) => `${who} states ${statement}`,
-  agreeShort,
-  metShort: (one, other) => `${one} and ${other} have recognised each other`,
-  proven: (clause) => clause,
+  atPlace: (who) => `${listed(who, "and")} ${who.length === 1 ? "is" : "are"} at the place`,
   nothingHappens: (label) => `nothing more happens (${label})`,
 
   paid: (who, amount) => `${who} gets ${amount}`,
@@ -122,7 +120,7 @@ export const english: Words = {
   ends: "it ends",
   goesOn: (step) => `step ${step} follows`,
   ifThen: (condition, consequence) => `if ${condition}: ${consequence}`,
-  ifNothing: (consequence, from) => `if nothing of this happens, from ${from} on: ${consequence}`,
+  ifNothing: (consequence, from) => `if none of this happens, from ${from} on: ${consequence}`,
   either: (condition, consequence, otherwise) => `if ${condition}, ${consequence}; otherwise ${otherwise}`,
 
   account: (who, paid, got) => {
@@ -136,5 +134,6 @@ export const english: Words = {
   and: (clauses) => listed(clauses, "and"),
   or: (clauses) => listed(clauses, "or"),
   then: (clauses) => clauses.join("; then "),
+  series: (clauses) => clauses.join("; "),
   sentence: asSentence,
 };

@@ -47,19 +47,8 @@ const UNITS = [
   ["milliseconde", "millisecondes"],
 ] as const;
 
-function aged(maxAgeMs: number): string {
-  return ` (au plus ${formatDuration(maxAgeMs, UNITS)} auparavant)`;
-}
-
 function spaced(name: string): string {
   return name.replaceAll("-", " ");
-}
-
-function agreeShort(who: string, k: number, n: number, statement: string): string {
-  if (n === 1) return `${who} atteste ${statement}`;
-  if (k === n) return `${who} attestent de même ${statement}`;
-  const verb = k === 1 ? "atteste" : "attestent de même";
-  return `${k} sur ${n} ${verb} ${statement} : ${who}`;
 }
 
 export const french: Words = {
@@ -80,7 +69,8 @@ export const french: Words = {
   ],
   timeOfDay: (day, time) => `${day.replace(/^1 /, "1er ")} à ${time} UTC`,
 
-  title: (template, parties) => `conditions pour ${TEMPLATES.get(template) ?? `« ${template} »`} entre ${parties}`,
+  title: (template, parties) =>
+    `conditions pour ${TEMPLATES.get(template) ?? `« ${template} »`} entre ${parties}`,
   detail: (name, value, time) => {
     if (name === "goods") return [`Marchandise : « ${String(value)} »`];
     if (name === "address") return [`Adresse : « ${String(value)} »`];
@@ -88,10 +78,12 @@ export const french: Words = {
     if (name === "altitudeMm" && typeof value === "number") {
       return [`Altitude du lieu : ${Math.round(value / 1_000)} m`];
     }
-    return value instanceof Uint8Array ? [] : [`${name} : « ${String(value)} »`];
+    if (typeof value === "number") return [`${name} : ${value}`];
+    return typeof value === "string" ? [`${name} : « ${value} »`] : [];
   },
   offer: (from, until) => `tous doivent avoir signé entre le ${from} et le ${until}`,
   step: (number, label, until) => `Étape ${number} : ${label}, jusqu’au ${until}.`,
+  evidenceUntil: (time) => ` Les preuves en comptent si elles arrivent au plus tard le ${time}.`,
 
   role: (role) => ROLES.get(role) ?? `« ${role} »`,
   label: (label) => LABELS.get(label) ?? spaced(label),
@@ -101,19 +93,24 @@ export const french: Words = {
   deposits: (who, amount) => `${who} dépose ${amount}`,
   chooses: (who, name) => `${who} ${CHOICES.get(name) ?? `choisit « ${spaced(name)} »`}`,
   range: (min, max) => ` de ${min} à ${max}`,
-  near: (who, place, radius, maxAgeMs) => `${who} se trouve à ${radius} au plus de ${place}${aged(maxAgeMs)}`,
-  attests: (who, statement, maxAgeMs) => `${who} atteste ${statement}${aged(maxAgeMs)}`,
-  agree: (who, k, n, statement, maxAgeMs) => agreeShort(who, k, n, statement) + aged(maxAgeMs),
-  met: (one, other, maxAgeMs) => `${one} et ${other} se sont reconnus${aged(maxAgeMs)}`,
+  near: (who, place, radius) =>
+    `${listed(who, "et")} se ${who.length === 1 ? "trouve" : "trouvent"} à ${radius} au plus de ${place}`,
+  attests: (who, statement) => `${who} atteste ${statement}`,
+  agree: (who, k, statement) => {
+    if (who.length === 1) return `${who[0]} atteste ${statement}`;
+    if (k === 1) return `${listed(who, "ou")} atteste ${statement}`;
+    if (k === who.length) return `${listed(who, "et")} attestent de même ${statement}`;
+    return `au moins ${k} parmi ${listed(who, "et")} attestent de même ${statement}`;
+  },
+  met: (one, other) => `${one} et ${other} se sont reconnus`,
+  aged: (maxAgeMs, count) =>
+    ` (${count === 1 ? "" : "chaque fois "}au plus ${formatDuration(maxAgeMs, UNITS)} auparavant)`,
   before: (time) => `la date est antérieure au ${time}`,
+  notBefore: (time) => `la date est le ${time} ou après`,
   secret: "le secret convenu est montré",
   not: (clause) => `le contraire est vrai de ceci : ${clause}`,
 
-  atPlace: (who) => `${who} est sur place`,
-  attestsShort: (who, statement) => `${who} atteste ${statement}`,
-  agreeShort,
-  metShort: (one, other) => `${one} et ${other} se sont reconnus`,
-  proven: (clause) => clause,
+  atPlace: (who) => `${listed(who, "et")} ${who.length === 1 ? "est" : "sont"} sur place`,
   nothingHappens: (label) => `plus rien ne se passe (${label})`,
 
   paid: (who, amount) => `${who} reçoit ${amount}`,
@@ -139,5 +136,6 @@ export const french: Words = {
   and: (clauses) => listed(clauses, "et"),
   or: (clauses) => listed(clauses, "ou"),
   then: (clauses) => clauses.join(" ; puis "),
+  series: (clauses) => clauses.join(" ; "),
   sentence: asSentence,
 };

@@ -12,6 +12,8 @@ export interface Words {
   detail(name: string, value: CborValue, time: (timeMs: TimeMs) => string): string[];
   offer(from: string, until: string): string;
   step(number: number, label: string, until: string): string;
+  /** Added to a step that waits for facts. */
+  evidenceUntil(time: string): string;
 
   role(role: string): string;
   label(label: string): string;
@@ -23,19 +25,18 @@ export interface Words {
   deposits(who: string, amount: string): string;
   chooses(who: string, name: string): string;
   range(min: string, max: string): string;
-  near(who: string, place: string, radius: string, maxAgeMs: number): string;
-  attests(who: string, statement: string, maxAgeMs: number): string;
-  agree(who: string, k: number, n: number, statement: string, maxAgeMs: number): string;
-  met(one: string, other: string, maxAgeMs: number): string;
+  near(who: string[], place: string, radius: string): string;
+  attests(who: string, statement: string): string;
+  agree(who: string[], k: number, statement: string): string;
+  met(one: string, other: string): string;
+  /** How old the fact before it may be; `count` facts before it. */
+  aged(maxAgeMs: number, count: number): string;
   before(time: string): string;
+  notBefore(time: string): string;
   secret: string;
   not(clause: string): string;
 
-  atPlace(who: string): string;
-  attestsShort(who: string, statement: string): string;
-  agreeShort(who: string, k: number, n: number, statement: string): string;
-  metShort(one: string, other: string): string;
-  proven(clause: string): string;
+  atPlace(who: string[]): string;
   nothingHappens(label: string): string;
 
   paid(who: string, amount: string): string;
@@ -62,7 +63,10 @@ export interface Words {
 
   and(clauses: string[]): string;
   or(clauses: string[]): string;
+  /** One after the other in time. */
   then(clauses: string[]): string;
+  /** Side by side. */
+  series(clauses: string[]): string;
   sentence(clause: string): string;
 }
 

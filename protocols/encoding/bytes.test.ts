@@ -47,7 +47,10 @@ describe("bytes", () => {
       }),
     );
     for (const bad of ["0", "0g", "0x00", " 00", "00\n", "é0"]) {
-      expect(codeOf(() => fromHex(bad)), bad).toBe("text-malformed");
+      expect(
+        codeOf(() => fromHex(bad)),
+        bad,
+      ).toBe("text-malformed");
     }
   });
 
@@ -62,7 +65,10 @@ describe("bytes", () => {
 
   it("refuses what is not the one base64url form of its bytes", () => {
     for (const bad of ["A", "AAAAA", "AB", "AAB", "AA==", "A+A/", "A A", "AAé", "____\n"]) {
-      expect(codeOf(() => fromBase64Url(bad)), bad).toBe("text-malformed");
+      expect(
+        codeOf(() => fromBase64Url(bad)),
+        bad,
+      ).toBe("text-malformed");
     }
     expect(fromBase64Url("AA")).toEqual(Uint8Array.of(0));
     fc.assert(
@@ -83,7 +89,10 @@ describe("bytes", () => {
     expect(text(utf8("Zoé 🚁"))).toBe("Zoé 🚁");
     expect(text(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe("\ufeffa");
     for (const bad of ["ff", "c080", "eda080", "f4908080", "c3"]) {
-      expect(codeOf(() => text(fromHex(bad))), bad).toBe("text-malformed");
+      expect(
+        codeOf(() => text(fromHex(bad))),
+        bad,
+      ).toBe("text-malformed");
     }
   });
 });

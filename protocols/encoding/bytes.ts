@@ -87,7 +87,7 @@ export function toBase64Url(bytes: Uint8Array): string {
   return encoded;
 }
 
-/** One text per value: padding, other alphabets and loose bits at the end are refused with `text-malformed`. */
+/** One text per value: padding, other digits and loose bits at the end throw `text-malformed`. */
 export function fromBase64Url(encoded: string): Uint8Array {
   const bytes = new Uint8Array(Math.floor((encoded.length * 6) / 8));
   let bits = 0;

@@ -208,8 +208,9 @@ class Decoder {
 
   private nest(depth: number, children: number): void {
     if (depth >= this.maxDepth) this.fail("cbor-too-large", `nested deeper than ${this.maxDepth}`);
-    // Each child takes at least one byte: a length that promises more is refused before anything is allocated.
-    if (children > this.bytes.length - this.position) this.fail("cbor-truncated", "fewer items than promised");
+    // Each child takes at least one byte: what promises more is refused before anything is allocated.
+    if (children > this.bytes.length - this.position)
+      this.fail("cbor-truncated", "fewer items than promised");
     if (children > this.itemsLeft) this.fail("cbor-too-large", "too many values");
   }
 

@@ -32,9 +32,12 @@ const value: fc.Arbitrary<CborValue> = fc.letrec<{ value: CborValue }>((tie) => 
     fc.constant(null),
     fc.uint8Array({ maxLength: 300 }),
     fc.array(tie("value"), { maxLength: 30 }),
-    fc.uniqueArray(fc.tuple(fc.oneof(fc.string(), fc.integer()), tie("value")), { selector: ([key]) => key })
+    fc
+      .uniqueArray(fc.tuple(fc.oneof(fc.string(), fc.integer()), tie("value")), { selector: ([key]) => key })
       .map((entries) => new Map<CborValue, CborValue>(entries)),
-    fc.tuple(fc.integer({ min: 4, max: 100_000 }), tie("value")).map(([tag, tagged]) => new CborTag(tag, tagged)),
+    fc
+      .tuple(fc.integer({ min: 4, max: 100_000 }), tie("value"))
+      .map(([tag, tagged]) => new CborTag(tag, tagged)),
   ),
 })).value;
 
@@ -81,7 +84,7 @@ describe("deterministic CBOR", () => {
       [new CborTag(18, [1]), "d28101"],
     ];
     for (const [original, hex] of vectors) {
-      expect(toHex(encodeCbor(original)), String(original)).toBe(hex);
+      expect(toHex(encodeCbor(original))).toBe(hex);
       expect(decodeCbor(fromHex(hex))).toEqual(Object.is(original, -0) ? 0 : original);
     }
     // A bigint within the safe range is the same integer as the number.
@@ -91,7 +94,7 @@ describe("deterministic CBOR", () => {
   it("sorts map keys by their encoded bytes (RFC 8949 section 4.2.1)", () => {
     const keys: CborValue[] = [false, [-1], [100], "aa", "z", -1, 100, 10];
     const sorted = encodeCbor(new Map(keys.map((key) => [key, 0])));
-    expect(toHex(sorted)).toBe("a80a001864002000617a0062616100811864008120 00f400".replace(" ", ""));
+    expect(toHex(sorted)).toBe("a80a001864002000617a006261610081186400812000f400");
     expect([...(decodeCbor(sorted) as Map<CborValue, CborValue>).keys()]).toEqual(keys.toReversed());
   });
 
@@ -109,10 +112,17 @@ describe("deterministic CBOR", () => {
       ["\ud800", "cbor-wrong-shape"],
       [new CborTag(-1, 0), "cbor-wrong-shape"],
       [new CborTag(2, Uint8Array.of(1)), "cbor-wrong-shape"],
-      [new Map<CborValue, CborValue>([[1, 0], [1n, 0]]), "cbor-wrong-shape"],
+      [
+        new Map<CborValue, CborValue>([
+          [1, 0],
+          [1n, 0],
+        ]),
+        "cbor-wrong-shape",
+      ],
       [loop, "cbor-too-large"],
     ];
-    for (const [unfitValue, code] of unfit) expect(codeOf(() => encodeCbor(unfitValue as CborValue))).toBe(code);
+    for (const [unfitValue, code] of unfit)
+      expect(codeOf(() => encodeCbor(unfitValue as CborValue))).toBe(code);
   });
 
   it("refuses every second spelling of a value", () => {
@@ -120,7 +130,7 @@ describe("deterministic CBOR", () => {
       ...["1817", "190017", "1900ff", "1a0000ffff", "1b00000000ffffffff", "3817", "3b00000000ffffffff"],
       ...["5817", "780161", "98018001", "b80100", "d81101", "5b000000000000000100"],
       ...["5f420102ff", "7f6161ff", "9f01ff", "bf0101ff", "9fff"],
-      ...["a2020001 00".replace(" ", ""), "a201000100", "a2616100616100", "a21864000a00"],
+      ...["a202000100", "a201000100", "a2616100616100", "a21864000a00"],
       ...["c24101", "c2420100", "c248ffffffffffffffff", "c24a00ffffffffffffffffff", "c348ffffffffffffffff"],
       ...["f93c00", "fa3fc00000", "fb3ff8000000000000", "f97e00", "f7", "f0", "f8ff", "e0"],
     ];
@@ -129,22 +139,52 @@ describe("deterministic CBOR", () => {
   });
 
   it("refuses what is no CBOR or no valid text", () => {
-    for (const hex of ["1c", "1d", "1e", "1f", "3f", "df", "fc", "fd", "fe", "ff", "61ff", "62c080", "63eda080"]) {
-      expect(decodeCode(hex), hex).toBe(hex === "df" || hex === "1f" || hex === "3f" ? "cbor-invalid" : "cbor-invalid");
+    for (const hex of [
+      "1c",
+      "1d",
+      "1e",
+      "1f",
+      "3f",
+      "df",
+      "fc",
+      "fd",
+      "fe",
+      "ff",
+      "61ff",
+      "62c080",
+      "63eda080",
+    ]) {
+      expect(decodeCode(hex), hex).toBe("cbor-invalid");
     }
     expect(decodeCode("0000")).toBe("cbor-invalid");
     expect(decodeCode("c201")).toBe("cbor-invalid");
   });
 
   it("refuses data that ends early, wherever", () => {
-    const whole = encodeCbor([1, 300, 70_000, 2n ** 60n, "text", new Uint8Array(30), new Map([["k", [-5]]]), new CborTag(99, 0)]);
+    const whole = encodeCbor([
+      1,
+      300,
+      70_000,
+      2n ** 60n,
+      "text",
+      new Uint8Array(30),
+      new Map([["k", [-5]]]),
+      new CborTag(99, 0),
+    ]);
     for (let length = 0; length < whole.length; length++) {
       expect(codeOf(() => decodeCbor(whole.slice(0, length)))).toBe("cbor-truncated");
     }
   });
 
   it("allocates nothing for promises that the data cannot keep", () => {
-    for (const hex of ["9affffffff", "9bffffffffffffffff", "baffffffff", "5affffffff", "7b001fffffffffffff", "bb7fffffffffffffff"]) {
+    for (const hex of [
+      "9affffffff",
+      "9bffffffffffffffff",
+      "baffffffff",
+      "5affffffff",
+      "7b001fffffffffffff",
+      "bb7fffffffffffffff",
+    ]) {
       expect(decodeCode(hex), hex).toBe("cbor-truncated");
     }
   });
@@ -154,7 +194,9 @@ describe("deterministic CBOR", () => {
     expect(codeOf(() => decodeCbor(nested(64)))).toBe("no error");
     expect(codeOf(() => decodeCbor(nested(65)))).toBe("cbor-too-large");
     expect(codeOf(() => decodeCbor(nested(100_000)))).toBe("cbor-too-large");
-    expect(codeOf(() => decodeCbor(concat(new Uint8Array(100_000).fill(0xc1), Uint8Array.of(0))))).toBe("cbor-too-large");
+    expect(codeOf(() => decodeCbor(concat(new Uint8Array(100_000).fill(0xc1), Uint8Array.of(0))))).toBe(
+      "cbor-too-large",
+    );
     expect(codeOf(() => decodeCbor(nested(3), { maxDepth: 2 }))).toBe("cbor-too-large");
     expect(codeOf(() => decodeCbor(encodeCbor([1, 2, 3]), { maxItems: 3 }))).toBe("cbor-too-large");
     expect(codeOf(() => decodeCbor(encodeCbor([1, 2, 3]), { maxItems: 4 }))).toBe("no error");
@@ -182,7 +224,10 @@ describe("deterministic CBOR", () => {
       expect(encodeCbor(decoded)).toEqual(bytes);
     };
     fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), accepts), { numRuns: 2000 });
-    const mutated = fc.tuple(value, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }));
+    const mutated = fc.tuple(
+      value,
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+    );
     fc.assert(
       fc.property(mutated, ([original, changes]) => {
         const bytes = encodeCbor(original);
@@ -203,7 +248,7 @@ interface AppendixVector {
 
 describeShared("RFC 8949 appendix A", "crypto/cbor/appendix_a.json", (bytes) => {
   const vectors = JSON.parse(text(bytes)) as AppendixVector[];
-  /** Floats (also within tag 1), undefined and the other simple values; what has another spelling says so itself. */
+  /** Floats (also within tag 1), undefined, other simple values; other spellings are not marked roundtrip. */
   const outside = /^(c1)?f[9ab]|^f[078]/;
 
   it.each(vectors.map((vector) => [vector.hex, vector] as const))("%s", (hex, { decoded, roundtrip }) => {
@@ -223,6 +268,9 @@ describeShared("RFC 8949 appendix A", "crypto/cbor/appendix_a.json", (bytes) => 
 /** As JSON has it: maps as objects. */
 function plain(value: CborValue): unknown {
   if (Array.isArray(value)) return value.map(plain);
-  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), plain(item)]));
+  // Of the vectors' keys, integers and texts, an object makes texts anyway.
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([key, item]) => [key as string, plain(item)]));
+  }
   return value;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SegmentError, errorCode } from "../errors.ts";
 import { concat, fromHex, toHex } from "./bytes.ts";
-import { decodeMaps, decodeMessage, encodeMessage } from "./messages.ts";
+import { decodeMessage, encodeMessage } from "./messages.ts";
 
 function codeOf(act: () => unknown): string {
   try {
@@ -41,7 +41,11 @@ describe("messages", () => {
       }),
       { numRuns: 500 },
     );
-    expect(decodeMessage(encodeMessage({ amount: 5n, count: 5, big: 2 ** 40 }))).toEqual({ amount: 5n, count: 5, big: 2 ** 40 });
+    expect(decodeMessage(encodeMessage({ amount: 5n, count: 5, big: 2 ** 40 }))).toEqual({
+      amount: 5n,
+      count: 5,
+      big: 2 ** 40,
+    });
   });
 
   it("come out of a Buffer as plain bytes of their own, and the input is left as it was", () => {
@@ -65,31 +69,52 @@ describe("messages", () => {
     for (const item of unfit) expect(codeOf(() => encodeMessage(item))).toBe("cbor-wrong-shape");
   });
 
-  it("with integer keys are read as maps only", () => {
-    const encoded = encodeMessage([new Map<unknown, unknown>([[-2, "urn:dev:"], [0, "temp"], [2, 21.5], ["n", { deep: 1 }]])]);
-    expect(toHex(encoded).startsWith("81a4")).toBe(true);
-    expect(codeOf(() => decodeMessage(encoded))).toBe("cbor-invalid");
-    expect(decodeMaps(encoded)).toEqual([
-      new Map<unknown, unknown>([[-2, "urn:dev:"], [0, "temp"], [2, 21.5], ["n", new Map([["deep", 1]])]]),
-    ]);
-    expect(decodeMessage(encodeMessage(new Map([["a", 1]])))).toEqual({ a: 1 });
+  it("take Maps with texts for keys, and give them back as objects", () => {
+    expect(toHex(encodeMessage(new Map([["a", 1]])))).toBe("a1616101");
+    expect(decodeMessage(encodeMessage([new Map([["a", new Map()]])]))).toEqual([{ a: {} }]);
+    expect(codeOf(() => encodeMessage(new Map([[0, 1]])))).toBe("cbor-wrong-shape");
+    expect(codeOf(() => encodeMessage(new Map([["a", 1]]).set("__proto__", 1)))).toBe("cbor-wrong-shape");
   });
 
   it("are refused with tags, indefinite lengths, odd keys and broken texts, before cbor-x sees them", () => {
     const refused = [
-      ...["c11a514b67b0", "d81b8164526567457870", "d9dfff01", "d90103a0", "c249010000000000000000", "d8338400808080"],
+      ...[
+        "c11a514b67b0",
+        "d81b8164526567457870",
+        "d9dfff01",
+        "d90103a0",
+        "c249010000000000000000",
+        "d8338400808080",
+      ],
       ...["9fff", "bfff", "5f4101ff", "7f6161ff", "ff", "9f"],
-      ...["a1696f5f70726f746f5f5f00".replace("6f5f70726f746f5f5f", "5f5f70726f746f5f5f"), "a2616101616102", "a10101", "a1410101", "a1f500", "a1820101 00".replace(" ", "")],
+      ...["a1695f5f70726f746f5f5f00", "a2616101616102", "a10101", "a1410101", "a1f500", "a182010100"],
       ...["61ff", "62c080", "63eda080", "a161ff00"],
       ...["1c", "3d", "5e", "fc", "f8ff", "f820", "f0", "e0", "0000"],
     ];
-    for (const hex of refused) expect(codeOf(() => decodeMessage(fromHex(hex))), hex).toBe("cbor-invalid");
+    for (const hex of refused)
+      expect(
+        codeOf(() => decodeMessage(fromHex(hex))),
+        hex,
+      ).toBe("cbor-invalid");
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
   it("are refused when they promise more than they hold", () => {
-    for (const hex of ["", "9affffffff", "bb00ffffffffffffff", "5affffffff", "7b7fffffffffffffff", "8201", "a16161", "19ff", "fb00"]) {
-      expect(codeOf(() => decodeMessage(fromHex(hex))), hex).toBe("cbor-truncated");
+    for (const hex of [
+      "",
+      "9affffffff",
+      "bb00ffffffffffffff",
+      "5affffffff",
+      "7b7fffffffffffffff",
+      "8201",
+      "a16161",
+      "19ff",
+      "fb00",
+    ]) {
+      expect(
+        codeOf(() => decodeMessage(fromHex(hex))),
+        hex,
+      ).toBe("cbor-truncated");
     }
   });
 
@@ -100,17 +125,17 @@ describe("messages", () => {
     expect(codeOf(() => decodeMessage(nested(500_000)))).toBe("cbor-too-large");
     expect(codeOf(() => decodeMessage(encodeMessage([1, 2]), { maxItems: 2 }))).toBe("cbor-too-large");
     expect(codeOf(() => decodeMessage(new Uint8Array((1 << 20) + 1)))).toBe("cbor-too-large");
-    expect(codeOf(() => decodeMessage(concat(fromHex("a1790101"), new Uint8Array(258).fill(0x61))))).toBe("cbor-too-large");
+    expect(codeOf(() => decodeMessage(concat(fromHex("a1790101"), new Uint8Array(258).fill(0x61))))).toBe(
+      "cbor-too-large",
+    );
   });
 
   it("give only SegmentErrors for any bytes", () => {
     const decode = (bytes: Uint8Array): void => {
-      for (const read of [decodeMessage, decodeMaps]) {
-        try {
-          read(bytes);
-        } catch (error) {
-          expect(errorCode(error)).toMatch(/^cbor-/);
-        }
+      try {
+        decodeMessage(bytes);
+      } catch (error) {
+        expect(errorCode(error)).toMatch(/^cbor-/);
       }
     };
     fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), decode), { numRuns: 3000 });
@@ -133,6 +158,7 @@ function marked(item: unknown): unknown {
   if (item === undefined) return { undefined: true };
   if (item instanceof Uint8Array) return { bytes: toHex(item) };
   if (Array.isArray(item)) return item.map(marked);
-  if (typeof item === "object" && item !== null) return Object.entries(item).map(([name, field]) => [name, marked(field)]);
+  if (typeof item === "object" && item !== null)
+    return Object.entries(item).map(([name, field]) => [name, marked(field)]);
   return item;
 }

@@ -4,8 +4,9 @@
  *
  * What goes in comes out: numbers (floats included) as number, bigint as bigint
  * (cbor-x writes every bigint in eight bytes, and integers beyond 32 bits of type
- * number as floats), text, Uint8Array, booleans, null, undefined, arrays, and
- * plain objects or Maps. Another encoder's eight-byte integer comes as bigint.
+ * number as floats), text, Uint8Array, booleans, null, undefined, arrays and plain
+ * objects. A Map goes in too and comes out as an object. Another encoder's
+ * eight-byte integer comes as bigint.
  *
  * Foreign bytes are scanned before cbor-x sees them: definite lengths that fit the
  * data, bounded depth and count, no tags, valid UTF-8, no key twice, no `__proto__`.
@@ -19,79 +20,57 @@ import type { CborLimits } from "./cbor-values.ts";
 const SIMPLE = 7;
 /** Keys are names: longer ones are refused before a set of them is built. */
 const MAX_KEY_BYTES = 256;
-const MAX_INTEGER_KEY = 0xffff;
 
-/** `useTag259ForMaps` and `copyBuffers` are options that cbor-x has and its types lack. */
-const options = {
-  useRecords: false,
-  variableMapSize: true,
-  tagUint8Array: false,
-  useTag259ForMaps: false,
-  copyBuffers: true,
-};
-const objectCodec = new Encoder({ ...options, mapsAsObjects: true });
-const mapCodec = new Encoder({ ...options, mapsAsObjects: false });
+const codec = new Encoder(codecOptions());
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/**
- * Encodes plain data; a Map may have integers for keys, an object has text. Throws
- * `cbor-wrong-shape` for what decodeMessage and decodeMaps would not take back: dates, sets, functions, cycles.
- */
+/** Encodes plain data. Throws `cbor-wrong-shape` for dates, sets, functions, cycles, keys that are no text. */
 export function encodeMessage(value: unknown): Uint8Array {
-  let encoded: Uint8Array;
   try {
-    encoded = new Uint8Array(objectCodec.encode(value));
+    const encoded = new Uint8Array(codec.encode(value));
+    // What our own decoder would refuse is not sent.
+    new Scanner(encoded, { maxBytes: encoded.length, maxItems: encoded.length }).run();
+    return encoded;
   } catch (cause) {
-    throw new SegmentError("cbor-wrong-shape", "the value is not plain data and cannot be encoded", { cause });
+    const reason = cause instanceof SegmentError ? `: ${cause.message}` : "";
+    throw new SegmentError("cbor-wrong-shape", `not plain data, cannot be encoded${reason}`, { cause });
   }
-  try {
-    new Scanner(encoded, { maxBytes: encoded.length, maxDepth: 256, maxItems: encoded.length }, true).run();
-  } catch (cause) {
-    throw new SegmentError("cbor-wrong-shape", "the value holds more than plain data and cannot be encoded", {
-      cause,
-    });
-  }
-  return encoded;
 }
 
 /**
- * Decodes maps to plain objects; keys must be texts.
- * Throws `cbor-truncated`, `cbor-invalid` or `cbor-too-large`. Default limits: 1 MiB, depth 32, 65,536 values.
+ * Decodes to plain data; keys of maps must be texts.
+ * Throws `cbor-truncated`, `cbor-invalid` or `cbor-too-large`. Default limits: 1 MiB, depth 32,
+ * 65,536 values.
  */
 export function decodeMessage(bytes: Uint8Array, limits: CborLimits = {}): unknown {
-  return decode(bytes, limits, false);
-}
-
-/** Like decodeMessage, but decodes maps to Map, whose keys may be integers too (SenML, RFC 8428 section 6). */
-export function decodeMaps(bytes: Uint8Array, limits: CborLimits = {}): unknown {
-  return decode(bytes, limits, true);
-}
-
-function decode(bytes: Uint8Array, limits: CborLimits, asMaps: boolean): unknown {
   // A view of our own: cbor-x attaches a property to what it is given.
   const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-  new Scanner(view, limits, asMaps).run();
+  new Scanner(view, limits).run();
   try {
-    return (asMaps ? mapCodec : objectCodec).decode(view);
+    return codec.decode(view);
   } catch (cause) {
     throw new SegmentError("cbor-invalid", "the message is not CBOR", { cause });
   }
+}
+
+/** `useTag259ForMaps` and `copyBuffers` are options that cbor-x has and its types lack. */
+function codecOptions(): ConstructorParameters<typeof Encoder>[0] {
+  const unlisted = { useTag259ForMaps: false, copyBuffers: true };
+  return { useRecords: false, mapsAsObjects: true, variableMapSize: true, tagUint8Array: false, ...unlisted };
 }
 
 /** Walks over encoded data without building it. */
 class Scanner {
   private readonly bytes: Uint8Array;
   private readonly maxDepth: number;
-  private readonly integerKeys: boolean;
   private itemsLeft: number;
   private position = 0;
 
-  constructor(bytes: Uint8Array, limits: CborLimits, integerKeys: boolean) {
+  constructor(bytes: Uint8Array, limits: CborLimits) {
     const maxBytes = limits.maxBytes ?? 1 << 20;
     this.bytes = bytes;
     this.maxDepth = limits.maxDepth ?? 32;
     this.itemsLeft = limits.maxItems ?? 65_536;
-    this.integerKeys = integerKeys;
     if (bytes.length > maxBytes) this.fail("cbor-too-large", `${bytes.length} bytes, at most ${maxBytes}`);
   }
 
@@ -125,7 +104,7 @@ class Scanner {
   }
 
   private map(length: number, depth: number): void {
-    const seen = new Set<string | number>();
+    const seen = new Set<string>();
     for (let i = 0; i < length; i++) {
       const key = this.key();
       if (seen.has(key)) this.fail("cbor-invalid", "a key occurs twice");
@@ -134,20 +113,16 @@ class Scanner {
     }
   }
 
-  private key(): string | number {
+  private key(): string {
     const { major, argument } = this.head();
-    if (major === TEXT) {
-      if (argument > MAX_KEY_BYTES) this.fail("cbor-too-large", `a key longer than ${MAX_KEY_BYTES} bytes`);
-      const start = this.position;
-      this.text(argument);
-      // One character per byte: two valid texts are equal exactly when their bytes are.
-      const key = String.fromCharCode(...this.bytes.subarray(start, this.position));
-      if (key === "__proto__") this.fail("cbor-invalid", "a key that objects cannot hold");
-      return key;
-    }
-    if (!this.integerKeys || major > 1) this.fail("cbor-invalid", "a key that is not a text");
-    if (argument > MAX_INTEGER_KEY) this.fail("cbor-invalid", `a key beyond ±${MAX_INTEGER_KEY}`);
-    return major === 0 ? argument : -1 - argument;
+    if (major !== TEXT) this.fail("cbor-invalid", "a key that is not a text");
+    if (argument > MAX_KEY_BYTES) this.fail("cbor-too-large", `a key longer than ${MAX_KEY_BYTES} bytes`);
+    const start = this.position;
+    this.text(argument);
+    // One character per byte: two valid texts are equal exactly when their bytes are.
+    const key = String.fromCharCode(...this.bytes.subarray(start, this.position));
+    if (key === "__proto__") this.fail("cbor-invalid", "a key that objects cannot hold");
+    return key;
   }
 
   private head(): { major: number; argument: number } {
@@ -159,7 +134,8 @@ class Scanner {
     if (info === 31) this.fail("cbor-invalid", "an indefinite length or a stray break");
     if (info > 27) this.fail("cbor-invalid", "a reserved initial byte");
     // Of the simple values only false, true, null, undefined and floats (RFC 8949 section 3.3).
-    if (major === SIMPLE && (info < 20 || info === 24)) this.fail("cbor-invalid", "an unassigned simple value");
+    if (major === SIMPLE && (info < 20 || info === 24))
+      this.fail("cbor-invalid", "an unassigned simple value");
     if (info < 24) return { major, argument: info };
     const size = 1 << (info - 24);
     const start = this.position;
@@ -183,14 +159,16 @@ class Scanner {
   }
 
   private skip(length: number): void {
-    if (length > this.bytes.length - this.position) this.fail("cbor-truncated", "the data ends within a value");
+    if (length > this.bytes.length - this.position)
+      this.fail("cbor-truncated", "the data ends within a value");
     this.position += length;
   }
 
   private nest(depth: number, children: number): void {
     if (depth >= this.maxDepth) this.fail("cbor-too-large", `nested deeper than ${this.maxDepth}`);
     // Each child takes at least one byte, so nothing is allocated for a promise that the data cannot keep.
-    if (children > this.bytes.length - this.position) this.fail("cbor-truncated", "fewer items than promised");
+    if (children > this.bytes.length - this.position)
+      this.fail("cbor-truncated", "fewer items than promised");
     if (children > this.itemsLeft) this.fail("cbor-too-large", "too many values");
   }
 

@@ -66,7 +66,9 @@ describe("FieldReader", () => {
   });
 
   it("refuses another shape, other lengths and fields left over", () => {
-    expect(refusal(() => new FieldReader("no", "card"))).toBe("cbor-wrong-shape at card: card is not an array");
+    expect(refusal(() => new FieldReader("no", "card"))).toBe(
+      "cbor-wrong-shape at card: card is not an array",
+    );
     expect(refusal(() => new FieldReader([1], "card", 2))).toBe(
       "cbor-wrong-shape at card: card has 1 fields instead of 2",
     );

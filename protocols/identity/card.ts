@@ -34,7 +34,11 @@ export function signCard(card: Card, rootSigner: Signer): Uint8Array {
   checkCard(card);
   if (!equalBytes(card.root, rootSigner.publicKey)) throw invalid("another key than its root signs it");
   const { root, identity, sessionKey, kind, name, notBefore, notAfter } = card;
-  return sign1("card", encodeCbor([VERSION, root, identity, sessionKey, kind, name, notBefore, notAfter]), rootSigner);
+  return sign1(
+    "card",
+    encodeCbor([VERSION, root, identity, sessionKey, kind, name, notBefore, notAfter]),
+    rootSigner,
+  );
 }
 
 /**
@@ -47,7 +51,9 @@ export function openCard(crypto: Crypto, bytes: Uint8Array, now?: TimeMs): Card 
   checkCard(card);
   if (now !== undefined && now < card.notBefore) throw invalid("its validity has not begun");
   if (now !== undefined && now >= card.notAfter) {
-    throw new SegmentError("card-expired", `the card of "${card.name}" has expired`, { where: "card.notAfter" });
+    throw new SegmentError("card-expired", `the card of "${card.name}" has expired`, {
+      where: "card.notAfter",
+    });
   }
   return card;
 }

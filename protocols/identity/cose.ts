@@ -98,7 +98,8 @@ function keyIdOf(protectedBytes: Uint8Array): Uint8Array {
   if (!(header instanceof Map) || header.size !== 2) throw malformed("the protected header has other fields");
   if (header.get(HEADER_ALGORITHM) !== EDDSA) throw malformed("the algorithm is not EdDSA");
   const keyId = header.get(HEADER_KEY_ID);
-  if (!(keyId instanceof Uint8Array) || keyId.length !== 32) throw malformed("the key identifier is not a key");
+  if (!(keyId instanceof Uint8Array) || keyId.length !== 32)
+    throw malformed("the key identifier is not a key");
   return keyId;
 }
 

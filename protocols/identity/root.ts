@@ -15,8 +15,8 @@ import { KEY_LABELS } from "../labels.ts";
 import type { Crypto, Random, Signer } from "../ports.ts";
 import { signerFromSeed } from "./keys.ts";
 
-export const ROOT_PATH = "m/21319'/0'";
-export const DEVICES_PATH = "m/21319'/1'";
+const ROOT_PATH = "m/21319'/0'";
+const DEVICES_PATH = "m/21319'/1'";
 
 /** 128 bits: as strong as Ed25519 itself, in 12 words. */
 const ENTROPY_BYTES = 16;
@@ -45,7 +45,10 @@ export function newWords(random: Random): string {
 export function seedFromWords(words: string, passphrase = ""): Uint8Array {
   const normal = words.normalize("NFKD").trim().toLowerCase().split(/\s+/);
   if (!WORD_COUNTS.includes(normal.length)) {
-    throw new SegmentError("words-invalid", `there are ${normal.length} words instead of 12, 15, 18, 21 or 24`);
+    throw new SegmentError(
+      "words-invalid",
+      `there are ${normal.length} words instead of 12, 15, 18, 21 or 24`,
+    );
   }
   // Says which word, not what it reads: the words are a secret.
   const unknown = normal.findIndex((word) => !knownWords.has(word));
@@ -70,7 +73,7 @@ export function rootFromWords(crypto: Crypto, words: string, passphrase = ""): R
 export function rootFromSeed(crypto: Crypto, seed: Uint8Array): Root {
   const ownSeed = Uint8Array.from(seed);
   const signer = signerFromSeed(crypto, slip10(ownSeed, ROOT_PATH));
-  return { publicKey: signer.publicKey, sign: signer.sign, seed: ownSeed };
+  return { ...signer, seed: ownSeed };
 }
 
 /** The keys of the owner's device `index` (0 to 2^31-1), always the same for the same seed. */
@@ -96,7 +99,8 @@ export function slip10(seed: Uint8Array, path: string): Uint8Array {
   if (seed.length < 16 || seed.length > 64) {
     throw new SegmentError("key-invalid", "a SLIP-10 seed has 16 to 64 bytes");
   }
-  if (!/^m(\/\d{1,10}')*$/.test(path)) throw new SegmentError("key-invalid", `${path} is not a hardened path`);
+  if (!/^m(\/\d{1,10}')*$/.test(path))
+    throw new SegmentError("key-invalid", `${path} is not a hardened path`);
   try {
     return HDKey.fromMasterSeed(seed).derive(path).privateKey;
   } catch (cause) {

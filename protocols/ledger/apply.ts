@@ -178,6 +178,7 @@ function applyMint(draft: Draft, entry: Entry, body: Body<"mint">, context: Appl
 function applyTransfer(draft: Draft, entry: Entry, body: Body<"transfer">, context: ApplyContext): EntryResult {
   const { to, currency, amount } = body;
   const from = draft.rootOf(entry.signer, context.timeMs);
+  requireCurrency(draft, currency);
   if (equalBytes(from, to)) throw new SegmentError("entry-invalid", "an account cannot pay itself");
   if (!draft.ownerExists(to)) throw new SegmentError("account-unknown", "the receiving account is not registered");
   draft.debit(from, currency, amount);
@@ -188,6 +189,13 @@ function applyTransfer(draft: Draft, entry: Entry, body: Body<"transfer">, conte
 function applyExamine(draft: Draft, entry: Entry, body: Body<"examine">, context: ApplyContext): EntryResult {
   const { termsId, currency, amount } = body;
   const account = draft.rootOf(entry.signer, context.timeMs);
+  requireCurrency(draft, currency);
   const sufficient = draft.balance(account, currency) >= amount;
   return { kind: "examine", termsId, account, currency, amount, sufficient, stateRoot: context.stateRoot };
+}
+
+function requireCurrency(draft: Draft, currency: string): void {
+  if (draft.get(keys.currency(currency)) === undefined) {
+    throw new SegmentError("currency-unknown", `the network has no ${currency}`);
+  }
 }

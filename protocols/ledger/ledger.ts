@@ -11,6 +11,7 @@ import { ContractCache } from "./apply-contract.ts";
 import { encodeHeader, headerHash } from "./block.ts";
 import type { Header } from "./block.ts";
 import { Draft, keys, readAmount } from "./draft.ts";
+import type { CurrencyRecord } from "./draft.ts";
 import { openEntry } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import { buildTree, leafHash, treeRoot } from "./merkle.ts";
@@ -217,7 +218,7 @@ export class Ledger {
   }
 
   /** Issuers, decimals and supplies of all currencies. */
-  currencies(): { id: string; code: string; exponent: number; name: string; issuer: Uint8Array; supply: bigint }[] {
+  currencies(): CurrencyView[] {
     const draft = new Draft(this.#state);
     return this.#currencies.map((id) => ({ id, ...draft.currency(id)! }));
   }
@@ -238,6 +239,10 @@ export interface AllBalances {
   accounts: { root: string; currency: string; amount: bigint }[];
   holds: { termsId: string; currency: string; amount: bigint }[];
   supplies: { currency: string; amount: bigint }[];
+}
+
+export interface CurrencyView extends CurrencyRecord {
+  id: string;
 }
 
 export interface ContractView {

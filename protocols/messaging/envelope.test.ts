@@ -65,7 +65,11 @@ function refusal(act: () => unknown): string {
 }
 
 /** A well-sealed message with whatever a malicious sender puts inside. */
-function forged(changes: Record<number, CborValue>, signer = alice, label: SignatureLabel = "message"): Uint8Array {
+function forged(
+  changes: Record<number, CborValue>,
+  signer = alice,
+  label: SignatureLabel = "message",
+): Uint8Array {
   const fields: CborValue[] = [
     1,
     "village",
@@ -100,7 +104,9 @@ describe("an envelope", () => {
   it("keeps its bytes: enc, then the ciphertext (vector)", () => {
     const payload = sealEnvelope(outgoing);
     expect(payload).toHaveLength(402);
-    expect(toHex(crypto.sha256(payload))).toBe("b6501592c83482983e5735952d959243548908322bacd8a3c805bc633ebb5324");
+    expect(toHex(crypto.sha256(payload))).toBe(
+      "b6501592c83482983e5735952d959243548908322bacd8a3c805bc633ebb5324",
+    );
     expect(toHex(payload.slice(0, 32))).toBe(toHex(crypto.x25519PublicKey(random.bytes(32))));
   });
 
@@ -123,7 +129,9 @@ describe("an envelope", () => {
     expect(refusal(() => sealEnvelope({ ...outgoing, messageId: new Uint8Array(15) }))).toBe(
       "message-invalid messageId",
     );
-    expect(refusal(() => sealEnvelope({ ...outgoing, topic: topicOf(mallory, bob) }))).toBe("message-invalid topic");
+    expect(refusal(() => sealEnvelope({ ...outgoing, topic: topicOf(mallory, bob) }))).toBe(
+      "message-invalid topic",
+    );
     expect(refusal(() => sealEnvelope({ ...outgoing, network: "campus" }))).toBe("message-invalid topic");
   });
 
@@ -133,7 +141,9 @@ describe("an envelope", () => {
       expect(openEnvelope(incoming(payload, { now: NOW + offset })).timeMs).toBe(NOW);
     }
     for (const offset of [-FRESHNESS_MS - 1, FRESHNESS_MS + 1]) {
-      expect(refusal(() => openEnvelope(incoming(payload, { now: NOW + offset })))).toBe("message-invalid timeMs");
+      expect(refusal(() => openEnvelope(incoming(payload, { now: NOW + offset })))).toBe(
+        "message-invalid timeMs",
+      );
     }
     expect(refusal(() => openEnvelope(incoming(payload, { now: NOW + 11, freshnessMs: 10 })))).toBe(
       "message-invalid timeMs",
@@ -144,14 +154,20 @@ describe("an envelope", () => {
     const payload = sealEnvelope(outgoing);
     const other = { sessionSecret: new Uint8Array(32).fill(13) };
     expect(refusal(() => openEnvelope(incoming(payload, other)))).toMatch(/^seal-broken/);
-    expect(refusal(() => openEnvelope(incoming(payload, { topic: topicOf(mallory, bob) })))).toMatch(/^seal-broken/);
-    expect(refusal(() => openEnvelope(incoming(payload, { network: "campus" })))).toBe("message-invalid topic");
+    expect(refusal(() => openEnvelope(incoming(payload, { topic: topicOf(mallory, bob) })))).toMatch(
+      /^seal-broken/,
+    );
+    expect(refusal(() => openEnvelope(incoming(payload, { network: "campus" })))).toBe(
+      "message-invalid topic",
+    );
     expect(refusal(() => openEnvelope(incoming(payload, { recipient: mallory.publicKey })))).toBe(
       "message-invalid topic",
     );
     const cast = castTopic("village", agentId(alice.publicKey), "card");
     expect(refusal(() => openEnvelope(incoming(payload, { topic: cast })))).toBe("message-invalid topic");
-    expect(refusal(() => openEnvelope(incoming(payload, { topic: "segment/1" })))).toBe("topic-invalid levels");
+    expect(refusal(() => openEnvelope(incoming(payload, { topic: "segment/1" })))).toBe(
+      "topic-invalid levels",
+    );
   });
 
   it("is not believed when the inside contradicts the outside", () => {
@@ -165,7 +181,15 @@ describe("an envelope", () => {
     expect(open(forged({ 7: "Kind" }))).toBe("message-invalid kind");
     expect(open(forged({}, alice, "fact"))).toMatch(/^signature-invalid/);
     expect(open(sealed(Uint8Array.of(1)))).toMatch(/^signature-malformed/);
-    for (const changes of [{ 0: 2 }, { 2: "x" }, { 5: new Uint8Array(15) }, { 6: -1 }, { 7: 1 }, { 8: "b" }, { 9: 1 }]) {
+    for (const changes of [
+      { 0: 2 },
+      { 2: "x" },
+      { 5: new Uint8Array(15) },
+      { 6: -1 },
+      { 7: 1 },
+      { 8: "b" },
+      { 9: 1 },
+    ]) {
       expect(open(forged(changes as Record<number, CborValue>))).toMatch(/^cbor-wrong-shape/);
     }
   });

@@ -116,7 +116,10 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   if (message.network !== network) refuse("the message is of another network", "network");
   if (!KIND.test(message.kind)) refuse("the message's kind is malformed", "kind");
   if (Math.abs(message.timeMs - now) > freshnessMs) {
-    refuse(`the message's time lies ${message.timeMs - now} ms from now; ${freshnessMs} are allowed`, "timeMs");
+    refuse(
+      `the message's time lies ${message.timeMs - now} ms from now; ${freshnessMs} are allowed`,
+      "timeMs",
+    );
   }
   const { kind, body, messageId, timeMs } = message;
   return { from: parsed.sender, identity: signer, kind, body, messageId, timeMs };

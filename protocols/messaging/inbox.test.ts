@@ -51,9 +51,13 @@ describe("the inbox", () => {
   it("never throws for what a stranger sends", () => {
     const bobs = inbox();
     fc.assert(
-      fc.property(fc.oneof(fc.constant(topic), fc.string()), fc.uint8Array({ maxLength: 300 }), (to, payload) => {
-        expect(bobs.receive(to, payload, NOW)).toBeUndefined();
-      }),
+      fc.property(
+        fc.oneof(fc.constant(topic), fc.string()),
+        fc.uint8Array({ maxLength: 300 }),
+        (to, payload) => {
+          expect(bobs.receive(to, payload, NOW)).toBeUndefined();
+        },
+      ),
     );
     expect([...bobs.drops.values()].reduce((sum, count) => sum + count, 0)).toBe(100);
     expect(bobs.drops.get("internal")).toBeUndefined();
@@ -80,9 +84,9 @@ describe("parseBody", () => {
     const refused = (where: string) => expect.objectContaining({ code: "message-invalid", where });
     expect(() => parseBody(schema, encodeMessage({ parcels: 0 }))).toThrowError(refused("body.parcels"));
     expect(() => parseBody(schema, encodeMessage({ parcels: 1, extra: 1 }))).toThrowError(refused("body"));
-    expect(() => parseBody(z.object({ a: z.array(z.string()) }), encodeMessage({ a: ["x", 1] }))).toThrowError(
-      refused("body.a.1"),
-    );
+    expect(() =>
+      parseBody(z.object({ a: z.array(z.string()) }), encodeMessage({ a: ["x", 1] })),
+    ).toThrowError(refused("body.a.1"));
     expect(() => parseBody(schema, Uint8Array.of(0xff))).toThrowError(refused("body"));
     expect(() => parseBody(schema, new Uint8Array())).toThrowError(refused("body"));
   });

@@ -47,7 +47,8 @@ describe("the replay guard", () => {
     guard.admit(message("b", 1, NOW - 500), NOW);
     for (let id = 0; id < 5; id++) expect(verdict(guard, message("a", id, NOW + id))).toBe("new");
     // 0, 1 and 2 were forgotten, and are refused all the same.
-    for (let id = 0; id < 5; id++) expect(verdict(guard, message("a", id, NOW + id))).toBe("message-replayed");
+    for (let id = 0; id < 5; id++)
+      expect(verdict(guard, message("a", id, NOW + id))).toBe("message-replayed");
     expect(verdict(guard, message("a", 9, NOW + 2))).toBe("message-replayed");
     expect(verdict(guard, message("b", 2, NOW - 400))).toBe("new");
     expect(guard.size()).toBe(4);

@@ -44,7 +44,9 @@ export function replayGuard(limits: ReplayLimits): ReplayGuard {
     if (known !== undefined) return known;
     if (senders.size >= maxSenders) forgetStale(senders, now - freshnessMs);
     if (senders.size >= maxSenders) {
-      throw new SegmentError("queue-full", `${maxSenders} senders are remembered already`, { where: "senders" });
+      throw new SegmentError("queue-full", `${maxSenders} senders are remembered already`, {
+        where: "senders",
+      });
     }
     const fresh: Sender = { seen: new Map(), floorMs: Number.NEGATIVE_INFINITY, newestMs: 0 };
     senders.set(from, fresh);
@@ -57,9 +59,11 @@ export function replayGuard(limits: ReplayLimits): ReplayGuard {
       const sender = senderOf(from, now);
       const id = toHex(messageId);
       if (sender.seen.has(id)) replayed("the message was received before", "messageId");
-      if (timeMs <= sender.floorMs) replayed("the sender wrote too much to tell whether this is new", "timeMs");
+      if (timeMs <= sender.floorMs)
+        replayed("the sender wrote too much to tell whether this is new", "timeMs");
       if (sender.seen.size >= messagesPerSender) makeRoom(sender, now - freshnessMs);
-      if (timeMs <= sender.floorMs) replayed("the sender wrote too much to tell whether this is new", "timeMs");
+      if (timeMs <= sender.floorMs)
+        replayed("the sender wrote too much to tell whether this is new", "timeMs");
       sender.seen.set(id, timeMs);
       sender.newestMs = Math.max(sender.newestMs, timeMs);
     },

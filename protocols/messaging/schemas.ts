@@ -11,7 +11,9 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, bytes: Uint8
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = issue === undefined ? "body" : ["body", ...issue.path.map(String)].join(".");
-  throw new SegmentError("message-invalid", `${where}: ${issue?.message ?? "not of the expected shape"}`, { where });
+  throw new SegmentError("message-invalid", `${where}: ${issue?.message ?? "not of the expected shape"}`, {
+    where,
+  });
 }
 
 function decode(bytes: Uint8Array): unknown {
@@ -19,6 +21,9 @@ function decode(bytes: Uint8Array): unknown {
     return decodeMessage(bytes);
   } catch (cause) {
     if (!(cause instanceof SegmentError)) throw cause;
-    throw new SegmentError("message-invalid", `the body does not decode: ${cause.message}`, { where: "body", cause });
+    throw new SegmentError("message-invalid", `the body does not decode: ${cause.message}`, {
+      where: "body",
+      cause,
+    });
   }
 }

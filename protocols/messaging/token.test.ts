@@ -53,7 +53,9 @@ describe("a broker token", () => {
   });
 
   it("does not let anyone act for another, or take his connection over", () => {
-    expect(where({ password: tokenOf([1, "village", alice.publicKey, clientId, NOW, NOW], mallory) })).toBe("identity");
+    expect(where({ password: tokenOf([1, "village", alice.publicKey, clientId, NOW, NOW], mallory) })).toBe(
+      "identity",
+    );
     const stolen = makeToken(mallory, login); // Mallory's own token, with Alice's client id
     expect(where(stolen)).toBe("clientId");
     expect(isClientIdOf(id, id)).toBe(true);

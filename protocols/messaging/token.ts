@@ -57,7 +57,8 @@ export function verifyToken(
   const { network, username, password, clientId, now } = login;
   if (password.length > MAX_TOKEN_CHARS) refuse("the token is too long", "password");
   const token = readToken(crypto, password);
-  if (!equalBytes(token.identity, token.signer)) refuse("the token was signed by another identity", "identity");
+  if (!equalBytes(token.identity, token.signer))
+    refuse("the token was signed by another identity", "identity");
   const id = agentId(token.signer);
   if (username !== id) refuse("the username is not the id of the token's identity", "username");
   if (token.network !== network) refuse("the token is for another network", "network");

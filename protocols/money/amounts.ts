@@ -18,7 +18,8 @@ export function isAmount(value: unknown): value is Amount {
  */
 export function parseAmount(text: string, exponent: number): Amount {
   const parts = /^([0-9]{1,30})(?:\.([0-9]{1,30}))?$/.exec(text);
-  if (parts === null) throw new SegmentError("amount-invalid", `not an amount: ${JSON.stringify(text.slice(0, 40))}`);
+  if (parts === null)
+    throw new SegmentError("amount-invalid", `not an amount: ${JSON.stringify(text.slice(0, 40))}`);
   const [, whole = "", decimals = ""] = parts;
   if (decimals.length > exponent) {
     throw new SegmentError("amount-invalid", `${text} has more than ${exponent} decimals`);
@@ -35,7 +36,10 @@ export function parseAmount(text: string, exponent: number): Amount {
 export function splitAmount(text: string): { number: string; code: string } {
   const parts = /^\s*([0-9.]{1,61})\s*([A-Z][A-Z0-9]{1,7})\s*$/.exec(text);
   if (parts === null) {
-    throw new SegmentError("amount-invalid", `not an amount with its currency: ${JSON.stringify(text.slice(0, 40))}`);
+    throw new SegmentError(
+      "amount-invalid",
+      `not an amount with its currency: ${JSON.stringify(text.slice(0, 40))}`,
+    );
   }
   return { number: parts[1]!, code: parts[2]! };
 }
@@ -94,6 +98,7 @@ export function allocate(total: Amount, weights: readonly bigint[]): Amount[] {
 }
 
 function checked(amount: bigint): bigint {
-  if (!isAmount(amount)) throw new SegmentError("amount-invalid", `not an amount in minor units: ${String(amount)}`);
+  if (!isAmount(amount))
+    throw new SegmentError("amount-invalid", `not an amount in minor units: ${String(amount)}`);
   return amount;
 }

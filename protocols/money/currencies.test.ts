@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { portableCrypto } from "../crypto/portable.ts";
 import { errorCode } from "../errors.ts";
-import { currencyCode, currencyId, exponentOf, isCurrencyCode, isCurrencyId, knownCurrencyCodes } from "./currencies.ts";
+import {
+  currencyCode,
+  currencyId,
+  exponentOf,
+  isCurrencyCode,
+  isCurrencyId,
+  knownCurrencyCodes,
+} from "./currencies.ts";
 
 const codeOf = (act: () => unknown): string => {
   try {
@@ -44,7 +51,10 @@ describe("exponents", () => {
     expect(codes.every((code) => /^[A-Z]{3}$/.test(code))).toBe(true);
     // Intl knows ISO 4217 too, but its data may be older and has other decimals for some; the big ones agree.
     for (const code of ["EUR", "JPY", "KWD", "CHF", "GBP", "TND", "KRW"]) {
-      const { maximumFractionDigits } = new Intl.NumberFormat("en", { style: "currency", currency: code }).resolvedOptions();
+      const { maximumFractionDigits } = new Intl.NumberFormat("en", {
+        style: "currency",
+        currency: code,
+      }).resolvedOptions();
       expect(exponentOf(code)).toBe(maximumFractionDigits);
     }
   });
@@ -65,7 +75,14 @@ describe("currency ids", () => {
       expect(isCurrencyCode(code)).toBe(false);
       expect(codeOf(() => currencyId(portableCrypto, code, issuer))).toBe("currency-unknown");
     }
-    for (const id of ["EUR", "EUR.", "EUR.72CD6E8422C407FB", "EUR.72cd6e8422c407fb0", "EUR.72cd6e8422c407fb\n", ".7"]) {
+    for (const id of [
+      "EUR",
+      "EUR.",
+      "EUR.72CD6E8422C407FB",
+      "EUR.72cd6e8422c407fb0",
+      "EUR.72cd6e8422c407fb\n",
+      ".7",
+    ]) {
       expect(isCurrencyId(id)).toBe(false);
       expect(codeOf(() => currencyCode(id))).toBe("currency-unknown");
     }

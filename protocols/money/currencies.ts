@@ -66,7 +66,8 @@ export function knownCurrencyCodes(): string[] {
  * the SHA-256 of the issuer's root public key. Throws `currency-unknown` for a malformed code.
  */
 export function currencyId(crypto: Crypto, code: string, issuerPublicKey: Uint8Array): string {
-  if (!isCurrencyCode(code)) throw new SegmentError("currency-unknown", `not a currency code: ${quote(code)}`);
+  if (!isCurrencyCode(code))
+    throw new SegmentError("currency-unknown", `not a currency code: ${quote(code)}`);
   return `${code}.${toHex(crypto.sha256(issuerPublicKey).subarray(0, 8))}`;
 }
 

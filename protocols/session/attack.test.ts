@@ -1,20 +1,41 @@
 /** Everything that somebody on the air, or with a stolen key, may try. */
 import { describe, expect, it } from "vitest";
-import { portableCrypto } from "../crypto/portable.ts";
 import { concat, equalBytes, toHex, utf8 } from "../encoding/bytes.ts";
 import { NOISE_PROLOGUE } from "../labels.ts";
 import type { Crypto, Signer } from "../ports.ts";
 import { fragment, FRAME } from "./frames.ts";
 import type { FrameType } from "./frames.ts";
 import { decodeInfo } from "./info.ts";
-import { decodeFirstPayload, encodeFirstPayload, openHello, signAccept, signHello } from "./messages.ts";
+import {
+  decodeFirstPayload,
+  encodeFirstPayload,
+  encodeTransport,
+  openHello,
+  signAccept,
+  signHello,
+} from "./messages.ts";
 import type { Accept, Hello, SessionEvent } from "./messages.ts";
+import type { SessionInitiator } from "./initiator.ts";
 import { HandshakeState } from "./noise.ts";
 import type { SessionResponder } from "./responder.ts";
+import { dishonestPeer } from "./testing/dishonest.ts";
 import * as kit from "./testing/pair.ts";
 
-const { command, flipped, kinds, lock, makeInitiator, makeResponder, meet, NOW, only, phone, psk, purpose } = kit;
-const crypto = portableCrypto;
+const {
+  command,
+  crypto,
+  flipped,
+  kinds,
+  lock,
+  makeInitiator,
+  makeResponder,
+  meet,
+  NOW,
+  only,
+  phone,
+  psk,
+  purpose,
+} = kit;
 const WIDE = { writeSize: 509 };
 const WIDE_LOCK = { notifySize: 509 };
 const BROKEN = new Set(["noise-failed", "frame-invalid", "frame-too-large", "challenge-stale"]);
@@ -22,8 +43,12 @@ const BROKEN = new Set(["noise-failed", "frame-invalid", "frame-too-large", "cha
 const ask = (responder: SessionResponder, values: Uint8Array[]): SessionEvent[] =>
   values.flatMap((value) => responder.received(value, NOW).events);
 
-/** Refused at once, or (a frame made longer) with the next value at the latest; never opened, never a message. */
-function expectRefused(label: string, receive: (value: Uint8Array) => SessionEvent[], values: Uint8Array[]): void {
+/** Refused at once, or (a frame made longer) with the next value; never opened, never a message. */
+function expectRefused(
+  label: string,
+  receive: (value: Uint8Array) => SessionEvent[],
+  values: Uint8Array[],
+): void {
   const following = fragment({ type: FRAME.transport, body: new Uint8Array(8) }, 20, values.length)[0]!;
   const seen = kinds([...values, following].flatMap(receive));
   expect(BROKEN.has(seen[0] ?? "nothing"), `${label}: ${seen.join() || "nothing"}`).toBe(true);
@@ -47,9 +72,10 @@ describe.each([
     responder.info(NOW);
     return responder;
   };
-  const newPhone = () => {
+  const info = makeResponder({ ...WIDE_LOCK, ...lockChanges }).info(NOW);
+  const newPhone = (): SessionInitiator => {
     const initiator = makeInitiator({ ...WIDE, ...phoneChanges });
-    initiator.begin(makeResponder({ ...WIDE_LOCK, ...lockChanges }).info(NOW));
+    initiator.begin(info);
     return initiator;
   };
 
@@ -62,7 +88,9 @@ describe.each([
   it("fails with any byte of the first message turned", () => {
     for (let i = 0; i < hello.length; i++) {
       const responder = newLock();
-      expectRefused(`byte ${i}`, (value) => ask(responder, [value]), [flipped(hello, i, i % 2 === 0 ? 1 : 0x80)]);
+      expectRefused(`byte ${i}`, (value) => ask(responder, [value]), [
+        flipped(hello, i, i % 2 === 0 ? 1 : 0x80),
+      ]);
     }
   });
 
@@ -75,14 +103,20 @@ describe.each([
   });
 
   it("fails truncated or extended, with a frame header to match", () => {
-    for (const [type, value] of [[FRAME.handshake1, hello], [FRAME.handshake2, accept]] as const) {
+    for (const [type, value] of [
+      [FRAME.handshake1, hello],
+      [FRAME.handshake2, accept],
+    ] as const) {
       const body = bodyOf(value);
       const lengths = [0, 1, 31, 32, 47, 48, 79, 80, 95, 96, 111, 112, body.length - 16, body.length - 1];
       const altered = lengths.map((length) => body.subarray(0, length));
       altered.push(concat(body, Uint8Array.of(0)), concat(body, body));
       for (const each of altered) {
+        const initiator = newPhone();
         const events =
-          type === FRAME.handshake1 ? ask(newLock(), frame(type, each)) : frame(type, each).flatMap((v) => newPhone().received(v).events);
+          type === FRAME.handshake1
+            ? ask(newLock(), frame(type, each))
+            : frame(type, each).flatMap((piece) => initiator.received(piece).events);
         expect(kinds(events)[0], `${each.length} bytes`).toBe("noise-failed");
       }
     }
@@ -90,7 +124,11 @@ describe.each([
 
   it("opens nothing when it is played again", () => {
     const recorded = honest.writes;
-    const elsewhere = makeResponder({ ...WIDE_LOCK, ...lockChanges, random: kit.seededRandom("another day") });
+    const elsewhere = makeResponder({
+      ...WIDE_LOCK,
+      ...lockChanges,
+      random: kit.seededRandom("another day"),
+    });
     elsewhere.info(NOW);
     expect(kinds(ask(elsewhere, recorded))).toEqual(["noise-failed"]);
     const same = newLock();
@@ -140,7 +178,11 @@ describe("an altered session", () => {
     }
     const { initiator, responder } = opened();
     const [first] = initiator.send(utf8("a"));
-    expect(kinds(ask(responder, [first!, first!])), "as it was").toEqual(["message", "frame-invalid", "closed"]);
+    expect(kinds(ask(responder, [first!, first!])), "as it was").toEqual([
+      "message",
+      "frame-invalid",
+      "closed",
+    ]);
   });
 
   it("fails with a message reflected to its sender", () => {
@@ -202,7 +244,8 @@ function forge(forgery: Forgery): string[] {
     timeMs: NOW,
     ...forgery.hello,
   };
-  const signed = forgery.payload ?? encodeFirstPayload(signHello(hello, forgery.signer ?? phone.signer), forgery.card);
+  const signed =
+    forgery.payload ?? encodeFirstPayload(signHello(hello, forgery.signer ?? phone.signer), forgery.card);
   return kinds(ask(responder, frame(FRAME.handshake1, handshake.writeMessage(signed))));
 }
 
@@ -225,12 +268,16 @@ describe("a forged hello", () => {
     ["shows a stranger's card", { card: stranger.cardBytes }, "card-invalid"],
     ["shows an altered card", { card: flipped(phone.cardBytes, 150) }, "card-invalid"],
     ["is empty", { payload: new Uint8Array(0) }, "cbor-truncated"],
-    ["carries an accept instead", { payload: encodeFirstPayload(signedAccept({}, phone.signer), undefined) }, "signature-invalid"],
+    [
+      "carries an accept instead",
+      { payload: encodeFirstPayload(signedAccept({}, phone.signer), undefined) },
+      "signature-invalid",
+    ],
   ])("is refused when it %s", (_name, forgery, code) => {
     expect(forge(forgery)).toEqual([code]);
   });
 
-  it("is refused from a thief of the lock's keys, who can forge the Noise part but not the phone's signature", () => {
+  it("is refused from a thief of the lock's keys, who can forge Noise but not the phone's signature", () => {
     // Key compromise impersonation: with the lock's secret, DH(lock, phone) needs no secret of the phone.
     const thief: Crypto = {
       ...crypto,
@@ -244,11 +291,44 @@ describe("a forged hello", () => {
     const stolen: Forgery = { crypto: thief, sessionSecret: stranger.sessionSecret };
     expect(forge(stolen), "the Noise part does pass").toEqual(["open"]);
     expect(forge({ ...stolen, signer: lock.signer })).toEqual(["signature-invalid"]);
-    expect(forge({ ...stolen, signer: stranger.signer, hello: otherKey, card: phone.cardBytes })).toEqual(["card-invalid"]);
+    expect(forge({ ...stolen, signer: stranger.signer, hello: otherKey, card: phone.cardBytes })).toEqual([
+      "card-invalid",
+    ]);
     // A hello that the phone did sign once is for another challenge.
     const earlier = meet({}, { random: kit.seededRandom("yesterday") });
     const evidence = only(earlier.lockEvents, "open").evidence;
-    expect(forge({ ...stolen, payload: encodeFirstPayload(evidence, undefined) })).toEqual(["challenge-stale"]);
+    expect(forge({ ...stolen, payload: encodeFirstPayload(evidence, undefined) })).toEqual([
+      "challenge-stale",
+    ]);
+  });
+});
+
+describe("a forged command", () => {
+  const { stranger } = kit;
+
+  /** What a lock makes of a further command that is sound transport around a forged hello. */
+  function forgeCommand(changes: Partial<Hello>, signer: Signer = phone.signer): string[] {
+    const { responder, ciphers, hello } = dishonestPeer();
+    const plaintext = encodeTransport({
+      kind: "command",
+      signedHello: signHello({ ...hello, ...changes }, signer),
+    });
+    const body = ciphers.send.encrypt(new Uint8Array(0), plaintext);
+    return kinds(ask(responder, fragment({ type: FRAME.transport, body }, 509, 1)));
+  }
+
+  it("is carried out when nothing in it is forged", () => {
+    expect(forgeCommand({})).toEqual(["command"]);
+  });
+
+  it.each<[string, Partial<Hello>, Signer, string]>([
+    ["an old challenge", { challenge: new Uint8Array(16) }, phone.signer, "challenge-stale"],
+    ["another purpose", { purpose: utf8("open the safe") }, phone.signer, "noise-failed"],
+    ["another lock", { responder: stranger.signer.publicKey }, phone.signer, "noise-failed"],
+    ["another person", { initiator: stranger.signer.publicKey }, stranger.signer, "noise-failed"],
+    ["a false signature", {}, stranger.signer, "signature-invalid"],
+  ])("ends the session with %s", (_name, changes, signer, code) => {
+    expect(forgeCommand(changes, signer)).toEqual([code, "closed"]);
   });
 });
 
@@ -268,7 +348,9 @@ describe("a forged accept", () => {
     const { signedHello } = decodeFirstPayload(handshake.readMessage(bodyOf(value!)));
     expect(toHex(openHello(crypto, signedHello).initiator)).toBe(toHex(phone.signer.publicKey));
     const payload = signedAccept({ helloHash: handshake.hash, ...changes }, signer);
-    return kinds(frame(FRAME.handshake2, handshake.writeMessage(payload)).flatMap((v) => initiator.received(v).events));
+    return kinds(
+      frame(FRAME.handshake2, handshake.writeMessage(payload)).flatMap((v) => initiator.received(v).events),
+    );
   }
 
   it("opens when nothing in it is forged", () => {

@@ -48,7 +48,11 @@ describe("fragments", () => {
   });
 
   it("are never shorter than MTU 23 allows nor longer than an attribute", () => {
-    for (const [size, expected] of [[0, 20], [Number.NaN, 20], [5_000, 512]] as const) {
+    for (const [size, expected] of [
+      [0, 20],
+      [Number.NaN, 20],
+      [5_000, 512],
+    ] as const) {
       const [first] = fragment({ type: FRAME.transport, body: new Uint8Array(600) }, size);
       expect(first!.length).toBe(expected);
     }
@@ -73,7 +77,9 @@ describe("Reassembler", () => {
       expect(refusal(repeated), `repeat ${i}`).toBe("frame-invalid");
       if (i < values.length - 1) {
         expect(refusal(values.toSpliced(i, 1)), `lose ${i}`).toBe("frame-invalid");
-        expect(refusal(values.toSpliced(i, 2, values[i + 1]!, values[i]!)), `swap ${i}`).toBe("frame-invalid");
+        expect(refusal(values.toSpliced(i, 2, values[i + 1]!, values[i]!)), `swap ${i}`).toBe(
+          "frame-invalid",
+        );
       }
     }
     // The last one lost shows with whatever comes next.
@@ -109,7 +115,10 @@ describe("Reassembler", () => {
   });
 
   it("carries any frames at any size (property)", () => {
-    const frame = fc.record({ type: fc.constantFrom(...Object.values(FRAME)), body: fc.uint8Array({ maxLength: 700 }) });
+    const frame = fc.record({
+      type: fc.constantFrom(...Object.values(FRAME)),
+      body: fc.uint8Array({ maxLength: 700 }),
+    });
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 8 }), fc.integer({ min: 20, max: 512 }), (frames, size) => {
         let sequence = 0;
@@ -139,7 +148,13 @@ describe("Reassembler", () => {
 
 describe("refusals", () => {
   it("say a code in one byte; what is private or unknown reads as peer-refused", () => {
-    for (const code of ["peer-refused", "noise-failed", "challenge-stale", "card-expired", "condition-not-met"] as const) {
+    for (const code of [
+      "peer-refused",
+      "noise-failed",
+      "challenge-stale",
+      "card-expired",
+      "condition-not-met",
+    ] as const) {
       expect(refusalCode(refusalByte(code))).toBe(code);
     }
     expect(refusalByte("noise-failed")).toBe(2);

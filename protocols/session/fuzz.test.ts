@@ -1,12 +1,8 @@
 /** Both roles survive anything: no exception, only events, and nothing opens that should not. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { portableCrypto as crypto } from "../crypto/portable.ts";
-import { concat, utf8 } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
-import { NOISE_PROLOGUE } from "../labels.ts";
 import { FRAME, fragment } from "./frames.ts";
-import { decodeInfo } from "./info.ts";
 import {
   decodeFirstPayload,
   decodeTransport,
@@ -14,14 +10,11 @@ import {
   encodeTransport,
   openAccept,
   openHello,
-  signHello,
 } from "./messages.ts";
-import { HandshakeState } from "./noise.ts";
-import type { CipherPair } from "./noise.ts";
-import type { SessionResponder } from "./responder.ts";
+import { dishonestPeer, halfway } from "./testing/dishonest.ts";
 import * as kit from "./testing/pair.ts";
 
-const { kinds, lock, makeInitiator, makeResponder, meet, NOW, phone } = kit;
+const { crypto, kinds, makeInitiator, makeResponder, meet, NOW } = kit;
 const NOT_REFUSED = ["open", "message", "command", "answer"];
 const LOCK = { notifySize: 509 };
 
@@ -111,16 +104,19 @@ describe("fuzz", () => {
 
   it("transport messages that are anything, from a peer that is known", () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 5 }), (plaintexts) => {
-        const { responder, ciphers } = dishonestPeer();
-        const frames = plaintexts.map((plaintext) => ({
-          type: FRAME.transport,
-          body: ciphers.send.encrypt(new Uint8Array(0), plaintext),
-        }));
-        const seen = kinds(framed(frames, 1).flatMap((value) => responder.received(value, NOW).events));
-        expect(seen.length).toBeGreaterThan(0);
-        expect(seen.filter((kind) => ["open", "command", "answer"].includes(kind))).toEqual([]);
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 5 }),
+        (plaintexts) => {
+          const { responder, ciphers } = dishonestPeer();
+          const frames = plaintexts.map((plaintext) => ({
+            type: FRAME.transport,
+            body: ciphers.send.encrypt(new Uint8Array(0), plaintext),
+          }));
+          const seen = kinds(framed(frames, 1).flatMap((value) => responder.received(value, NOW).events));
+          expect(seen.length).toBeGreaterThan(0);
+          expect(seen.filter((kind) => ["open", "command", "answer"].includes(kind))).toEqual([]);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -144,37 +140,3 @@ describe("fuzz", () => {
     );
   });
 });
-
-/** A lock that has offered a challenge, and an initiator's handshake by the phone's own keys. */
-function halfway(): { responder: SessionResponder; handshake: HandshakeState; info: Uint8Array } {
-  const responder = makeResponder(LOCK);
-  const info = responder.info(NOW);
-  const handshake = new HandshakeState({
-    crypto,
-    random: kit.seededRandom("peer"),
-    role: "initiator",
-    prologue: concat(utf8(NOISE_PROLOGUE), info),
-    staticSecret: phone.sessionSecret,
-    remoteStatic: lock.sessionKey,
-  });
-  return { responder, handshake, info };
-}
-
-/** An open session whose phone side is bare ciphers, free to send any plaintext. */
-function dishonestPeer(): { responder: SessionResponder; ciphers: CipherPair } {
-  const { responder, handshake, info } = halfway();
-  const hello = {
-    challenge: decodeInfo(info).challenge,
-    responder: lock.signer.publicKey,
-    initiator: phone.signer.publicKey,
-    initiatorSessionKey: phone.sessionKey,
-    purpose: kit.purpose,
-    command: kit.command,
-    timeMs: NOW,
-  };
-  const message = handshake.writeMessage(encodeFirstPayload(signHello(hello, phone.signer), undefined));
-  const output = fragment({ type: FRAME.handshake1, body: message }, 509).map((value) => responder.received(value, NOW));
-  expect(kinds(output.flatMap((each) => each.events))).toEqual(["open"]);
-  handshake.readMessage(output[0]!.notifications[0]!.subarray(4));
-  return { responder, ciphers: handshake.split() };
-}

@@ -82,7 +82,10 @@ export class SessionInitiator {
     if (this.#state.name !== "new") throw new SegmentError("session-closed", "the session has begun before");
     const { crypto, random, sessionSecret, peerSessionKey, psk, messageLimit, cardBytes } = this.#options;
     const { challenge, fragmentSize: announced } = decodeInfo(info);
-    const payload = encodeFirstPayload(this.#sign(challenge, this.#options.command, this.#options.now), cardBytes);
+    const payload = encodeFirstPayload(
+      this.#sign(challenge, this.#options.command, this.#options.now),
+      cardBytes,
+    );
     const handshake = new HandshakeState({
       crypto,
       random,
@@ -111,7 +114,10 @@ export class SessionInitiator {
     }
   }
 
-  /** The values that carry a message. Throws `session-closed`, `session-limit` (it is then over) or `frame-too-large`. */
+  /**
+   * The values that carry a message. Throws `session-closed`, `session-limit` (it is then over)
+   * or `frame-too-large` beyond `MAX_MESSAGE_BYTES`.
+   */
   send(message: Uint8Array): Uint8Array[] {
     const { fragmentSize } = this.#open();
     return this.#seal({ kind: "message", bytes: message }, fragmentSize);
@@ -167,7 +173,7 @@ export class SessionInitiator {
     const helloHash = handshake.hash;
     const evidence = handshake.readMessage(body);
     const { signer: acceptedBy, accept } = openAccept(crypto, evidence);
-    // The device's identity and its X25519 key both come from its card; the accept ties them to this handshake.
+    // Both keys of the device come from its card; the accept ties them to each other and to this handshake.
     const genuine =
       equalBytes(acceptedBy, peerIdentity) &&
       equalBytes(accept.responderSessionKey, peerSessionKey) &&

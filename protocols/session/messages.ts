@@ -55,7 +55,7 @@ export interface Accept {
   result: Uint8Array;
 }
 
-/** Who asks for what: proved by the handshake and by the phone's signature before anybody is asked to decide. */
+/** Who asks for what: proved by the handshake and the phone's signature before anybody decides. */
 export interface SessionRequest {
   peerIdentity: Uint8Array;
   peerSessionKey: Uint8Array;
@@ -67,7 +67,7 @@ export interface SessionRequest {
   paired: boolean;
   /** The signed hello, for the audit log: it proves to others that the peer asked for this. */
   evidence: Uint8Array;
-  /** The card that the peer showed, verified, in date and of the same keys; whether it was revoked is not known. */
+  /** The card that the peer showed: verified, in date, of the same keys; it may have been revoked. */
   card?: Card;
   cardBytes?: Uint8Array;
 }
@@ -138,7 +138,10 @@ export function encodeFirstPayload(signedHello: Uint8Array, card: Uint8Array | u
 }
 
 /** Throws the codes of `decodeCbor` and `cbor-wrong-shape`. */
-export function decodeFirstPayload(bytes: Uint8Array): { signedHello: Uint8Array; card: Uint8Array | undefined } {
+export function decodeFirstPayload(bytes: Uint8Array): {
+  signedHello: Uint8Array;
+  card: Uint8Array | undefined;
+} {
   const reader = FieldReader.fromBytes(bytes, "first payload", LIMITS);
   reader.int("version", { min: VERSION, max: VERSION });
   const signedHello = reader.bytes("signedHello");
@@ -220,11 +223,15 @@ export function decodeTransport(plaintext: Uint8Array): Transport {
         nextChallenge: body.slice(0, CHALLENGE_LENGTH),
         code: refusalCode(body[CHALLENGE_LENGTH]!),
       };
+    default:
+      break;
   }
   throw new SegmentError("frame-invalid", "a transport message of an unknown kind or size");
 }
 
 function checkSize(bytes: Uint8Array, max: number, what: string): void {
   if (bytes.length <= max) return;
-  throw new SegmentError("frame-too-large", `a ${what} of ${bytes.length} bytes, at most ${max}`, { where: what });
+  throw new SegmentError("frame-too-large", `a ${what} of ${bytes.length} bytes, at most ${max}`, {
+    where: what,
+  });
 }

@@ -80,7 +80,10 @@ describeShared("published Noise vectors", "crypto/noise/noise-ik-25519-chachapol
   });
 });
 
-function pair(initiatorChanges: Partial<HandshakeOptions> = {}, responderChanges: Partial<HandshakeOptions> = {}) {
+function pair(
+  initiatorChanges: Partial<HandshakeOptions> = {},
+  responderChanges: Partial<HandshakeOptions> = {},
+) {
   const prologue = utf8("test");
   const initiator = new HandshakeState({
     crypto,
@@ -102,7 +105,10 @@ function pair(initiatorChanges: Partial<HandshakeOptions> = {}, responderChanges
   return { initiator, responder };
 }
 
-function shake({ initiator, responder }: ReturnType<typeof pair>): { initiator: CipherPair; responder: CipherPair } {
+function shake({ initiator, responder }: ReturnType<typeof pair>): {
+  initiator: CipherPair;
+  responder: CipherPair;
+} {
   responder.readMessage(initiator.writeMessage(EMPTY));
   initiator.readMessage(responder.writeMessage(EMPTY));
   return { initiator: initiator.split(), responder: responder.split() };
@@ -210,6 +216,8 @@ describe("CipherState", () => {
     const receiver = fresh();
     expect(text(receiver.decrypt(EMPTY, first))).toBe("one");
     expect(() => receiver.decrypt(EMPTY, first)).toThrow(failed);
-    expect(() => receiver.decrypt(EMPTY, second)).toThrow(expect.objectContaining({ code: "session-closed" }));
+    expect(() => receiver.decrypt(EMPTY, second)).toThrow(
+      expect.objectContaining({ code: "session-closed" }),
+    );
   });
 });

@@ -98,7 +98,7 @@ export class SessionResponder {
     return info;
   }
 
-  /** One written value. Never throws for what it holds: a failure is `refused`, followed by `closed` if it is final. */
+  /** One written value. Never throws for what it holds: a failure is `refused`, and `closed` if final. */
   received(value: Uint8Array, now: TimeMs): ResponderOutput {
     const output = this.#receive(value, now);
     if (!this.#replaced) return output;
@@ -106,7 +106,10 @@ export class SessionResponder {
     return { ...output, events: [{ kind: "closed" }, ...output.events] };
   }
 
-  /** The values that carry a message. Throws `session-closed`, `session-limit` (it is then over) or `frame-too-large`. */
+  /**
+   * The values that carry a message. Throws `session-closed`, `session-limit` (it is then over)
+   * or `frame-too-large` beyond `MAX_MESSAGE_BYTES`.
+   */
   send(message: Uint8Array): Uint8Array[] {
     try {
       return this.#seal({ kind: "message", bytes: message });
@@ -131,7 +134,7 @@ export class SessionResponder {
       return frame === undefined ? NOTHING : this.#handle(frame, now);
     } catch (error) {
       if (!(error instanceof SegmentError)) throw error;
-      // After a refused hello the phone may read the info and try again; a link or a session that broke is over.
+      // After a refused hello the phone may read the info and try again; a broken link or session is over.
       return this.#fail(error.code, frame?.type !== FRAME.handshake1 || this.isOpen);
     }
   }

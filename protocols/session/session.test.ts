@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { portableCrypto as crypto } from "../crypto/portable.ts";
 import { concat, toHex, utf8 } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import { fragment, FRAME } from "./frames.ts";
@@ -10,7 +9,21 @@ import { CHALLENGE_LIFETIME_MS, MAX_FAILED_HANDSHAKES } from "./responder.ts";
 import type { Verdict } from "./responder.ts";
 import * as kit from "./testing/pair.ts";
 
-const { command, kinds, lock, makeInitiator, makeResponder, meet, NOW, only, phone, psk, purpose, talk } = kit;
+const {
+  command,
+  crypto,
+  kinds,
+  lock,
+  makeInitiator,
+  makeResponder,
+  meet,
+  NOW,
+  only,
+  phone,
+  psk,
+  purpose,
+  talk,
+} = kit;
 
 describe("a session", () => {
   it.each([
@@ -26,8 +39,16 @@ describe("a session", () => {
     const paired = "psk" in phoneChanges;
     const common = { purpose, command, result, paired, timeMs: NOW, sessionHash: atPhone.sessionHash };
     expect(atPhone.sessionHash.length).toBe(32);
-    expect(atPhone).toMatchObject({ ...common, peerIdentity: lock.signer.publicKey, peerSessionKey: lock.sessionKey });
-    expect(atLock).toMatchObject({ ...common, peerIdentity: phone.signer.publicKey, peerSessionKey: phone.sessionKey });
+    expect(atPhone).toMatchObject({
+      ...common,
+      peerIdentity: lock.signer.publicKey,
+      peerSessionKey: lock.sessionKey,
+    });
+    expect(atLock).toMatchObject({
+      ...common,
+      peerIdentity: phone.signer.publicKey,
+      peerSessionKey: phone.sessionKey,
+    });
     expect(atLock).not.toHaveProperty("card");
   });
 
@@ -83,7 +104,9 @@ describe("a session", () => {
     const responder = makeResponder();
     const late = phone.card.notAfter;
     const writes = makeInitiator({ cardBytes: phone.cardBytes }).begin(responder.info(late));
-    expect(kinds(writes.flatMap((value) => responder.received(value, late).events))).toEqual(["card-expired"]);
+    expect(kinds(writes.flatMap((value) => responder.received(value, late).events))).toEqual([
+      "card-expired",
+    ]);
   });
 
   it("asks authorize with everything that is proved, and tells the phone its refusal", () => {
@@ -101,11 +124,14 @@ describe("a session", () => {
   });
 
   it("takes a SegmentError of authorize for a refusal, and lets a fault through", () => {
-    const refusing = meet({}, {
-      authorize: () => {
-        throw new SegmentError("receipt-foreign", "not ours");
+    const refusing = meet(
+      {},
+      {
+        authorize: () => {
+          throw new SegmentError("receipt-foreign", "not ours");
+        },
       },
-    });
+    );
     expect(kinds(refusing.phoneEvents)).toEqual(["receipt-foreign", "closed"]);
     const fault = (): Verdict => {
       throw new TypeError("a fault");
@@ -115,7 +141,10 @@ describe("a session", () => {
 });
 
 describe("further commands", () => {
-  const results = new Map([["open", "opened"], ["state", "door open"]]);
+  const results = new Map([
+    ["open", "opened"],
+    ["state", "door open"],
+  ]);
   const authorize = (request: SessionRequest): Verdict => {
     const result = results.get(new TextDecoder().decode(request.command));
     return result === undefined ? "peer-refused" : utf8(result);
@@ -150,13 +179,17 @@ describe("further commands", () => {
   it("wait for one another", () => {
     const { initiator } = meet({}, { authorize });
     initiator.command(utf8("open"), NOW);
-    expect(() => initiator.command(utf8("open"), NOW)).toThrow(expect.objectContaining({ code: "challenge-stale" }));
+    expect(() => initiator.command(utf8("open"), NOW)).toThrow(
+      expect.objectContaining({ code: "challenge-stale" }),
+    );
   });
 
   it("are refused once the card shown has expired", () => {
     const { initiator, responder } = meet({ cardBytes: phone.cardBytes }, { authorize });
     const late = phone.card.notAfter;
-    const events = initiator.command(utf8("open"), late).flatMap((value) => responder.received(value, late).events);
+    const events = initiator
+      .command(utf8("open"), late)
+      .flatMap((value) => responder.received(value, late).events);
     expect(kinds(events)).toEqual(["card-expired"]);
   });
 });
@@ -228,11 +261,30 @@ describe("the challenge", () => {
     expect(kinds(makeResponder().received(bad!, NOW).events)).toEqual(["challenge-stale"]);
   });
 
+  it("serves once, even when the device itself fails while it decides", () => {
+    let faulty = true;
+    const authorize = (): Verdict => {
+      if (faulty) throw new TypeError("a fault");
+      return null;
+    };
+    const responder = makeResponder({ authorize, notifySize: 509 });
+    const [hello] = makeInitiator({ writeSize: 509 }).begin(responder.info(NOW));
+    expect(() => responder.received(hello!, NOW)).toThrow(TypeError);
+    faulty = false;
+    const [again] = fragment({ type: FRAME.handshake1, body: hello!.subarray(4) }, 509, 1);
+    expect(kinds(responder.received(again!, NOW).events)).toEqual(["challenge-stale"]);
+  });
+
   it("lives for a minute", () => {
-    for (const [age, expected] of [[CHALLENGE_LIFETIME_MS, "open"], [CHALLENGE_LIFETIME_MS + 1, "challenge-stale"]] as const) {
+    for (const [age, expected] of [
+      [CHALLENGE_LIFETIME_MS, "open"],
+      [CHALLENGE_LIFETIME_MS + 1, "challenge-stale"],
+    ] as const) {
       const responder = makeResponder();
       const writes = makeInitiator().begin(responder.info(NOW));
-      expect(kinds(writes.flatMap((value) => responder.received(value, NOW + age).events))).toEqual([expected]);
+      expect(kinds(writes.flatMap((value) => responder.received(value, NOW + age).events))).toEqual([
+        expected,
+      ]);
     }
   });
 

@@ -2,9 +2,10 @@
  * The keyed all-or-nothing transform that stands before the erasure code (AONT-RS: Resch and Plank, "AONT-RS:
  * Blending Security and Performance in Dispersed Storage Systems", FAST 2011).
  *
- * A systematic erasure code alone would give every keeper a readable part of the ciphertext, so that a reader's key
- * and one keeper would open a quarter of the data. Here the cipher's key depends on 32 random bytes `s`, and `s` is
- * hidden behind the hash of the whole ciphertext: without all of it (any k shards) there is no key.
+ * A systematic erasure code alone would give every keeper a readable part of the ciphertext, so that a
+ * reader's key and one keeper would open a quarter of the data. Here the cipher's key depends on 32 random
+ * bytes `s`, and `s` is hidden behind the hash of the whole ciphertext: without all of it (any k shards)
+ * there is no key.
  *
  *   key     = HKDF-Expand(periodKey, label || 0x00 || s || header, 32)
  *   package = AES-256-GCM(key, nonce 0, aad = header, plaintext) || (s XOR SHA-256(ciphertext))

@@ -6,7 +6,9 @@ import { recordTimeMs, type SenmlRecord } from "./senml.ts";
 /** A chunk is made when any of these is reached. Below 16 records, most of what is stored is overhead. */
 export interface BatchLimits {
   records: number;
-  /** Of the records, estimated before compression. */
+  /**
+   * Of the records, estimated before compression. A shard, a kth of it, has to fit one message of the bus.
+   */
   bytes: number;
   /** How long the first record may wait. */
   waitMs: number;
@@ -25,7 +27,9 @@ export const EMPTY_BATCH: Batch = { records: [], bytes: 0, openedAtMs: 0 };
 
 export interface BatchStep {
   batch: Batch;
-  /** Zero, one or two lists of records, each to be sealed as one chunk: all of a list lies in one key period. */
+  /**
+   * Zero, one or two lists of records, each to be sealed as one chunk: all of a list lies in one key period.
+   */
   flush: (readonly SenmlRecord[])[];
 }
 
@@ -44,13 +48,18 @@ export function addRecord(batch: Batch, record: SenmlRecord, now: TimeMs, limits
     flush.push(records);
     return { batch: EMPTY_BATCH, flush };
   }
-  return { batch: { records, bytes, openedAtMs: before.records.length === 0 ? now : before.openedAtMs }, flush };
+  return {
+    batch: { records, bytes, openedAtMs: before.records.length === 0 ? now : before.openedAtMs },
+    flush,
+  };
 }
 
 /** Flushes what has waited long enough. */
 export function tickBatch(batch: Batch, now: TimeMs, limits: BatchLimits): BatchStep {
   const due = flushAtMs(batch, limits);
-  return due !== undefined && now >= due ? { batch: EMPTY_BATCH, flush: [batch.records] } : { batch, flush: [] };
+  return due !== undefined && now >= due
+    ? { batch: EMPTY_BATCH, flush: [batch.records] }
+    : { batch, flush: [] };
 }
 
 /** When `tickBatch` will flush, or undefined if nothing waits. */

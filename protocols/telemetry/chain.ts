@@ -1,6 +1,6 @@
 /**
- * The chain of a stream's manifests: each names the hash of the one before it, so that whoever holds a few sees what
- * was left out, doubled or told in two ways.
+ * The chain of a stream's manifests: each names the hash of the one before it, so that whoever holds a few
+ * sees what was left out, doubled or told in two ways.
  */
 import { compareBytes, equalBytes, toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
@@ -8,7 +8,8 @@ import { NO_PREVIOUS, type OpenedManifest } from "./manifest.ts";
 
 /**
  * - gap: the manifest before this one is not there;
- * - fork: two manifests claim one sequence number, or one place in the chain: the device, or who stole its key, lies;
+ * - fork: two manifests claim one sequence number, or one place in the chain: the device, or who stole its
+ *   key, lies;
  * - order: the manifest does not come after the one that it names;
  * - replay: the same manifest twice, which harms nobody;
  * - restart: the device lost its journal and began anew; what it had sealed last may be missing.
@@ -33,7 +34,10 @@ export interface ChainOptions {
   midway?: boolean;
 }
 
-/** Orders the manifests of one stream and finds what is wrong. Throws `manifest-invalid` if they are of two streams. */
+/**
+ * Orders the manifests of one stream and finds what is wrong. Throws `manifest-invalid` if they are of two
+ * streams.
+ */
 export function checkChain(manifests: readonly OpenedManifest[], options: ChainOptions = {}): Chain {
   const breaks: ChainBreak[] = [];
   const byHash = new Map<string, OpenedManifest>();
@@ -43,7 +47,9 @@ export function checkChain(manifests: readonly OpenedManifest[], options: ChainO
     if (byHash.has(hash)) breaks.push({ kind: "replay", sequence: manifest.sequence });
     else byHash.set(hash, manifest);
   }
-  const ordered = [...byHash.values()].sort((a, b) => a.sequence - b.sequence || compareBytes(a.hash, b.hash));
+  const ordered = [...byHash.values()].sort(
+    (a, b) => a.sequence - b.sequence || compareBytes(a.hash, b.hash),
+  );
 
   const successors = new Set<string>();
   ordered.forEach((manifest, index) => {
@@ -59,7 +65,8 @@ export function checkChain(manifests: readonly OpenedManifest[], options: ChainO
     }
     const before = byHash.get(previous);
     if (before !== undefined && before.sequence >= sequence) breaks.push({ kind: "order", sequence });
-    if (before === undefined && !(options.midway === true && index === 0)) breaks.push({ kind: "gap", sequence });
+    if (before === undefined && !(options.midway === true && index === 0))
+      breaks.push({ kind: "gap", sequence });
   });
   breaks.sort((a, b) => a.sequence - b.sequence);
   return { manifests: ordered, breaks };
@@ -69,9 +76,13 @@ export function checkChain(manifests: readonly OpenedManifest[], options: ChainO
 export function requireWhole(chain: Chain): void {
   const fault = chain.breaks.find(({ kind }) => kind === "gap" || kind === "fork" || kind === "order");
   if (fault === undefined) return;
-  throw new SegmentError("manifest-gap", `the chain has a fault (${fault.kind}) at sequence ${fault.sequence}`, {
-    where: `sequence ${fault.sequence}`,
-  });
+  throw new SegmentError(
+    "manifest-gap",
+    `the chain has a fault (${fault.kind}) at sequence ${fault.sequence}`,
+    {
+      where: `sequence ${fault.sequence}`,
+    },
+  );
 }
 
 function requireSameStream(manifest: OpenedManifest, first: OpenedManifest): void {

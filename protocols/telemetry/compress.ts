@@ -7,15 +7,19 @@ const LEVEL = 4;
 /** The window: a chunk is rarely larger, and fflate clears its tables at each call. */
 const MEMORY = 4;
 
+/** Shorter data gains next to nothing, and the compressor's tables cost more than all the rest of a chunk. */
+const MIN_BYTES = 128;
+
 /** The compressed bytes, or undefined where compressing gains nothing. */
 export function compress(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length < MIN_BYTES) return undefined;
   const compressed = deflateSync(bytes, { level: LEVEL, mem: MEMORY });
   return compressed.length < bytes.length ? compressed : undefined;
 }
 
 /**
- * Exactly `length` bytes, or `chunk-invalid`: output beyond it is dropped as it is made, so that a small input that
- * would inflate to gigabytes costs no memory.
+ * Exactly `length` bytes, or `chunk-invalid`: output beyond it is dropped as it is made, so that a small
+ * input that would inflate to gigabytes costs no memory.
  */
 export function decompress(compressed: Uint8Array, length: number): Uint8Array {
   // One byte more than is expected: only so does data that inflates to too much show.

@@ -1,6 +1,7 @@
 /**
- * Arithmetic in GF(256) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11d), and the matrices of the erasure
- * code. The field and the matrix are those of zfec (Rizzo's fec.c), so that its shards and ours are the same bytes.
+ * Arithmetic in GF(256) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11d), and the matrices of the
+ * erasure code. The field and the matrix are those of zfec (Rizzo's fec.c), so that its shards and ours are
+ * the same bytes.
  */
 import { SegmentError } from "../errors.ts";
 
@@ -42,7 +43,9 @@ export function multiplyMatrices(left: Matrix, right: Matrix): Matrix {
   });
 }
 
-/** Gauss-Jordan elimination. Throws `internal` for a singular matrix, which no choice of rows below can give. */
+/**
+ * Gauss-Jordan elimination. Throws `internal` for a singular matrix, which no choice of rows below can give.
+ */
 export function invertMatrix(matrix: Matrix): Matrix {
   const size = matrix.length;
   const work = matrix.map((row, index) => {
@@ -68,8 +71,8 @@ export function invertMatrix(matrix: Matrix): Matrix {
 }
 
 /**
- * The n x k matrix of the systematic code: a Vandermonde matrix over the points 0, 1, 2, 4, 8, ... made systematic by
- * the inverse of its first k rows (fec_new in zfec's fec.c). Any k of its rows are invertible.
+ * The n x k matrix of the systematic code: a Vandermonde matrix over the points 0, 1, 2, 4, 8, ... made
+ * systematic by the inverse of its first k rows (fec_new in zfec's fec.c). Any k of its rows are invertible.
  */
 export function codeMatrix(k: number, n: number): Matrix {
   const vandermonde: Matrix = [];

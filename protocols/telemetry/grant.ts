@@ -1,11 +1,12 @@
 /**
- * A grant: the cover of a span of a stream, sealed to a reader's X25519 key (HPKE) and signed by the stream's owner
- * (COSE_Sign1, label "grant") over the positional array
+ * A grant: the cover of a span of a stream, sealed to a reader's X25519 key (HPKE) and signed by the stream's
+ * owner (COSE_Sign1, label "grant") over the positional array
  *
  *   [1, publisher, streamId, generation, reader, fromPeriod, toPeriod, issuedAtMs, sealedCover]
  *
- * where sealedCover opens to [[level, index, key], ...] and its AAD is all that stands before it. A grant can lie in
- * storage: nobody but the reader opens it, and the publisher may sleep. What was read cannot be unread.
+ * where sealedCover opens to [[level, index, key], ...] and its AAD is all that stands before it. A grant can
+ * lie in storage: nobody but the reader opens it, and the publisher may sleep. What was read cannot be
+ * unread.
  */
 import { hpkeOpen, hpkeSeal } from "../crypto/hpke.ts";
 import { equalBytes, utf8 } from "../encoding/bytes.ts";
@@ -15,7 +16,15 @@ import { SegmentError } from "../errors.ts";
 import { sign1, verify1 } from "../identity/cose.ts";
 import { KEY_LABELS } from "../labels.ts";
 import type { Crypto, Random, Signer, TimeMs } from "../ports.ts";
-import { coverSpan, keyFromCover, nodeSpan, PERIOD_END, TREE_DEPTH, type KeyNode, type PeriodSpan } from "./keytree.ts";
+import {
+  coverSpan,
+  keyFromCover,
+  nodeSpan,
+  PERIOD_END,
+  TREE_DEPTH,
+  type KeyNode,
+  type PeriodSpan,
+} from "./keytree.ts";
 import { HASH_BYTES, type OpenedManifest } from "./manifest.ts";
 
 /** A grant, at most, in bytes: 42 nodes of 42 bytes, and the rest. */
@@ -51,7 +60,9 @@ export interface MakeGrantOptions {
   terms: GrantTerms;
 }
 
-/** The grant's bytes. Throws `option-invalid` for an empty span, `key-invalid` for an unusable reader's key. */
+/**
+ * The grant's bytes. Throws `option-invalid` for an empty span, `key-invalid` for an unusable reader's key.
+ */
 export function makeGrant(options: MakeGrantOptions): Uint8Array {
   const { crypto, random, terms } = options;
   const cover = coverSpan(crypto, options.rootKey, terms.span);
@@ -67,7 +78,10 @@ function termFields(terms: GrantTerms): CborValue[] {
 }
 
 /** What a grant says, its signature checked, without opening it. Throws `grant-invalid`. */
-export function readGrant(crypto: Crypto, grant: Uint8Array): GrantTerms & { issuer: Uint8Array; sealed: Uint8Array } {
+export function readGrant(
+  crypto: Crypto,
+  grant: Uint8Array,
+): GrantTerms & { issuer: Uint8Array; sealed: Uint8Array } {
   if (grant.length > MAX_GRANT_BYTES) throw invalid(`is longer than ${MAX_GRANT_BYTES} bytes`);
   try {
     const { signer, payload } = verify1(crypto, "grant", grant);
@@ -115,7 +129,11 @@ export function openGrant(options: OpenGrantOptions): OpenedGrant {
 }
 
 /** The key that a grant gives for a chunk, or undefined if it is of another stream, generation or time. */
-export function chunkKey(crypto: Crypto, grant: OpenedGrant, manifest: OpenedManifest): Uint8Array | undefined {
+export function chunkKey(
+  crypto: Crypto,
+  grant: OpenedGrant,
+  manifest: OpenedManifest,
+): Uint8Array | undefined {
   const sameStream =
     equalBytes(grant.publisher, manifest.publisher) &&
     equalBytes(grant.streamId, manifest.streamId) &&

@@ -1,7 +1,7 @@
 /**
- * The inner loop of the erasure code, `target ^= factor * source` in GF(256), in two forms that give the same bytes:
- * SIMD WebAssembly (16 bytes a step, by tables of the low and the high nibble), and plain JavaScript where there is
- * no SIMD.
+ * The inner loop of the erasure code, `target ^= factor * source` in GF(256), in two forms that give the same
+ * bytes: SIMD WebAssembly (16 bytes a step, by tables of the low and the high nibble), and plain JavaScript
+ * where there is no SIMD.
  */
 import { multiply } from "./galois.ts";
 import { KERNEL_WASM, KERNEL_TABLES_AT } from "./kernel-wasm.ts";
@@ -9,12 +9,18 @@ import { KERNEL_WASM, KERNEL_TABLES_AT } from "./kernel-wasm.ts";
 /** `targets[i] ^= sum over j of factors[i][j] * sources[j]`; all sources and targets have one length. */
 export interface Kernel {
   readonly name: "wasm-simd" | "javascript";
-  multiplyAdd(factors: readonly Uint8Array[], sources: readonly Uint8Array[], targets: readonly Uint8Array[]): void;
+  multiplyAdd(
+    factors: readonly Uint8Array[],
+    sources: readonly Uint8Array[],
+    targets: readonly Uint8Array[],
+  ): void;
 }
 
 /** One row of 256 products a factor. */
 function productTables(): Uint8Array[] {
-  return Array.from({ length: 256 }, (_, factor) => Uint8Array.from({ length: 256 }, (__, x) => multiply(factor, x)));
+  return Array.from({ length: 256 }, (_, factor) =>
+    Uint8Array.from({ length: 256 }, (__, x) => multiply(factor, x)),
+  );
 }
 
 export function javascriptKernel(): Kernel {
@@ -78,7 +84,7 @@ export function wasmKernel(): Kernel | undefined {
     sources: readonly Uint8Array[],
     targets: readonly Uint8Array[],
   ): void {
-    // Whole vectors: what lies between the strip's end and the next multiple of 16 is computed and never read.
+    // Whole vectors: what lies between the end and the next multiple of 16 is computed and never read.
     const length = Math.ceil((end - start) / 16) * 16;
     targets.forEach((target, row) => bytes.set(target.subarray(start, end), TARGETS_AT + row * STRIP_BYTES));
     sources.forEach((source, column) => {

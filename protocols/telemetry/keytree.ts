@@ -1,7 +1,7 @@
 /**
- * The key tree over time: a binary tree of HKDF keys whose leaves are the keys of 15-minute periods (after TimeCrypt,
- * NSDI 2020, and Droplet, USENIX Security 2020). Who is given an inner node derives every period below it and no
- * other, so that a span of time is a handful of nodes: a **cover**.
+ * The key tree over time: a binary tree of HKDF keys whose leaves are the keys of 15-minute periods (after
+ * TimeCrypt, NSDI 2020, and Droplet, USENIX Security 2020). Who is given an inner node derives every period
+ * below it and no other, so that a span of time is a handful of nodes: a **cover**.
  */
 import { hkdfExpand } from "../crypto/hkdf.ts";
 import { concat, utf8 } from "../encoding/bytes.ts";
@@ -35,14 +35,17 @@ export interface PeriodSpan {
 export function periodOf(timeMs: TimeMs): number {
   const period = Math.floor(timeMs / PERIOD_MS);
   if (!(period >= 0 && period < PERIOD_END)) {
-    throw new SegmentError("record-invalid", `the time ${timeMs} ms lies outside the key tree`, { where: "time" });
+    throw new SegmentError("record-invalid", `the time ${timeMs} ms lies outside the key tree`, {
+      where: "time",
+    });
   }
   return period;
 }
 
 /** The periods that touch the time from `fromMs` up to, not including, `toMs`. */
 export function spanOfTimes(fromMs: TimeMs, toMs: TimeMs): PeriodSpan {
-  if (!(toMs > fromMs)) throw new SegmentError("option-invalid", "the span of time is empty", { where: "to" });
+  if (!(toMs > fromMs))
+    throw new SegmentError("option-invalid", "the span of time is empty", { where: "to" });
   return { from: periodOf(fromMs), to: periodOf(toMs - 1) + 1 };
 }
 
@@ -64,7 +67,9 @@ export function periodKey(crypto: Crypto, rootKey: Uint8Array, period: number): 
   return descend(crypto, { level: 0, index: 0, key: rootKey }, period);
 }
 
-/** The fewest nodes that give exactly the periods of the span, in order: at most 2 * TREE_DEPTH - 2 of them. */
+/**
+ * The fewest nodes that give exactly the periods of the span, in order: at most 2 * TREE_DEPTH - 2 of them.
+ */
 export function coverSpan(crypto: Crypto, rootKey: Uint8Array, span: PeriodSpan): KeyNode[] {
   checkSpan(span);
   const cover: KeyNode[] = [];
@@ -84,7 +89,11 @@ export function coverSpan(crypto: Crypto, rootKey: Uint8Array, span: PeriodSpan)
 }
 
 /** The key of a period that the cover gives, or undefined. */
-export function keyFromCover(crypto: Crypto, cover: readonly KeyNode[], period: number): Uint8Array | undefined {
+export function keyFromCover(
+  crypto: Crypto,
+  cover: readonly KeyNode[],
+  period: number,
+): Uint8Array | undefined {
   for (const node of cover) {
     const { from, to } = nodeSpan(node);
     if (period >= from && period < to) return descend(crypto, node, period);
@@ -121,6 +130,8 @@ function child(crypto: Crypto, node: KeyNode, side: number): KeyNode {
 export function checkSpan(span: PeriodSpan): void {
   const { from, to } = span;
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to <= from || to > PERIOD_END) {
-    throw new SegmentError("option-invalid", `periods ${from} to ${to} are no span of the key tree`, { where: "span" });
+    throw new SegmentError("option-invalid", `periods ${from} to ${to} are no span of the key tree`, {
+      where: "span",
+    });
   }
 }

@@ -1,12 +1,12 @@
 /**
- * The manifest of a chunk: what is stored, in which order, signed by the device. Signed bytes (COSE_Sign1, label
- * "manifest") are the positional array
+ * The manifest of a chunk: what is stored, in which order, signed by the device. Signed bytes (COSE_Sign1,
+ * label "manifest") are the positional array
  *
  *   [1, streamId, generation, sequence, previousHash, period, firstTimeMs, lastTimeMs, recordCount,
  *    sealing, k, n, packageLength, [shardHash, ...]]
  *
- * Keepers see it: it tells them how much was stored and when, never what. All of it but the shard hashes is the
- * chunk's **header**, which the seal binds.
+ * Keepers see it: it tells them how much was stored and when, never what. All of it but the shard hashes is
+ * the chunk's **header**, which the seal binds.
  */
 import { labelledHash } from "../crypto/hash.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
@@ -108,7 +108,12 @@ export function openManifest(crypto: Crypto, signed: Uint8Array, publisher?: Uin
   try {
     const { signer, payload } = verify1(crypto, "manifest", signed);
     if (publisher !== undefined && !equalBytes(signer, publisher)) throw invalid("is signed by another key");
-    return { ...readManifest(payload), publisher: signer, hash: labelledHash(crypto, "manifest", payload), signed };
+    return {
+      ...readManifest(payload),
+      publisher: signer,
+      hash: labelledHash(crypto, "manifest", payload),
+      signed,
+    };
   } catch (cause) {
     if (!(cause instanceof SegmentError) || cause.code === "manifest-invalid") throw cause;
     throw new SegmentError("manifest-invalid", `the manifest does not open: ${cause.message}`, { cause });
@@ -133,7 +138,9 @@ function readManifest(payload: Uint8Array): Manifest {
   const packageLength = reader.int("packageLength", { min: k * MIN_SHARD_BYTES, max: MAX_PACKAGE_BYTES });
   if (packageLength % k !== 0) throw invalid("states a package that does not cut into k shards");
   const hashes = new FieldReader(reader.list("shardHashes", { max: MAX_SHARDS }), "manifest.shardHashes", n);
-  const shardHashes = Array.from({ length: n }, (_, index) => hashes.bytes(String(index), { length: HASH_BYTES }));
+  const shardHashes = Array.from({ length: n }, (_, index) =>
+    hashes.bytes(String(index), { length: HASH_BYTES }),
+  );
   reader.end();
   return {
     ...{ streamId, generation, sequence, previousHash, period, firstTimeMs, lastTimeMs, recordCount },

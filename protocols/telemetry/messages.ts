@@ -11,9 +11,6 @@ import { z } from "zod";
 import { MAX_SHARDS } from "./erasure.ts";
 import { MAX_MANIFEST_BYTES } from "./manifest.ts";
 
-/** What an acknowledgement carries, and how it is checked. */
-export { verifyShardReceipt } from "./receipt.ts";
-
 /** A shard that fits one message of the bus, beside its manifest. */
 export const MAX_SHARD_BYTES = 240 * 1024;
 export const MAX_RECEIPT_BYTES = 512;

@@ -1,6 +1,7 @@
 /**
- * Which keepers hold a stream's shards: rendezvous hashing (Thaler and Ravishankar, 1998) over failure domains, so
- * that everybody finds the same keepers from the same list, and a keeper that comes or goes moves only its own share.
+ * Which keepers hold a stream's shards: rendezvous hashing (Thaler and Ravishankar, 1998) over failure
+ * domains, so that everybody finds the same keepers from the same list, and a keeper that comes or goes moves
+ * only its own share.
  */
 import { labelledHash } from "../crypto/hash.ts";
 import { compareBytes, utf8 } from "../encoding/bytes.ts";
@@ -52,8 +53,8 @@ export function placeShards(crypto: Crypto, options: PlacementOptions): KeeperSi
 }
 
 /**
- * Which keeper holds which shard after a change: keepers that stay keep their index, newcomers take the free ones.
- * `before` is by shard index (empty at first); so is the result.
+ * Which keeper holds which shard after a change: keepers that stay keep their index, newcomers take the free
+ * ones. `before` is by shard index (empty at first); so is the result.
  */
 export function assignShards(before: readonly string[], chosen: readonly KeeperSite[]): string[] {
   const stays = new Set(chosen.map(({ id }) => id));

@@ -1,13 +1,12 @@
 /**
- * A keeper's receipt for a shard, given only once the shard is durable: COSE_Sign1, label "shardReceipt", over
- * [1, publisher, streamId, sequence, index, shardHash, manifestHash, storedAtMs].
+ * A keeper's receipt for a shard, given only once the shard is durable: COSE_Sign1, label "shardReceipt",
+ * over [1, publisher, streamId, sequence, index, shardHash, manifestHash, storedAtMs].
  */
 import { equalBytes } from "../encoding/bytes.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
 import { SegmentError } from "../errors.ts";
 import { sign1, verify1 } from "../identity/cose.ts";
-import { agentId } from "../identity/keys.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
 import { MAX_SHARDS } from "./erasure.ts";
 import { HASH_BYTES, type OpenedManifest } from "./manifest.ts";
@@ -50,13 +49,13 @@ export function openShardReceipt(crypto: Crypto, bytes: Uint8Array): ShardReceip
 }
 
 /**
- * Checks that a receipt says that `keeper` (an agent id) stored shard `index` of this chunk. Throws `shard-invalid` if
- * it does not: the shard then still has to be sent.
+ * Checks that a receipt says that `keeper` (its Ed25519 key) stored shard `index` of this chunk. Throws
+ * `shard-invalid` if it does not: the shard then still has to be sent.
  */
-export function verifyShardReceipt(
+export function checkShardReceipt(
   crypto: Crypto,
   bytes: Uint8Array,
-  expected: { manifest: OpenedManifest; index: number; keeper: string },
+  expected: { manifest: OpenedManifest; index: number; keeper: Uint8Array },
 ): ShardReceipt {
   const { manifest, index, keeper } = expected;
   let receipt: ShardReceipt & { keeper: Uint8Array };
@@ -66,7 +65,7 @@ export function verifyShardReceipt(
     throw new SegmentError("shard-invalid", "the keeper's receipt does not open", { cause });
   }
   const fits =
-    agentId(receipt.keeper) === keeper &&
+    equalBytes(receipt.keeper, keeper) &&
     equalBytes(receipt.manifestHash, manifest.hash) &&
     receipt.index === index &&
     equalBytes(receipt.shardHash, manifest.shardHashes[index] ?? new Uint8Array());

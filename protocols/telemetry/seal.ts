@@ -1,8 +1,8 @@
 /**
  * From a chunk's bytes to the package that is cut into shards, and back: compress, pad, seal.
  *
- * Padded plaintext: flag (1 B: 0 stored, 1 deflated) || length before compression (4 B) || length of the body (4 B) ||
- * body || zeros. All of it is sealed, so that the package shows a rounded length and nothing more.
+ * Padded plaintext: flag (1 B: 0 stored, 1 deflated) || length before compression (4 B) || length of the body
+ * (4 B) || body || zeros. All of it is sealed, so that the package shows a rounded length and nothing more.
  */
 import { SegmentError } from "../errors.ts";
 import type { Crypto, Random } from "../ports.ts";
@@ -20,8 +20,9 @@ export const MIN_SHARD_BYTES = 32;
 const FRAME_BYTES = 9;
 
 /**
- * "unsealed-for-the-plaintext-search-test" neither compresses nor encrypts. It exists so that the search for plaintext
- * in keepers' files (search.ts) can be shown to find something when there is something; no reader opens such a chunk.
+ * "unsealed-for-the-plaintext-search-test" neither compresses nor encrypts. It exists so that the search for
+ * plaintext in keepers' files (search.ts) can be shown to find something when there is something; no reader
+ * opens such a chunk.
  */
 export type Sealing = "sealed" | "unsealed-for-the-plaintext-search-test";
 
@@ -40,8 +41,8 @@ function packageLength(bodyBytes: number, k: number): number {
 }
 
 /**
- * Compresses and pads a chunk for k shards. Still plaintext: the header, which states the package's length, comes
- * between this and the seal. Throws `cbor-too-large`.
+ * Compresses and pads a chunk for k shards. Still plaintext: the header, which states the package's length,
+ * comes between this and the seal. Throws `cbor-too-large`.
  */
 export function padChunk(bytes: Uint8Array, k: number, sealing: Sealing = "sealed"): Uint8Array {
   if (bytes.length > MAX_CHUNK_BYTES) {

@@ -1,7 +1,7 @@
 /**
- * Searches keepers' files for plaintext: what would stand there if the seal were missing. Names and texts as they are,
- * numbers in every form in which they are likely to be written. It shows presence, not absence; that the seal hides all
- * is the cipher's and the tests' business.
+ * Searches keepers' files for plaintext: what would stand there if the seal were missing. Names and texts as
+ * they are, numbers in every form in which they are likely to be written. It shows presence, not absence;
+ * that the seal hides all is the cipher's and the tests' business.
  */
 import { utf8 } from "../encoding/bytes.ts";
 import type { SenmlRecord } from "./senml.ts";
@@ -9,7 +9,9 @@ import type { SenmlRecord } from "./senml.ts";
 /** Shorter byte strings would be found by chance. */
 export const MIN_NEEDLE_BYTES = 6;
 
-/** What to look for: values of `records`, and `names` (of sensors, streams, people) as they would be written. */
+/**
+ * What to look for: values of `records`, and `names` (of sensors, streams, people) as they would be written.
+ */
 export function needles(records: readonly SenmlRecord[], names: readonly string[] = []): Uint8Array[] {
   const found = new Map<string, Uint8Array>();
   const add = (bytes: Uint8Array): void => {
@@ -60,6 +62,7 @@ function startOf(bytes: Uint8Array, at: number): number {
 
 function standsAt(bytes: Uint8Array, at: number, needle: Uint8Array): boolean {
   if (at + needle.length > bytes.length) return false;
-  for (let offset = 4; offset < needle.length; offset += 1) if (bytes[at + offset] !== needle[offset]) return false;
+  for (let offset = 4; offset < needle.length; offset += 1)
+    if (bytes[at + offset] !== needle[offset]) return false;
   return true;
 }

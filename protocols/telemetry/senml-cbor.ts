@@ -1,7 +1,7 @@
 /**
- * The CBOR form of SenML (RFC 8428 section 6): integer labels. Written with cbor-x; read by a small bounded reader of
- * our own, since what it reads may come from anybody: it checks as it goes, keeps no state, and allocates nothing that
- * the input's length does not pay for.
+ * The CBOR form of SenML (RFC 8428 section 6): integer labels. Written with cbor-x; read by a small bounded
+ * reader of our own, since what it reads may come from anybody: it checks as it goes, keeps no state, and
+ * allocates nothing that the input's length does not pay for.
  */
 import { Encoder } from "cbor-x";
 import { SegmentError } from "../errors.ts";
@@ -25,9 +25,16 @@ const LABELS = {
   ut: 7,
   vd: 8,
 } as const;
-const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(LABELS).map(([name, label]) => [label, name]));
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(LABELS).map(([name, label]) => [label, name]),
+);
 
-const encoder = new Encoder({ useRecords: false, variableMapSize: true, mapsAsObjects: false, tagUint8Array: false });
+const encoder = new Encoder({
+  useRecords: false,
+  variableMapSize: true,
+  mapsAsObjects: false,
+  tagUint8Array: false,
+});
 
 export function encodeSenml(pack: readonly SenmlRecord[]): Uint8Array {
   const maps = pack.map((record) => {
@@ -108,7 +115,10 @@ class Input {
     return this.count(first);
   }
 
-  /** Whether the container of `count` items has ended after `seen` of them; takes the break of an indefinite one. */
+  /**
+   * Whether the container of `count` items has ended after `seen` of them; takes the break of an indefinite
+   * one.
+   */
   ends(count: number, seen: number): boolean {
     if (count !== INDEFINITE) return seen >= count;
     if (this.bytes[this.at] !== 0xff) return false;
@@ -146,16 +156,20 @@ class Input {
     }
   }
 
-  /** Tag 4 is a decimal fraction [exponent, mantissa] (RFC 8949 section 3.4.4; allowed by RFC 8428 section 6). */
+  /**
+   * Tag 4 is a decimal fraction [exponent, mantissa] (RFC 8949 section 3.4.4; allowed by RFC 8428 section 6).
+   */
   private tagged(tag: number, depth: number): unknown {
     if (tag !== 4) {
       this.value(depth + 1);
       return undefined;
     }
-    if (this.container(4, "a decimal fraction is not an array") !== 2) throw malformed("has a wrong decimal fraction");
+    if (this.container(4, "a decimal fraction is not an array") !== 2)
+      throw malformed("has a wrong decimal fraction");
     const exponent = this.value(depth + 1);
     const mantissa = this.value(depth + 1);
-    if (!Number.isInteger(exponent) || !Number.isSafeInteger(mantissa)) throw malformed("has a wrong decimal fraction");
+    if (!Number.isInteger(exponent) || !Number.isSafeInteger(mantissa))
+      throw malformed("has a wrong decimal fraction");
     return Number(`${String(mantissa)}e${String(exponent)}`);
   }
 

@@ -7,7 +7,8 @@ import { recordInvalid, RELATIVE_TIME_BELOW_S, type SenmlRecord } from "./senml.
  */
 export function compact(records: readonly SenmlRecord[]): SenmlRecord[] {
   records.forEach((record, index) => {
-    if (Object.keys(record).some((label) => label.startsWith("b"))) throw recordInvalid(index, "has base fields");
+    if (Object.keys(record).some((label) => label.startsWith("b")))
+      throw recordInvalid(index, "has base fields");
     if (record.n === undefined || record.n === "") throw recordInvalid(index, "has no name");
     if (record.t === undefined || !(record.t >= RELATIVE_TIME_BELOW_S)) {
       throw recordInvalid(index, "needs an absolute time, s");
@@ -44,7 +45,10 @@ function commonPrefix(records: readonly SenmlRecord[]): string {
   return prefix;
 }
 
-/** Times after `bt`, short where that is exact (ms, us); undefined if adding one to `bt` would not give the time. */
+/**
+ * Times after `bt`, short where that is exact (ms, us); undefined if adding one to `bt` would not give the
+ * time.
+ */
 function offsets(records: readonly SenmlRecord[], bt: number): number[] | undefined {
   const found: number[] = [];
   for (const record of records) {

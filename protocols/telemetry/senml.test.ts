@@ -15,13 +15,17 @@ describeShared("RFC 8428 examples", "crypto/senml", () => {
   const files = sharedFiles("crypto/senml") ?? [];
   const resolvedOf = (name: string): Record<string, unknown>[] =>
     JSON.parse(text(sharedData(`crypto/senml/${name}.gen.resolved.json`)!)) as Record<string, unknown>[];
-  /** The published forms of records without a time were resolved at the time of writing, which each states. */
+  /**
+   * The published forms of records without a time were resolved at the time of writing, which each states.
+   */
   const nowOf = (expected: Record<string, unknown>[]): number => expected[0]!["t"] as number;
   // The tool that wrote ex7's resolved form left out its last record, whose value is data.
   const dropped = (name: string, records: SenmlRecord[]): SenmlRecord[] =>
     name === "ex7" ? records.filter((record) => record.vd === undefined) : records;
 
-  const resolved = files.filter((file) => file.endsWith(".gen.resolved.json")).map((file) => file.split(".")[0]!);
+  const resolved = files
+    .filter((file) => file.endsWith(".gen.resolved.json"))
+    .map((file) => file.split(".")[0]!);
 
   it("has the examples", () => expect(resolved.length).toBeGreaterThanOrEqual(11));
 
@@ -49,7 +53,7 @@ describeShared("RFC 8428 examples", "crypto/senml", () => {
 
   it("ex7 holds data, and ex13 a small relative time after its base time", () => {
     const ex7 = parseJson(text(sharedData("crypto/senml/ex7.json")!));
-    expect(toHex(resolve(ex7, 2e9)[3]!.vd!)).toBe("68692 00a".replace(" ", ""));
+    expect(toHex(resolve(ex7, 2e9)[3]!.vd!)).toBe("6869200a");
     const ex13 = resolve(parseJson(text(sharedData("crypto/senml/ex13.json")!)), 2e9);
     expect(ex13.map((record) => record.t)).toEqual([1320078429, 1320078429, 1320078429.1, 1320078429.1]);
   });
@@ -101,23 +105,25 @@ describe("the JSON form", () => {
     ["a version from the future (4.4)", '[{"n":"a","bver":11,"v":1}]'],
     ["a field that must be understood (4.4)", '[{"n":"a","v":1,"xx_":1}]'],
     ["data that is not base64url", '[{"n":"a","vd":"+/"}]'],
+    ["a prototype", '[{"n":"a","v":1,"__proto__":{"polluted":1}}]'],
     ["an infinite number", '[{"n":"a","v":1e999}]'],
   ])("refuses %s", (_, json) => {
     expect(() => parseJson(json)).toThrow(expect.objectContaining({ code: "record-invalid" }));
   });
 
-  it("ignores unknown fields that it cannot keep, and cannot be made to pollute a prototype", () => {
-    const json = '[{"n":"a","v":1,"deep":{"x":1},"__proto__":{"polluted":1},"foo":"bar"}]';
+  it("ignores unknown fields that it cannot keep", () => {
+    const json = '[{"n":"a","v":1,"deep":{"x":1},"_x":1,"foo":"bar"}]';
     const pack = parseJson(json);
     expect(toJson(pack)).toEqual([{ n: "a", v: 1, foo: "bar" }]);
-    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 });
 
 describe("the CBOR form", () => {
   it("has the bytes of RFC 8428, table 4", () => {
     const pack = [{ bn: "d:", bt: 1700000000, n: "a", u: "W", v: 1, vd: Uint8Array.of(7) }];
-    expect(toHex(encodeSenml(pack))).toBe("81a6" + "2162643a" + "221a6553f100" + "006161" + "016157" + "0201" + "084107");
+    expect(toHex(encodeSenml(pack))).toBe(
+      "81a6" + "2162643a" + "221a6553f100" + "006161" + "016157" + "0201" + "084107",
+    );
   });
 
   it("reads what others write: indefinite lengths, half and single floats, decimal fractions, long heads", () => {
@@ -141,6 +147,7 @@ describe("the CBOR form", () => {
     ["a text beyond its bytes", "81 a1 00 7b 7fffffffffffffff 61"],
     ["a text that is not UTF-8", "81 a1 00 61 ff"],
     ["a label twice", "81 a3 00 61 61 00 61 61 02 01"],
+    ["a label of an extension twice", "81 a4 00 61 61 02 01 09 01 09 01"],
     ["a text for an integer label", "81 a1 61 6e 61 61"],
     ["a label that is a boolean", "81 a1 f5 01"],
     ["a float that is not a number", "81 a2 00 61 61 02 f9 7e00"],
@@ -152,8 +159,13 @@ describe("the CBOR form", () => {
   });
 
   it("never fails but with record-invalid, whatever the bytes", () => {
-    const valid = encodeSenml(Array.from({ length: 5 }, (_, i) => reading("dev:temp", "Cel", 20.5 + i, 1.7e12 + i)));
-    const mutation = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 });
+    const valid = encodeSenml(
+      Array.from({ length: 5 }, (_, i) => reading("dev:temp", "Cel", 20.5 + i, 1.7e12 + i)),
+    );
+    const mutation = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), {
+      minLength: 1,
+      maxLength: 6,
+    });
     const mutated = mutation.map((changes) => {
       const bytes = Uint8Array.from(valid);
       for (const [at, value] of changes) bytes[at] = value;
@@ -184,7 +196,10 @@ const records = fc.array(
         fc.integer({ min: 1.7e12, max: 1.8e12 }).map((ms) => ms / 1000),
         fc.double({ min: 2 ** 28, max: 2 ** 33, noNaN: true }),
       ),
-      v: fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((v) => v + 0)),
+      v: fc.oneof(
+        fc.integer(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }).map((v) => v + 0),
+      ),
       s: fc.integer(),
       ut: fc.nat(1000),
     },
@@ -205,7 +220,9 @@ describe("compacting", () => {
   });
 
   it("is short for a run of one sensor", () => {
-    const run = Array.from({ length: 16 }, (_, i) => reading("urn:dev:drone:7:altitude", "m", i, 1.7e12 + 1000 * i));
+    const run = Array.from({ length: 16 }, (_, i) =>
+      reading("urn:dev:drone:7:altitude", "m", i, 1.7e12 + 1000 * i),
+    );
     const pack = compact(run);
     expect(pack[0]).toEqual({ bn: "urn:dev:drone:7:altitude", bt: 1.7e9, bu: "m", v: 0 });
     expect(pack[1]).toEqual({ t: 1, v: 1 });
@@ -223,6 +240,8 @@ describe("compacting", () => {
 
   it("keeps milliseconds", () => {
     expect(recordTimeMs(reading("a", "m", 1, 1_763_000_000_123))).toBe(1_763_000_000_123);
-    expect(fromJson(toJson([reading("a", "m", 1, 1_763_000_000_123)]))).toEqual([reading("a", "m", 1, 1_763_000_000_123)]);
+    expect(fromJson(toJson([reading("a", "m", 1, 1_763_000_000_123)]))).toEqual([
+      reading("a", "m", 1, 1_763_000_000_123),
+    ]);
   });
 });

@@ -73,14 +73,18 @@ export function setField(record: SenmlRecord, label: string | number, value: unk
   }
   if ((TEXT_FIELDS as readonly unknown[]).includes(label)) {
     const limit = label === "vs" ? MAX_VALUE_LENGTH : MAX_NAME_LENGTH;
-    if (typeof value !== "string" || value.length > limit) throw recordInvalid(index, `${label} is not a text`);
+    if (typeof value !== "string" || value.length > limit)
+      throw recordInvalid(index, `${label} is not a text`);
     fields[label] = value;
   } else if ((NUMBER_FIELDS as readonly unknown[]).includes(label)) {
-    if (typeof value !== "number" || !Number.isFinite(value)) throw recordInvalid(index, `${label} is not a number`);
+    if (typeof value !== "number" || !Number.isFinite(value))
+      throw recordInvalid(index, `${label} is not a number`);
     fields[label] = value;
   } else if (label === "bver") {
-    if (!Number.isSafeInteger(value) || (value as number) < 1) throw recordInvalid(index, "bver is not a version");
-    if ((value as number) > VERSION) throw recordInvalid(index, `version ${String(value)} is newer than ${VERSION}`);
+    if (!Number.isSafeInteger(value) || (value as number) < 1)
+      throw recordInvalid(index, "bver is not a version");
+    if ((value as number) > VERSION)
+      throw recordInvalid(index, `version ${String(value)} is newer than ${VERSION}`);
     record.bver = value as number;
   } else if (label === "vb") {
     if (typeof value !== "boolean") throw recordInvalid(index, "vb is not true or false");
@@ -96,6 +100,7 @@ export function setField(record: SenmlRecord, label: string | number, value: unk
 }
 
 function setExtra(record: SenmlRecord, label: string | number, value: unknown, index: number): void {
+  if (record.extra?.has(label) === true) throw recordInvalid(index, `has ${label} twice`);
   if (typeof label === "string") {
     if (label.length > MAX_NAME_LENGTH) throw recordInvalid(index, "has a label that is too long");
     if (label.endsWith("_")) throw recordInvalid(index, `has ${label}, which must be understood and is not`);
@@ -117,7 +122,8 @@ export function fromJson(json: unknown): SenmlRecord[] {
     throw new SegmentError("record-invalid", `a pack is an array of 1 to ${MAX_PACK_RECORDS} records`);
   }
   return json.map((item: unknown, index) => {
-    if (typeof item !== "object" || item === null || Array.isArray(item)) throw recordInvalid(index, "is not an object");
+    if (typeof item !== "object" || item === null || Array.isArray(item))
+      throw recordInvalid(index, "is not an object");
     const record: SenmlRecord = {};
     for (const [label, value] of Object.entries(item)) {
       setField(record, label, label === "vd" ? dataFromText(value, index) : value, index);
@@ -138,7 +144,8 @@ export function parseJson(text: string): SenmlRecord[] {
 }
 
 function dataFromText(value: unknown, index: number): Uint8Array {
-  if (typeof value !== "string" || value.length > 2 * MAX_VALUE_LENGTH) throw recordInvalid(index, "vd is not a text");
+  if (typeof value !== "string" || value.length > 2 * MAX_VALUE_LENGTH)
+    throw recordInvalid(index, "vd is not a text");
   try {
     return fromBase64Url(value);
   } catch {
@@ -160,9 +167,9 @@ export function toJson(records: readonly SenmlRecord[]): Record<string, string |
 }
 
 /**
- * Applies the base fields and makes every time absolute (RFC 8428 section 4.6). Records of base fields alone are
- * dropped. The order stays. Versions up to 10 mean the same and are left out, as in the RFC's own resolved examples.
- * `nowS` is the time, s, that relative times refer to. Throws `record-invalid`.
+ * Applies the base fields and makes every time absolute (RFC 8428 section 4.6). Records of base fields alone
+ * are dropped. The order stays. Versions up to 10 mean the same and are left out, as in the RFC's own
+ * resolved examples. `nowS` is the time, s, that relative times refer to. Throws `record-invalid`.
  */
 export function resolve(pack: readonly SenmlRecord[], nowS: number): SenmlRecord[] {
   const base: Pick<SenmlRecord, "bn" | "bt" | "bu" | "bv" | "bs"> = {};
@@ -183,7 +190,8 @@ function holdsOnlyBase(record: SenmlRecord): boolean {
 
 function resolveOne(record: SenmlRecord, base: SenmlRecord, nowS: number, index: number): SenmlRecord {
   const n = (base.bn ?? "") + (record.n ?? "");
-  if (!RESOLVED_NAME.test(n) || n.length > 2 * MAX_NAME_LENGTH) throw recordInvalid(index, "its name is not allowed");
+  if (!RESOLVED_NAME.test(n) || n.length > 2 * MAX_NAME_LENGTH)
+    throw recordInvalid(index, "its name is not allowed");
   const one: SenmlRecord = { n };
   const u = record.u ?? base.bu;
   if (u !== undefined) one.u = u;
@@ -191,7 +199,8 @@ function resolveOne(record: SenmlRecord, base: SenmlRecord, nowS: number, index:
   if (one.t < RELATIVE_TIME_BELOW_S) one.t += nowS;
 
   const others = [record.vs, record.vb, record.vd].filter((value) => value !== undefined).length;
-  if (others === 0 && (record.v !== undefined || base.bv !== undefined)) one.v = (base.bv ?? 0) + (record.v ?? 0);
+  if (others === 0 && (record.v !== undefined || base.bv !== undefined))
+    one.v = (base.bv ?? 0) + (record.v ?? 0);
   if (record.vs !== undefined) one.vs = record.vs;
   if (record.vb !== undefined) one.vb = record.vb;
   if (record.vd !== undefined) one.vd = record.vd;
@@ -201,13 +210,18 @@ function resolveOne(record: SenmlRecord, base: SenmlRecord, nowS: number, index:
 
   if (others + (record.v === undefined ? 0 : 1) > 1) throw recordInvalid(index, "has more than one value");
   if (others === 0 && one.v === undefined && one.s === undefined) throw recordInvalid(index, "has no value");
-  if (![one.t, one.v ?? 0, one.s ?? 0].every(Number.isFinite)) throw recordInvalid(index, "a sum is out of range");
+  if (![one.t, one.v ?? 0, one.s ?? 0].every(Number.isFinite))
+    throw recordInvalid(index, "a sum is out of range");
   return one;
 }
 
 /** Base fields of extensions that nobody here knows how to resolve do not stay in a resolved record. */
-function withoutBaseExtras(extra: ReadonlyMap<string | number, SenmlExtra>): ReadonlyMap<string | number, SenmlExtra> {
-  return new Map([...extra].filter(([label]) => (typeof label === "string" ? !label.startsWith("b") : label >= 0)));
+function withoutBaseExtras(
+  extra: ReadonlyMap<string | number, SenmlExtra>,
+): ReadonlyMap<string | number, SenmlExtra> {
+  return new Map(
+    [...extra].filter(([label]) => (typeof label === "string" ? !label.startsWith("b") : label >= 0)),
+  );
 }
 
 /** One resolved record: a number in a unit (RFC 8428 section 12.1) at a time, ms. */

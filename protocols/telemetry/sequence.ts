@@ -1,6 +1,6 @@
 /**
- * Sequence numbers that a reboot never repeats, without a write to flash for each: a device stores a bound first and
- * hands out numbers below it; after a reboot it goes on from the bound.
+ * Sequence numbers that a reboot never repeats, without a write to flash for each: a device stores a bound
+ * first and hands out numbers below it; after a reboot it goes on from the bound.
  */
 export interface Sequences {
   /** The next number to hand out. */
@@ -12,7 +12,10 @@ export interface Sequences {
 /** How many are reserved at once. */
 export const SEQUENCE_STRIDE = 64;
 
-/** After a start. `storedBound` is what was stored last (0 on a new device). Store the result's `reservedUntil` first. */
+/**
+ * After a start. `storedBound` is what was stored last (0 on a new device). Store the result's
+ * `reservedUntil` first.
+ */
 export function reserveAtStart(storedBound: number, stride: number = SEQUENCE_STRIDE): Sequences {
   return { next: storedBound, reservedUntil: storedBound + stride };
 }

@@ -3,7 +3,7 @@ import { decodeSenml, encodeSenml } from "./senml-cbor.ts";
 import { compact } from "./senml-compact.ts";
 import { MAX_PACK_RECORDS, recordTimeMs, resolve, type SenmlRecord } from "./senml.ts";
 import { labelledHash } from "../crypto/hash.ts";
-import { utf8 } from "../encoding/bytes.ts";
+import { equalBytes, toHex, utf8 } from "../encoding/bytes.ts";
 import { SegmentError, errorCode, type ErrorCode } from "../errors.ts";
 import type { Crypto, Random, Signer } from "../ports.ts";
 import { PACKAGE_OVERHEAD_BYTES } from "./aont.ts";
@@ -40,7 +40,9 @@ export interface StreamOptions {
   /** k of n shards rebuild a chunk. */
   k: number;
   n: number;
-  /** The sequence number of the first chunk; pass another to `sealChunk` when numbers come from sequence.ts. */
+  /**
+   * The sequence number of the first chunk; pass another to `sealChunk` when numbers come from sequence.ts.
+   */
   nextSequence?: number;
   /** The hash of the stream's last manifest; NO_PREVIOUS for a new stream. */
   previousHash?: Uint8Array;
@@ -55,8 +57,8 @@ export interface SealedChunk {
 
 export interface StreamWriter {
   /**
-   * Seals 1 to MAX_PACK_RECORDS resolved records of one key period. Each call makes new ciphertext: keep the result
-   * and send it again, never seal twice. Throws `record-invalid`.
+   * Seals 1 to MAX_PACK_RECORDS resolved records of one key period. Each call makes new ciphertext: keep the
+   * result and send it again, never seal twice. Throws `record-invalid`.
    */
   sealChunk(records: readonly SenmlRecord[], sequence?: number): SealedChunk;
   /** What to store, durably and with the chunk, so that a restart goes on where this stopped. */
@@ -99,7 +101,11 @@ export function createStream(options: StreamOptions): StreamWriter {
   return { sealChunk, position: () => ({ nextSequence, previousHash }) };
 }
 
-function timesOf(records: readonly SenmlRecord[]): { period: number; firstTimeMs: number; lastTimeMs: number } {
+function timesOf(records: readonly SenmlRecord[]): {
+  period: number;
+  firstTimeMs: number;
+  lastTimeMs: number;
+} {
   if (records.length === 0 || records.length > MAX_PACK_RECORDS) {
     throw new SegmentError("record-invalid", `a chunk holds 1 to ${MAX_PACK_RECORDS} records`);
   }
@@ -112,7 +118,9 @@ function timesOf(records: readonly SenmlRecord[]): { period: number; firstTimeMs
   }
   const period = periodOf(firstTimeMs);
   if (periodOf(lastTimeMs) !== period) {
-    throw new SegmentError("record-invalid", "the records lie in two key periods: seal them apart", { where: "time" });
+    throw new SegmentError("record-invalid", "the records lie in two key periods: seal them apart", {
+      where: "time",
+    });
   }
   return { period, firstTimeMs, lastTimeMs };
 }
@@ -138,7 +146,10 @@ export function openChunk(options: OpenChunkOptions): SenmlRecord[] {
   return readRecords(manifest, openPackage(crypto, options.periodKey, encodeHeader(manifest), sealedPackage));
 }
 
-/** The manifest and the records were made by one device; where they disagree, it is at fault or was tampered with. */
+/**
+ * The manifest and the records were made by one device; where they disagree, it is at fault or was tampered
+ * with.
+ */
 function readRecords(manifest: OpenedManifest, bytes: Uint8Array): SenmlRecord[] {
   let records: SenmlRecord[];
   try {
@@ -164,7 +175,10 @@ export interface ReadStreamOptions extends ChainOptions {
   manifests: readonly Uint8Array[];
   /** Asks the keepers for one shard; undefined when none has it. */
   fetchShard: (manifest: OpenedManifest, index: number) => Promise<Uint8Array | undefined>;
-  /** The key of a chunk's generation and period, or undefined where the reader has none (`chunkKey` of grant.ts). */
+  /**
+   * The key of a chunk's generation and period, or undefined where the reader has none (`chunkKey` of
+   * grant.ts).
+   */
   keyOf: (manifest: OpenedManifest) => Uint8Array | undefined;
 }
 
@@ -176,18 +190,17 @@ export interface ReadStream {
   breaks: ChainBreak[];
   /** Shards that came and were wrong: their keepers are at fault. */
   badShards: { manifest: OpenedManifest; index: number }[];
+  /** Manifests that are malformed, or not of this publisher and stream: so are the keepers that sent them. */
+  badManifests: Uint8Array[];
 }
 
-/**
- * Reads all that the keys open of what the keepers still have. Damage to one chunk does not hide the others.
- * Throws `manifest-invalid` for a manifest of another stream or signer.
- */
+/** Reads all that the keys open of what the keepers still have. What one keeper damages does not hide the rest. */
 export async function readStream(options: ReadStreamOptions): Promise<ReadStream> {
-  const { crypto, publisher } = options;
-  const distinct = new Map(options.manifests.map((signed) => [signed.join(), signed]));
-  const opened = [...distinct.values()].map((signed) => openManifest(crypto, signed, publisher));
+  const { crypto } = options;
+  const distinct = new Map(options.manifests.map((signed) => [toHex(signed), signed]));
+  const { opened, badManifests } = openAll(options, [...distinct.values()]);
   const chain = checkChain(opened, options);
-  const result: ReadStream = { chunks: [], unread: [], breaks: chain.breaks, badShards: [] };
+  const result: ReadStream = { chunks: [], unread: [], breaks: chain.breaks, badShards: [], badManifests };
   for (const manifest of chain.manifests) {
     const key = options.keyOf(manifest);
     if (key === undefined) {
@@ -207,7 +220,9 @@ export async function readStream(options: ReadStreamOptions): Promise<ReadStream
   return result;
 }
 
-/** Asks for as many shards as are still missing, at once, until k good ones are there or all were asked for. */
+/**
+ * Asks for as many shards as are still missing, at once, until k good ones are there or all were asked for.
+ */
 async function fetchEnough(
   options: ReadStreamOptions,
   manifest: OpenedManifest,
@@ -215,8 +230,11 @@ async function fetchEnough(
   const shards = new Array<Uint8Array | undefined>(manifest.n).fill(undefined);
   const bad: number[] = [];
   let good = 0;
-  for (let next = 0; good < manifest.k && next < manifest.n; ) {
-    const indices = Array.from({ length: Math.min(manifest.k - good, manifest.n - next) }, (_, at) => next + at);
+  for (let next = 0; good < manifest.k && next < manifest.n;) {
+    const indices = Array.from(
+      { length: Math.min(manifest.k - good, manifest.n - next) },
+      (_, at) => next + at,
+    );
     next += indices.length;
     const fetched = await Promise.all(indices.map((index) => options.fetchShard(manifest, index)));
     fetched.forEach((shard, at) => {

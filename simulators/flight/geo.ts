@@ -45,7 +45,7 @@ export function wrapHeading(degrees: number): number {
   return ((degrees % 360) + 360) % 360;
 }
 
-/** Metres along the ellipsoid, after W. D. Lambert's formula (reduced latitudes, first order in flattening). */
+/** Metres along the ellipsoid by Lambert's formula (reduced latitudes, first order in flattening). */
 export function distanceM(from: Point, to: Point): number {
   const reducedFrom = reduced(from.latitude);
   const reducedTo = reduced(to.latitude);

@@ -153,14 +153,15 @@ export function step(
   random: Random,
 ): FlightState {
   const watched = failsafe(settings, state);
-  const timed = spin({ ...watched, timeMs: watched.timeMs + dtMs }, dtMs);
+  const spun = spin(watched, dtMs);
   const dtS = dtMs / 1000;
-  const flown = isAirborne(timed) || climbs(timed) ? fly(settings, timed, dtS, random) : still(timed);
+  const flown = isAirborne(spun) || climbs(spun) ? fly(settings, spun, dtS, random) : still(spun);
   const watts =
     settings.electronicsW +
     (motorsOn(flown) ? settings.idleW : 0) +
     (isAirborne(flown) ? settings.hoverW + Math.max(0, flown.upMS) * settings.climbJPerM : 0);
-  return arrive(settings, { ...flown, energyJ: Math.max(0, flown.energyJ - watts * dtS) });
+  const energyJ = Math.max(0, flown.energyJ - watts * dtS);
+  return arrive(settings, { ...flown, timeMs: state.timeMs + dtMs, energyJ });
 }
 
 /** The state at a later time with nothing to do: a standing drone only keeps its electronics on. */

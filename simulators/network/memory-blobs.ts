@@ -16,7 +16,8 @@ export function createMemoryBlobs(options: MemoryBlobsOptions = {}): MemoryBlobs
   const files = new Map<string, Uint8Array>();
 
   function mayFail(key: string): void {
-    if (options.fails?.() === true) throw new SegmentError("store-failed", "the simulated disk fails", { where: key });
+    if (options.fails?.() === true)
+      throw new SegmentError("store-failed", "the simulated disk fails", { where: key });
   }
 
   return {

@@ -10,10 +10,10 @@
  *
  * The same rules of access hold as on the real broker.
  */
-import { SegmentError } from "../../protocols/errors.ts";
-import { MAX_PAYLOAD_BYTES } from "../../protocols/messaging/envelope.ts";
+import type { SegmentError } from "../../protocols/errors.ts";
+import { busClosed, checkPublish, checkSubscribe, queueFull } from "../../protocols/messaging/bus-rules.ts";
 import type { Bus, Unsubscribe } from "../../protocols/ports.ts";
-import { mayPublish, maySubscribe, parseTopic } from "../../protocols/topics.ts";
+import { parseTopic } from "../../protocols/topics.ts";
 import { Transit } from "./transit.ts";
 import type { TransitOptions } from "./transit.ts";
 
@@ -193,17 +193,10 @@ class MemoryClient implements Bus {
     this.#transit = broker.transit;
   }
 
-  publish(topic: string, payload: Uint8Array): Promise<void> {
-    if (this.#closed) return Promise.reject(closedError());
-    if (!mayPublish(this.#broker.network, this.id, topic)) {
-      return rejected("topic-invalid", `${this.id} may not publish to ${topic}`, "topic");
-    }
-    if (payload.length > MAX_PAYLOAD_BYTES) {
-      return rejected("message-invalid", `the payload exceeds ${MAX_PAYLOAD_BYTES} bytes`, "payload");
-    }
-    if (this.#pending.size >= this.#broker.maxPending) {
-      return rejected("queue-full", `${this.#pending.size} messages wait for the broker already`, "queue");
-    }
+  async publish(topic: string, payload: Uint8Array): Promise<void> {
+    if (this.#closed) throw busClosed();
+    checkPublish(this.#broker.network, this.id, topic, payload);
+    if (this.#pending.size >= this.#broker.maxPending) throw queueFull(this.#pending.size);
     return new Promise((resolve, reject) => {
       const entry: Pending = { topic, payload: payload.slice(), resolve, reject };
       this.#pending.add(entry);
@@ -212,10 +205,8 @@ class MemoryClient implements Bus {
   }
 
   async subscribe(filter: string, receive: Receive): Promise<Unsubscribe> {
-    if (this.#closed) throw closedError();
-    if (!maySubscribe(this.#broker.network, this.id, filter)) {
-      throw new SegmentError("topic-invalid", `${this.id} may not subscribe to ${filter}`, { where: "filter" });
-    }
+    if (this.#closed) throw busClosed();
+    checkSubscribe(this.#broker.network, this.id, filter);
     const known = this.#subscriptions.get(filter);
     const subscription = known ?? { receivers: new Set(), waiters: [] };
     // A receiver of its own for each call, so that the same function can subscribe twice.
@@ -245,10 +236,10 @@ class MemoryClient implements Bus {
     this.#disconnect();
     this.#closed = true;
     this.#broker.leave(this);
-    for (const entry of this.#pending) entry.reject(closedError());
+    for (const entry of this.#pending) entry.reject(busClosed());
     this.#pending.clear();
     for (const { waiters } of this.#subscriptions.values()) {
-      for (const waiter of waiters.splice(0)) waiter.reject(closedError());
+      for (const waiter of waiters.splice(0)) waiter.reject(busClosed());
     }
     this.#subscriptions.clear();
   }
@@ -327,12 +318,4 @@ function matchingFilters(topic: string): string[] {
     if (parsed.to === "agent") return [`${from}/to/${parsed.recipient}`];
     return [`${from}/cast/${parsed.channel}`, `${from}/cast/+`];
   });
-}
-
-function closedError(): SegmentError {
-  return new SegmentError("broker-unreachable", "the bus is closed", { where: "bus" });
-}
-
-function rejected(code: "topic-invalid" | "message-invalid" | "queue-full", message: string, where: string) {
-  return Promise.reject(new SegmentError(code, message, { where }));
 }

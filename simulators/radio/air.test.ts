@@ -55,7 +55,9 @@ function host(air: Air, address: string): Host {
     controller,
     events,
     last: (code, subevent) =>
-      events.findLast((e) => e[0] === 4 && e[1] === code && (subevent === undefined || e[3] === subevent))?.slice(3),
+      events
+        .findLast((e) => e[0] === 4 && e[1] === code && (subevent === undefined || e[3] === subevent))
+        ?.slice(3),
     command: (opcode, ...parameters) =>
       controller.fromHost(Uint8Array.of(1, opcode & 0xff, opcode >> 8, parameters.length, ...parameters)),
   };
@@ -241,16 +243,20 @@ describe("the air", () => {
 
   it("survives any packets from a host", () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 }), fc.array(fc.nat(0xff)), (raw, low) => {
-        const { clock, air, a, b } = connected();
-        raw.forEach((bytes) => b.controller.fromHost(bytes));
-        // Opcodes that exist, with any parameters.
-        low.forEach((ocf, i) => b.command(0x2000 | (ocf & 0x3f), ...(raw[i] ?? [])));
-        a.controller.fromHost(acl(0x40, 0));
-        clock.advance(300);
-        air.close();
-        expect(clock.waiting).toBe(0);
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 }),
+        fc.array(fc.nat(0xff)),
+        (raw, low) => {
+          const { clock, air, a, b } = connected();
+          raw.forEach((bytes) => b.controller.fromHost(bytes));
+          // Opcodes that exist, with any parameters.
+          low.forEach((ocf, i) => b.command(0x2000 | (ocf & 0x3f), ...(raw[i] ?? [])));
+          a.controller.fromHost(acl(0x40, 0));
+          clock.advance(300);
+          air.close();
+          expect(clock.waiting).toBe(0);
+        },
+      ),
       { numRuns: 100 },
     );
   });

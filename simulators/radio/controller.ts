@@ -214,7 +214,8 @@ export class Controller {
       this.#complete(OPCODES.leSetEventMask);
     });
     add(OPCODES.leSetAdvertisingParameters, 15, (p) => {
-      if (this.advertising.enabled) return this.#complete(OPCODES.leSetAdvertisingParameters, STATUS.disallowed);
+      if (this.advertising.enabled)
+        return this.#complete(OPCODES.leSetAdvertisingParameters, STATUS.disallowed);
       this.advertising.intervalMs = Math.max(20, hci.readU16(p, 2) * 0.625);
       this.advertising.connectable = p[4] === 0x00;
       this.#complete(OPCODES.leSetAdvertisingParameters);
@@ -249,7 +250,11 @@ export class Controller {
     add(leCreateConnection, 25, (p) => {
       if (this.initiating !== undefined) return status(leCreateConnection, STATUS.disallowed);
       if (!this.hasRoom) return status(leCreateConnection, STATUS.connectionLimit);
-      const parameters = { interval: hci.readU16(p, 15), latency: hci.readU16(p, 17), supervisionTimeout: hci.readU16(p, 19) };
+      const parameters = {
+        interval: hci.readU16(p, 15),
+        latency: hci.readU16(p, 17),
+        supervisionTimeout: hci.readU16(p, 19),
+      };
       this.initiating = { peer: hci.addressText(p.subarray(6, 12)), parameters };
       status(leCreateConnection, STATUS.ok);
     });
@@ -262,7 +267,9 @@ export class Controller {
   }
 
   /** Commands about one link: their first two bytes are its handle. */
-  #addLinkCommands(add: (opcode: number, bytes: number, run: (parameters: Uint8Array) => void) => void): void {
+  #addLinkCommands(
+    add: (opcode: number, bytes: number, run: (parameters: Uint8Array) => void) => void,
+  ): void {
     const onLink = (opcode: number, bytes: number, run: (handle: number, p: Uint8Array) => void): void => {
       add(opcode, bytes, (p) => {
         const handle = hci.readU16(p, 0) & 0x0fff;
@@ -280,12 +287,19 @@ export class Controller {
       this.#toHost(hci.remoteVersion(handle));
     });
     onLink(OPCODES.readRssi, 2, (handle) => {
-      this.#complete(OPCODES.readRssi, STATUS.ok, [...hci.u16(handle), this.#air.rssiDbm(this, handle) & 0xff]);
+      this.#complete(OPCODES.readRssi, STATUS.ok, [
+        ...hci.u16(handle),
+        this.#air.rssiDbm(this, handle) & 0xff,
+      ]);
     });
     onLink(OPCODES.leUpdateConnection, 14, (handle, p) => {
       started(OPCODES.leUpdateConnection);
       const supervisionTimeout = hci.readU16(p, 8);
-      this.#air.updateLink(this, handle, { interval: hci.readU16(p, 4), latency: hci.readU16(p, 6), supervisionTimeout });
+      this.#air.updateLink(this, handle, {
+        interval: hci.readU16(p, 4),
+        latency: hci.readU16(p, 6),
+        supervisionTimeout,
+      });
     });
     onLink(OPCODES.leReadRemoteFeatures, 2, (handle) => {
       started(OPCODES.leReadRemoteFeatures);

@@ -17,7 +17,7 @@ type Attach = (receive: (packet: Uint8Array) => void, lost: () => void) => Attac
 
 const RESET_COMMAND = Uint8Array.of(0x01, 0x03, 0x0c, 0x00);
 
-/** The stacks make one instance for the controller, and bleno one more for each link (its management socket). */
+/** One instance is made for the controller, and by bleno one for each link: its management socket. */
 export interface VirtualDriver extends EventEmitter {
   bindRaw(deviceId?: number): number;
   bindUser(deviceId?: number): number;
@@ -38,6 +38,7 @@ export function airDriver(air: Air, address: string): VirtualDriverClass {
     const inbox = new Inbox(receive);
     let attached = true;
     const off = (): void => {
+      inbox.close();
       if (attached) lost();
     };
     const controller = air.powerOn(address, (packet) => inbox.add(packet), off);
@@ -45,7 +46,6 @@ export function airDriver(air: Air, address: string): VirtualDriverClass {
       send: (packet) => controller.fromHost(packet),
       detach: () => {
         attached = false;
-        inbox.close();
         air.powerOff(controller);
       },
     };

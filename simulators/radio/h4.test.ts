@@ -6,7 +6,9 @@ import { H4Parser } from "./h4.ts";
 const packets = fc.array(
   fc.oneof(
     fc.uint8Array({ maxLength: 255 }).map((p) => Uint8Array.of(0x01, 0x03, 0x0c, p.length, ...p)),
-    fc.uint8Array({ maxLength: 1024 }).map((p) => Uint8Array.of(0x02, 0x40, 0x20, p.length & 0xff, p.length >> 8, ...p)),
+    fc
+      .uint8Array({ maxLength: 1024 })
+      .map((p) => Uint8Array.of(0x02, 0x40, 0x20, p.length & 0xff, p.length >> 8, ...p)),
     fc.uint8Array({ maxLength: 255 }).map((p) => Uint8Array.of(0x04, 0x3e, p.length, ...p)),
   ),
   { maxLength: 8 },
@@ -19,7 +21,7 @@ describe("H4", () => {
         const stream = Uint8Array.from(sent.flatMap((packet) => [...packet]));
         const parser = new H4Parser();
         const received: Uint8Array[] = [];
-        for (let at = 0; at < stream.length; ) {
+        for (let at = 0; at < stream.length;) {
           const size = cuts.next().value as number;
           received.push(...parser.push(stream.subarray(at, at + size)));
           at += size;

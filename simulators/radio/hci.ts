@@ -61,7 +61,7 @@ export const LE_EVENTS = {
   enhancedConnectionComplete: 9,
 } as const;
 
-/** LE features: encryption (bit 0) and data length (bit 5). No extended advertising: stacks stay on legacy commands. */
+/** Encryption (bit 0) and data length (bit 5). No extended advertising: stacks stay on legacy commands. */
 export const LE_FEATURES = Uint8Array.of(0x21, 0, 0, 0, 0, 0, 0, 0);
 /** Bluetooth 5.0 in HCI numbering. */
 export const HCI_VERSION = 0x09;
@@ -98,7 +98,10 @@ export function addressBytes(address: string): number[] {
 }
 
 export function addressText(bytes: Uint8Array): string {
-  return [...bytes].reverse().map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+  return [...bytes]
+    .reverse()
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join(":");
 }
 
 function event(code: number, parameters: ArrayLike<number>): Uint8Array {
@@ -145,10 +148,18 @@ export function connectionComplete(
   enhanced: boolean,
   link: { handle: number; role: Role; peer: string } & LinkParameters,
 ): Uint8Array {
-  const head = [STATUS.ok, ...u16(link.handle), link.role === "central" ? 0 : 1, 0, ...addressBytes(link.peer)];
+  const head = [
+    STATUS.ok,
+    ...u16(link.handle),
+    link.role === "central" ? 0 : 1,
+    0,
+    ...addressBytes(link.peer),
+  ];
   const timing = [...u16(link.interval), ...u16(link.latency), ...u16(link.supervisionTimeout), 0];
   const noPrivateAddresses = new Array<number>(12).fill(0);
-  return enhanced ? event(0x3e, [0x0a, ...head, ...noPrivateAddresses, ...timing]) : event(0x3e, [0x01, ...head, ...timing]);
+  return enhanced
+    ? event(0x3e, [0x0a, ...head, ...noPrivateAddresses, ...timing])
+    : event(0x3e, [0x01, ...head, ...timing]);
 }
 
 /** A connection attempt that ended without a connection. */
@@ -157,7 +168,12 @@ export function connectionFailed(enhanced: boolean, status: number): Uint8Array 
 }
 
 /** 7.7.65.2. `kind` 0 is connectable advertising, 4 a scan response. */
-export function advertisingReport(kind: number, address: string, data: Uint8Array, rssiDbm: number): Uint8Array {
+export function advertisingReport(
+  kind: number,
+  address: string,
+  data: Uint8Array,
+  rssiDbm: number,
+): Uint8Array {
   return event(0x3e, [0x02, 1, kind, 0, ...addressBytes(address), data.length, ...data, rssiDbm & 0xff]);
 }
 

@@ -59,7 +59,10 @@ export class Link {
     this.#anchorMs = this.#options.clock.now();
     const peripheralHandle = this.peripheral.linked("peripheral", this.central.address, this.#parameters);
     const centralHandle = this.central.linked("central", this.peripheral.address, this.#parameters);
-    this.#ends = [this.#makeEnd(this.central, centralHandle), this.#makeEnd(this.peripheral, peripheralHandle)];
+    this.#ends = [
+      this.#makeEnd(this.central, centralHandle),
+      this.#makeEnd(this.peripheral, peripheralHandle),
+    ];
   }
 
   endOf(controller: Controller, handle: number): LinkEnd | undefined {
@@ -89,7 +92,7 @@ export class Link {
     for (const end of this.#ends ?? []) end.controller.linkUpdated(end.handle, this.#parameters);
   }
 
-  /** A radio moved: out of reach the supervision timer runs, back in reach it stops and what waits is carried. */
+  /** A radio moved. Out of reach the supervision timer runs; back in reach what waits is carried. */
   reachChanged(): void {
     const { clock, inReach } = this.#options;
     if (inReach()) {
@@ -115,7 +118,8 @@ export class Link {
 
   #scheduleEvent(): void {
     const { clock, intervalMs, inReach } = this.#options;
-    if (this.#nextEvent !== undefined || !inReach() || !this.#ends?.some((end) => end.waiting.length > 0)) return;
+    if (this.#nextEvent !== undefined || !inReach() || !this.#ends?.some((end) => end.waiting.length > 0))
+      return;
     if (intervalMs === 0) return this.#exchange();
     const eventsSoFar = Math.floor((clock.now() - this.#anchorMs) / intervalMs);
     const nextMs = this.#anchorMs + (eventsSoFar + 1) * intervalMs;

@@ -1,5 +1,5 @@
 /** One link of the in-memory radios: two ordered pipes, and the ports' views of its two ends. */
-import { SegmentError } from "../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type {
   CentralConnection,
   Clock,
@@ -110,11 +110,14 @@ export class MemoryLink {
         const bytes = this.#fitting(value);
         await this.#toPeripheral.send(() => {
           count(peripheral.counters, "writes", bytes);
-          peripheral.handler.written(this.#peripheralSide, bytes);
+          refusable(
+            () => peripheral.handler.written(this.#peripheralSide, bytes),
+            () => this.#peripheralSide.disconnect(),
+          );
         });
         count(central.counters, "writes", bytes);
       },
-      disconnect: async () => this.end(),
+      disconnect: () => this.#finish(this.#toPeripheral),
     };
   }
 
@@ -128,18 +131,31 @@ export class MemoryLink {
         if (!this.#subscribed) throw new SegmentError("radio-failed", "the central has not subscribed");
         await this.#toCentral.send(() => {
           count(central.counters, "notifications", bytes);
-          central.on.notified(bytes);
+          refusable(
+            () => central.on.notified(bytes),
+            () => void this.centralSide.disconnect(),
+          );
         });
         count(peripheral.counters, "notifications", bytes);
       },
-      disconnect: () => this.end(),
+      disconnect: () => void this.#finish(this.#toCentral),
     };
+  }
+
+  /** Ends the link once what this side has sent has arrived. */
+  #finish(sent: Pipe): Promise<void> {
+    return new Promise((resolve) => {
+      sent.finish(() => {
+        this.end();
+        resolve();
+      });
+    });
   }
 
   #readInfo(): Promise<Uint8Array> {
     const { central, peripheral } = this.#options;
     return new Promise<Uint8Array>((resolve, reject) => {
-      const fail = (error: unknown): void => {
+      const fail = (error: Error): void => {
         this.#reads.delete(fail);
         reject(error);
       };
@@ -150,12 +166,22 @@ export class MemoryLink {
         resolve(value);
       };
       const asked = (): void => {
-        const value = peripheral.handler.readInfo(this.#peripheralSide).slice(0, MAX_VALUE_BYTES);
+        const value = this.#infoNow();
         count(peripheral.counters, "reads", value);
-        this.#toCentral.send(() => answer(value)).catch(fail);
+        const refused = new SegmentError("radio-failed", "the device refused to be read");
+        this.#toCentral.send(() => (value.length === 0 ? fail(refused) : answer(value))).catch(fail);
       };
       this.#toPeripheral.send(asked).catch(fail);
     });
+  }
+
+  /** Empty where the device refuses. */
+  #infoNow(): Uint8Array {
+    let value = new Uint8Array(0);
+    refusable(() => {
+      value = this.#options.peripheral.handler.readInfo(this.#peripheralSide).slice(0, MAX_VALUE_BYTES);
+    });
+    return value;
   }
 
   /** A copy of a value that may cross now. */
@@ -169,9 +195,23 @@ export class MemoryLink {
   }
 }
 
-function count(counters: MemoryCounters, what: "reads" | "writes" | "notifications", value: Uint8Array): void {
+function count(
+  counters: MemoryCounters,
+  what: "reads" | "writes" | "notifications",
+  value: Uint8Array,
+): void {
   counters[what] += 1;
   counters.bytes += value.length;
+}
+
+/** A SegmentError of the agent refuses what the peer did; anything else is a fault and goes on up. */
+function refusable(work: () => void, refused: () => void = () => {}): void {
+  try {
+    work();
+  } catch (error) {
+    if (errorCode(error) === "internal") throw error;
+    refused();
+  }
 }
 
 function linkEnded(): SegmentError {
@@ -194,6 +234,8 @@ class Pipe {
   #lastEventMs = -1;
   #inLastEvent = 0;
   #closed = false;
+  /** Nothing more may be sent; these are called when all has arrived. */
+  #finishing: (() => void)[] | undefined;
 
   constructor(options: MemoryLinkOptions) {
     this.#options = options;
@@ -202,7 +244,7 @@ class Pipe {
 
   /** Resolves when the value is close enough to leaving that the sender may go on. */
   send(arrive: () => void): Promise<void> {
-    if (this.#closed) return Promise.reject(linkEnded());
+    if (this.#closed || this.#finishing !== undefined) return Promise.reject(linkEnded());
     if (this.#crossings.length >= MAX_WAITING) {
       return Promise.reject(new SegmentError("queue-full", `${MAX_WAITING} values wait on this link`));
     }
@@ -222,21 +264,35 @@ class Pipe {
       this.#crossings.shift();
       this.#crossings[WINDOW - 1]?.admit();
       next.arrive();
+      if (this.#crossings.length === 0) this.#finished();
       this.resume();
     });
+  }
+
+  /** Refuses what comes after; calls `then` when what was sent has arrived, or the link has ended. */
+  finish(then: () => void): void {
+    this.#finishing ??= [];
+    this.#finishing.push(then);
+    if (this.#closed || this.#crossings.length === 0) this.#finished();
+  }
+
+  #finished(): void {
+    for (const then of this.#finishing?.splice(0) ?? []) then();
   }
 
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
     for (const crossing of this.#crossings.splice(0)) crossing.refuse(linkEnded());
+    this.#finished();
   }
 
   /** The time of the connection event that the next value gets. */
   #slot(): number {
     const { clock, random, connectionIntervalMs: interval, missedEvents } = this.#options;
     if (interval === 0) return clock.now();
-    const nextEventMs = this.#anchorMs + (Math.floor((clock.now() - this.#anchorMs) / interval) + 1) * interval;
+    const nextEventMs =
+      this.#anchorMs + (Math.floor((clock.now() - this.#anchorMs) / interval) + 1) * interval;
     let eventMs = Math.max(nextEventMs, this.#lastEventMs);
     if (eventMs === this.#lastEventMs) {
       if (this.#inLastEvent < VALUES_PER_EVENT) {

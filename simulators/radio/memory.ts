@@ -41,7 +41,7 @@ interface Advertiser {
   accept: (centralAddress: string, on: CentralEvents, central: MemoryCounters) => MemoryLink;
 }
 
-/** Connection events that connecting, discovery and subscription take with noble and bleno (measured: 440 ms at 22.5). */
+/** Connection events of connecting, discovery and subscription with noble and bleno (440 ms at 22.5). */
 const SETUP_EVENTS = 14;
 
 export class MemoryAir {
@@ -158,7 +158,10 @@ class MemoryPeripheral implements PeripheralRadio {
     this.#address = address;
   }
 
-  async start(advertisement: { name: string; serviceUuid: string }, handler: PeripheralHandler): Promise<void> {
+  async start(
+    advertisement: { name: string; serviceUuid: string },
+    handler: PeripheralHandler,
+  ): Promise<void> {
     if (!this.#open) throw radioFailed("the radio is closed");
     const accept: Advertiser["accept"] = (centralAddress, on, centralCounters) => {
       this.#accepted += 1;
@@ -247,7 +250,11 @@ class MemoryCentral implements CentralRadio {
       const attempt = (): void => {
         const heard = this.#air.heard(this.#address, address);
         if (heard === undefined) return void (timer = this.#air.afterAdvertisement(attempt));
-        const made = heard.advertiser.accept(this.#address, { notified: on.notified, disconnected: ended }, this.counters);
+        const made = heard.advertiser.accept(
+          this.#address,
+          { notified: on.notified, disconnected: ended },
+          this.counters,
+        );
         link = made;
         this.#links.add(made);
         timer = clock.at(clock.now() + this.#air.setupMs, () => {
@@ -258,7 +265,9 @@ class MemoryCentral implements CentralRadio {
         made.begin();
       };
       const stop = (): void => fail("the radio was closed");
-      const deadline = clock.at(clock.now() + timeoutMs, () => fail(`connecting to ${address} took too long`));
+      const deadline = clock.at(clock.now() + timeoutMs, () =>
+        fail(`connecting to ${address} took too long`),
+      );
       let timer = this.#air.afterAdvertisement(attempt);
       this.#stops.add(stop);
     });

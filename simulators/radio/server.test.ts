@@ -62,6 +62,8 @@ describe("a served radio", () => {
 
   it("refuses a path that is too long for a socket", async () => {
     radio = { path: "", close: async () => {} };
-    expect(await serveRadio(air, "c0:00:00:00:00:01", `/tmp/${"x".repeat(100)}`).then(() => "", errorCode)).toBe("store-failed");
+    expect(
+      await serveRadio(air, "c0:00:00:00:00:01", `/tmp/${"x".repeat(100)}`).then(() => "", errorCode),
+    ).toBe("store-failed");
   });
 });

@@ -23,11 +23,17 @@ export interface ServedRadio {
 let served = 0;
 
 /** Serves the radio of that address. One process at a time; when it leaves, the controller is powered off. */
-export async function serveRadio(air: Air, address: string, directory: string = tmpdir()): Promise<ServedRadio> {
+export async function serveRadio(
+  air: Air,
+  address: string,
+  directory: string = tmpdir(),
+): Promise<ServedRadio> {
   served += 1;
   const path = join(directory, `segment-${process.pid}-${served}.hci`);
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new SegmentError("store-failed", `a socket's path has at most ${MAX_PATH_BYTES} bytes: ${path}`, { where: path });
+    throw new SegmentError("store-failed", `a socket's path has at most ${MAX_PATH_BYTES} bytes: ${path}`, {
+      where: path,
+    });
   }
   let current: Socket | undefined;
   const server = createServer((socket) => {
@@ -50,7 +56,12 @@ export async function serveRadio(air: Air, address: string, directory: string = 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause) =>
-      reject(new SegmentError("store-failed", `cannot serve a radio there: ${cause.message}`, { where: path, cause })),
+      reject(
+        new SegmentError("store-failed", `cannot serve a radio there: ${cause.message}`, {
+          where: path,
+          cause,
+        }),
+      ),
     );
     server.listen(path, resolve);
   });

@@ -18,7 +18,9 @@ export async function startMosquitto(network: string): Promise<{ port: number; c
   const root = `segment/1/${network}`;
   writeFileSync(
     acl,
-    [`pattern write ${root}/%u/#`, `pattern read ${root}/+/to/%u`, `pattern read ${root}/+/cast/#`, ""].join("\n"),
+    [`pattern write ${root}/%u/#`, `pattern read ${root}/+/to/%u`, `pattern read ${root}/+/cast/#`, ""].join(
+      "\n",
+    ),
   );
   writeFileSync(
     config,
@@ -29,6 +31,7 @@ export async function startMosquitto(network: string): Promise<{ port: number; c
       // mosquitto started by root gives up its rights, and then could not read its files.
       `user ${userInfo().username}`,
       "max_queued_messages 10000",
+      "set_tcp_nodelay true", // else 40 ms a message, see mqtt-bus.ts
       "persistence false",
       "",
     ].join("\n"),

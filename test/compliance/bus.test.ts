@@ -47,7 +47,13 @@ function mqttWorld(server: Server, protocolVersion: 4 | 5, maxPending: number): 
 }
 
 busCompliance("mqtt.js with aedes", async (maxPending) => {
-  const broker = await startBroker({ host: "127.0.0.1", port: 0, network, crypto: nodeCrypto, clock: systemClock });
+  const broker = await startBroker({
+    host: "127.0.0.1",
+    port: 0,
+    network,
+    crypto: nodeCrypto,
+    clock: systemClock,
+  });
   return mqttWorld(broker, 4, maxPending);
 });
 

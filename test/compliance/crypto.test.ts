@@ -83,7 +83,7 @@ interface CoseExample {
   output: { cbor: string };
 }
 
-/** COSE_Encrypt (tag 96) and COSE_Encrypt0 (tag 16): [protected, {5: nonce}, ciphertext, …], RFC 9052 section 5. */
+/** COSE_Encrypt and COSE_Encrypt0: [protected, {5: nonce}, ciphertext, …] (RFC 9052 section 5). */
 for (const [file, cipher, context] of [
   ["crypto/cose/aes-gcm-examples/aes-gcm-03.json", "aes256Gcm", "Encrypt"],
   ["crypto/cose/aes-gcm-examples/aes-gcm-enc-03.json", "aes256Gcm", "Encrypt0"],
@@ -99,7 +99,11 @@ for (const [file, cipher, context] of [
       ["portableCrypto", portableCrypto],
     ])("opens with %s", (_, crypto) => {
       const message = decodeCbor(fromHex(example.output.cbor)) as CborTag;
-      const [header, unprotected, ciphertext] = message.value as [Uint8Array, Map<number, Uint8Array>, Uint8Array];
+      const [header, unprotected, ciphertext] = message.value as [
+        Uint8Array,
+        Map<number, Uint8Array>,
+        Uint8Array,
+      ];
       const nonce = unprotected.get(5)!;
       const aad = encodeCbor([context, header, new Uint8Array(0)]);
       const opened = crypto[cipher].open(fromHex(example.intermediates.CEK_hex), nonce, aad, ciphertext);

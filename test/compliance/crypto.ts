@@ -1,4 +1,4 @@
-/** What every implementation of the Crypto port must do: published vectors, and the cases on which libraries differ. */
+/** What every Crypto port must do: published vectors, and the cases on which libraries differ. */
 import { describe, expect, it } from "vitest";
 import { concat, equalBytes, fromHex, toHex, utf8 } from "../../protocols/encoding/bytes.ts";
 import { errorCode } from "../../protocols/errors.ts";
@@ -107,13 +107,18 @@ const RFC8032: [string, string, string, string][] = [
 ];
 
 function ed25519(crypto: Crypto): void {
-  it.each(RFC8032)("makes and verifies the RFC 8032 signature of seed %s", (seed, key, message, signature) => {
-    const bytes = fromHex(message);
-    expect(toHex(crypto.ed25519PublicKey(fromHex(seed)))).toBe(key);
-    expect(toHex(crypto.ed25519Sign(fromHex(seed), bytes))).toBe(signature);
-    expect(crypto.ed25519Verify(fromHex(key), bytes, fromHex(signature))).toBe(true);
-    expect(crypto.ed25519Verify(fromHex(key), concat(bytes, Uint8Array.of(0)), fromHex(signature))).toBe(false);
-  });
+  it.each(RFC8032)(
+    "makes and verifies the RFC 8032 signature of seed %s",
+    (seed, key, message, signature) => {
+      const bytes = fromHex(message);
+      expect(toHex(crypto.ed25519PublicKey(fromHex(seed)))).toBe(key);
+      expect(toHex(crypto.ed25519Sign(fromHex(seed), bytes))).toBe(signature);
+      expect(crypto.ed25519Verify(fromHex(key), bytes, fromHex(signature))).toBe(true);
+      expect(crypto.ed25519Verify(fromHex(key), concat(bytes, Uint8Array.of(0)), fromHex(signature))).toBe(
+        false,
+      );
+    },
+  );
 
   it("refuses a signature with a bit flipped in any byte", () => {
     const seed = new Uint8Array(32).fill(9);
@@ -166,7 +171,7 @@ const RFC7748: [string, string, string][] = [
   ],
 ];
 
-/** u-coordinates whose order divides 8, on the curve or its twist, also as p, p + 1 and with the ignored top bit. */
+/** u-coordinates of small order, on the curve or its twist, also as p, p + 1 and with the ignored top bit. */
 const SMALL_ORDER_U = [
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -209,7 +214,10 @@ function x25519(crypto: Crypto): void {
   it("refuses public keys of small order", () => {
     const secret = new Uint8Array(32).fill(7);
     for (const u of SMALL_ORDER_U) {
-      expect(codeOf(() => crypto.x25519(secret, fromHex(u))), u).toBe("key-invalid");
+      expect(
+        codeOf(() => crypto.x25519(secret, fromHex(u))),
+        u,
+      ).toBe("key-invalid");
     }
   });
 
@@ -261,7 +269,13 @@ function aesGcm(aead: Aead): void {
     const zeroNonce = "00".repeat(12);
     const cases: [string, string, string, string, string][] = [
       [zeroKey, zeroNonce, "", "", "530f8afbc74536b9a963b4f1c4cb738b"],
-      [zeroKey, zeroNonce, "", "00".repeat(16), "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"],
+      [
+        zeroKey,
+        zeroNonce,
+        "",
+        "00".repeat(16),
+        "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919",
+      ],
       [key, nonce, "", plaintext, `${ciphertext}b094dac5d93471bdec1a502270e3cc6c`],
       [
         key,

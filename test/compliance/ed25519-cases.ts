@@ -31,7 +31,7 @@ export function ed25519Cases(): Ed25519Case[] {
   return [...keyCases(), ...scalarCases(), ...nonceCases(), ...mixedOrderCases(), ...lengthCases()];
 }
 
-/** The eight points of small order in every encoding, canonical or not: 14 keys by which anybody could sign. */
+/** The eight points of small order in every encoding: 14 keys by which anybody could sign. */
 export function smallOrderKeys(): Uint8Array[] {
   const yCoordinates = new Set<bigint>();
   for (let i = 0n; i < 8n; i++) yCoordinates.add(times(TORSION_8, i).toAffine().y);
@@ -48,11 +48,17 @@ export function smallOrderKeys(): Uint8Array[] {
 function keyCases(): Ed25519Case[] {
   const cases: Ed25519Case[] = [];
   for (const publicKey of smallOrderKeys()) {
-    // S·B = R holds for every message as soon as k·A vanishes, which it does for one message in eight at least.
+    // With r = S, S·B = R + k·A holds as soon as k·A vanishes: for one message in eight at least.
     for (let i = 0; i < 8; i++) {
       const r = BigInt(1000 + i);
       const signature = concat(Point.BASE.multiply(r).toBytes(), littleEndian(r));
-      cases.push({ name: `small order key, message ${i}`, publicKey, message: text(i), signature, valid: false });
+      cases.push({
+        name: `small order key, message ${i}`,
+        publicKey,
+        message: text(i),
+        signature,
+        valid: false,
+      });
     }
   }
   const honest = sign(a, A, A.toBytes(), 77n, Point.ZERO, text(0));
@@ -105,7 +111,7 @@ function nonceCases(): Ed25519Case[] {
   });
 }
 
-/** Keys and nonces with a torsion part: the cofactorless equation decides, whatever the cofactored one says. */
+/** Keys and nonces with a torsion part: the cofactorless equation alone decides. */
 function mixedOrderCases(): Ed25519Case[] {
   const cases: Ed25519Case[] = [];
   for (let torsion = 1n; torsion < 8n; torsion++) {
@@ -133,7 +139,12 @@ function lengthCases(): Ed25519Case[] {
     { ...honest, name: "key of 33 bytes", publicKey: longKey, valid: false },
     { ...honest, name: "no key", publicKey: new Uint8Array(0), valid: false },
     { ...honest, name: "signature of 63 bytes", signature: signature.slice(0, 63), valid: false },
-    { ...honest, name: "signature of 65 bytes", signature: concat(signature, Uint8Array.of(0)), valid: false },
+    {
+      ...honest,
+      name: "signature of 65 bytes",
+      signature: concat(signature, Uint8Array.of(0)),
+      valid: false,
+    },
     { ...honest, name: "no signature", signature: new Uint8Array(0), valid: false },
     { ...honest, name: "zeros", signature: new Uint8Array(64), valid: false },
   ];
@@ -178,7 +189,11 @@ function littleEndian(value: bigint): Uint8Array {
 }
 
 function fromLittleEndian(bytes: Uint8Array): bigint {
-  return BigInt(`0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).toReversed().join("")}`);
+  return BigInt(
+    `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
+      .toReversed()
+      .join("")}`,
+  );
 }
 
 function text(number: number): Uint8Array {

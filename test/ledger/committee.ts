@@ -44,22 +44,21 @@ export interface Person {
   card: Uint8Array;
 }
 
-export function personOf(name: string, notAfter: number = START_MS + 365 * DAY_MS): Person {
+export function personOf(name: string, notAfter?: number): Person {
   const root = keyOf(`${name} root`);
   const device = keyOf(`${name} device`);
-  const card = signCard(
-    {
-      root: root.publicKey,
-      identity: device.publicKey,
-      sessionKey: crypto.x25519PublicKey(crypto.sha256(device.publicKey)),
-      kind: "phone",
-      name,
-      notBefore: START_MS - DAY_MS,
-      notAfter,
-    },
-    root,
-  );
-  return { name, root, device, card };
+  return { name, root, device, card: cardOf(root, device, START_MS - DAY_MS, notAfter) };
+}
+
+export function cardOf(
+  root: Signer,
+  device: Signer,
+  notBefore: number,
+  notAfter: number = START_MS + 365 * DAY_MS,
+): Uint8Array {
+  const sessionKey = crypto.x25519PublicKey(crypto.sha256(device.publicKey));
+  const { publicKey: identity } = device;
+  return signCard({ root: root.publicKey, identity, sessionKey, kind: "phone", name: "test", notBefore, notAfter }, root);
 }
 
 /** A genesis with `size` notaries, and what each of them holds. */
@@ -213,7 +212,7 @@ export class Member {
       this.certified.set(effect.header.height, effect.header);
       for (const one of effect.receipts) this.settled.set(String(one.entryId), one);
     } else if (effect.kind === "halted") this.halted = effect;
-    else this.#wake(effect.atMs - this.skewMs);
+    else if (effect.kind === "wake") this.#wake(effect.atMs - this.skewMs);
   }
 
   #wake(atMs: number): void {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { needProgram, needPython, repositoryRoot, sharedData, sharedFiles, sharedPath } from "./shared.ts";
+import { needProgram, repositoryRoot, sharedData, sharedFiles, sharedPath } from "./shared.ts";
 
 const noSkip = process.env["SEGMENT_NO_SKIP"] === "1";
 
@@ -27,12 +27,5 @@ describe("shared data", () => {
     if (noSkip) expect(need).toThrow(sentence);
     else expect(need()).toContain(sentence);
     expect(needProgram("sh", "dash")).toBeUndefined();
-  });
-
-  it("says what to install for a missing Python module", () => {
-    const sentence = "segment_none is not installed (apt-get install python3-none)";
-    const need = () => needPython("segment_none", "python3-none");
-    if (noSkip) expect(need).toThrow(sentence);
-    else expect(need()).toContain(sentence);
   });
 });

@@ -4,7 +4,6 @@
  * missing; with SEGMENT_NO_SKIP=1 (as in CI) it fails instead, so that a green run has
  * really run everything.
  */
-import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,7 +37,7 @@ export function sharedData(relativePath: string): Uint8Array | undefined {
   return new Uint8Array(readFileSync(path));
 }
 
-/** Names of the files of a folder of samples, sorted; undefined when absent (throws with SEGMENT_NO_SKIP=1). */
+/** Names of a folder of samples, sorted; undefined when absent (throws with SEGMENT_NO_SKIP=1). */
 export function sharedFiles(relativeFolder: string): string[] | undefined {
   const path = sharedPath(relativeFolder);
   if (!existsSync(path)) {
@@ -71,28 +70,15 @@ export function needProgram(program: string, aptPackage: string): string | undef
   // Debian keeps daemons such as mosquitto in sbin, which an ordinary user's PATH leaves out.
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   if (folders.some((folder) => isExecutable(join(folder, program)))) return undefined;
-  return missing(`skipped: ${program} is not installed (apt-get install ${aptPackage})`);
-}
-
-/** The same for a Python module: `needPython("zfec", "python3-zfec")`. */
-export function needPython(module: string, aptPackage: string): string | undefined {
-  try {
-    execFileSync("python3", ["-c", `import ${module}`], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return missing(`skipped: Python's ${module} is not installed (apt-get install ${aptPackage})`);
-  }
+  const sentence = `skipped: ${program} is not installed (apt-get install ${aptPackage})`;
+  if (NO_SKIP) throw new Error(sentence);
+  return sentence;
 }
 
 /** A `describe` that runs when `missing` is undefined, and else shows what is missing in its place. */
 export function describeWith(name: string, missing: string | undefined, fn: () => void): void {
   if (missing === undefined) describe(name, fn);
   else without(name, missing);
-}
-
-function missing(sentence: string): string {
-  if (NO_SKIP) throw new Error(sentence);
-  return sentence;
 }
 
 function absent(relativePath: string): string {

@@ -1,8 +1,9 @@
 /** One connection of noble to a SEGMENT device. */
-import { SegmentError } from "../../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../../protocols/errors.ts";
 import type { CentralConnection, Clock } from "../../../protocols/ports.ts";
-import { surfacing } from "./stacks.ts";
-import { bareUuid, CHARACTERISTIC_UUIDS, SERVICE_UUID } from "./uuids.ts";
+import { CHARACTERISTIC_UUIDS, SERVICE_UUID } from "../../../protocols/session/gatt.ts";
+import { calling } from "./stacks.ts";
+import { bareUuid } from "./uuids.ts";
 import { bounded, radioFailed, type RadioCounters } from "./wait.ts";
 
 export interface NoblePeripheral {
@@ -26,6 +27,7 @@ interface NobleCharacteristic {
   readAsync(): Promise<Uint8Array>;
   write(data: Uint8Array, withoutResponse: boolean, done: (error?: Error) => void): void;
   subscribeAsync(): Promise<unknown>;
+  discoverDescriptorsAsync(): Promise<unknown>;
 }
 
 /** `disconnected` is called once for a connection that was made, whoever ended it. */
@@ -46,9 +48,11 @@ export interface LinkOptions {
 /** The least that any two peers agree on (vol 3 part G, 5.2.1), and the most that is asked for. */
 const MIN_MTU = 23;
 const MAX_MTU = 517;
-/** An operation that takes longer has lost its answer: no other may follow on that link (vol 3 part F, 3.3.3). */
+/** Beyond that the answer is lost, and nothing may follow on that link (vol 3 part F, 3.3.3). */
 const OPERATION_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
+/** Time for what was written to arrive before the link is ended. */
+const GRACE_MS = 1_000;
 const MAX_WAITING_OPERATIONS = 1024;
 /**
  * Writes go without a response, because a response costs a connection interval and
@@ -64,14 +68,17 @@ export async function openLink(options: LinkOptions): Promise<CentralConnection>
   try {
     const { info, input, output } = await link.wait("discovering the service", untilMs, async () => {
       const uuids = Object.values(CHARACTERISTIC_UUIDS).map(bareUuid);
-      const found = await peripheral.discoverSomeServicesAndCharacteristicsAsync([bareUuid(SERVICE_UUID)], uuids);
+      const found = await peripheral.discoverSomeServicesAndCharacteristicsAsync(
+        [bareUuid(SERVICE_UUID)],
+        uuids,
+      );
       return characteristics(found.characteristics);
     });
     output.on("data", (data, isNotification) => {
       if (isNotification) link.notified(new Uint8Array(data));
     });
     await link.wait("subscribing", untilMs, () => output.subscribeAsync());
-    link.ready(info, input);
+    link.ready({ info, input, output });
     return link;
   } catch (error) {
     await link.disconnect();
@@ -91,6 +98,7 @@ function characteristics(found: NobleCharacteristic[]) {
 interface Parts {
   info: NobleCharacteristic;
   input: NobleCharacteristic;
+  output: NobleCharacteristic;
 }
 
 class NobleLink implements CentralConnection {
@@ -101,6 +109,9 @@ class NobleLink implements CentralConnection {
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #writes = 0;
+  /** Writes after which nothing has come back yet. */
+  #unconfirmed = 0;
+  #closing = false;
   #ended = false;
 
   constructor(options: LinkOptions) {
@@ -114,19 +125,25 @@ class NobleLink implements CentralConnection {
     return Math.min(this.#options.peripheral.mtu ?? MIN_MTU, MAX_MTU) - 3;
   }
 
-  ready(info: NobleCharacteristic, input: NobleCharacteristic): void {
-    this.#parts = { info, input };
+  ready(parts: Parts): void {
+    this.#parts = parts;
   }
 
   notified(value: Uint8Array): void {
     const { counters, on } = this.#options;
     counters.notifications += 1;
     counters.bytes += value.length;
-    surfacing(() => on.notified(value));
+    calling(
+      () => on.notified(value),
+      () => void this.disconnect(),
+    );
   }
 
   async readInfo(): Promise<Uint8Array> {
-    const value = await this.#inTurn("reading info", async ({ info }) => new Uint8Array(await info.readAsync()));
+    const value = await this.#inTurn(
+      "reading info",
+      async ({ info }) => new Uint8Array(await info.readAsync()),
+    );
     // noble gives an empty value where the device answered with an error.
     if (value.length === 0) throw radioFailed("the device refused to be read");
     this.#options.counters.reads += 1;
@@ -136,12 +153,16 @@ class NobleLink implements CentralConnection {
 
   async write(value: Uint8Array): Promise<void> {
     if (value.length > this.writeSize) {
-      throw new SegmentError("frame-too-large", `a value of ${value.length} bytes where ${this.writeSize} fit`);
+      throw new SegmentError(
+        "frame-too-large",
+        `a value of ${value.length} bytes where ${this.writeSize} fit`,
+      );
     }
     const bytes = Buffer.from(value);
     await this.#inTurn("writing", ({ input }) => {
       this.#writes += 1;
       const withoutResponse = this.#writes % WRITES_PER_RESPONSE !== 0;
+      this.#unconfirmed = withoutResponse ? this.#unconfirmed + 1 : 0;
       return new Promise<void>((resolve, reject) => {
         input.write(bytes, withoutResponse, (error) => (error ? reject(error) : resolve()));
       });
@@ -150,7 +171,26 @@ class NobleLink implements CentralConnection {
     this.#options.counters.bytes += bytes.length;
   }
 
+  /** Ends the link once what was written has arrived. */
   async disconnect(): Promise<void> {
+    if (!this.#closing && !this.#ended) {
+      this.#closing = true;
+      const untilMs = this.#options.clock.now() + GRACE_MS;
+      await this.wait("finishing", untilMs, () => this.#finish()).catch(() => {});
+    }
+    await this.#hangUp();
+  }
+
+  /**
+   * A controller drops what it has not sent when it is told to disconnect. Any request
+   * serves as a confirmation, because its answer comes after all that went before.
+   */
+  async #finish(): Promise<void> {
+    await this.#tail;
+    if (this.#unconfirmed > 0) await this.#parts?.output.discoverDescriptorsAsync();
+  }
+
+  async #hangUp(): Promise<void> {
     if (this.#ended) return;
     const { peripheral, clock } = this.#options;
     const untilMs = clock.now() + DISCONNECT_TIMEOUT_MS;
@@ -174,7 +214,9 @@ class NobleLink implements CentralConnection {
 
   #inTurn<T>(what: string, work: (parts: Parts) => Promise<T>): Promise<T> {
     const parts = this.#parts;
-    if (parts === undefined || this.#ended) return Promise.reject(radioFailed("the link has ended"));
+    if (parts === undefined || this.#closing || this.#ended) {
+      return Promise.reject(radioFailed("the link has ended"));
+    }
     if (this.#waiting >= MAX_WAITING_OPERATIONS) {
       return Promise.reject(new SegmentError("queue-full", `${this.#waiting} operations wait on this link`));
     }
@@ -184,8 +226,7 @@ class NobleLink implements CentralConnection {
       .finally(() => (this.#waiting -= 1));
     this.#tail = result.catch((error: unknown) => {
       // After a lost answer the stacks no longer agree on what is under way.
-      if (!this.#ended && error instanceof SegmentError && error.code === "radio-failed") return this.disconnect();
-      return undefined;
+      return errorCode(error) === "radio-failed" ? this.#hangUp() : undefined;
     });
     return result;
   }
@@ -194,6 +235,6 @@ class NobleLink implements CentralConnection {
     if (this.#ended) return;
     this.#ended = true;
     for (const lost of [...this.#lost]) lost();
-    if (this.#parts !== undefined) surfacing(this.#options.on.disconnected);
+    if (this.#parts !== undefined) calling(this.#options.on.disconnected);
   }
 }

@@ -2,7 +2,7 @@
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { CentralConnection, CentralRadio, Clock, Sighting } from "../../../protocols/ports.ts";
 import { openLink, type LinkHandlers, type NoblePeripheral } from "./central-link.ts";
-import { type BleOptions, openStack, type Stack, stopStack, surfacing } from "./stacks.ts";
+import { type BleOptions, openStack, type Stack, stopStack, calling } from "./stacks.ts";
 import { bareUuid } from "./uuids.ts";
 import { bounded, noCounts, radioFailed, type RadioCounters } from "./wait.ts";
 
@@ -33,7 +33,9 @@ interface Scanner {
 }
 
 /** Opens the adapter. Throws `module-missing` or `radio-unavailable`. */
-export async function openCentral(options: BleOptions): Promise<CentralRadio & { readonly counters: RadioCounters }> {
+export async function openCentral(
+  options: BleOptions,
+): Promise<CentralRadio & { readonly counters: RadioCounters }> {
   const noble = await openStack<Noble>("@abandonware/noble", options);
   // noble warns on the console of events that it no longer expects; the adapter copes with them.
   noble.removeAllListeners("warning");
@@ -119,7 +121,7 @@ class NobleCentral implements CentralRadio {
     const { advertisement, address, rssi } = peripheral;
     for (const scanner of [...this.#scanners]) {
       if (!advertisement.serviceUuids.includes(scanner.serviceUuid)) continue;
-      surfacing(() => scanner.sighted({ address, name: advertisement.localName ?? "", rssiDbm: rssi }));
+      calling(() => scanner.sighted({ address, name: advertisement.localName ?? "", rssiDbm: rssi }));
     }
   }
 
@@ -130,13 +132,18 @@ class NobleCentral implements CentralRadio {
     await this.#stopScanning();
     const id = this.#noble._bindings.addressToId?.(address) ?? address;
     try {
-      return await bounded<NoblePeripheral>(this.#clock, untilMs, `connecting to ${address}`, (resolve, reject) => {
-        // The type of address counts only for a device that was not sighted before.
-        this.#noble.connect(id, { addressType: "public", mtu: ASKED_MTU }, (error, peripheral) => {
-          if (peripheral === undefined || error) reject(error ?? "no such device");
-          else resolve(peripheral);
-        });
-      });
+      return await bounded<NoblePeripheral>(
+        this.#clock,
+        untilMs,
+        `connecting to ${address}`,
+        (resolve, reject) => {
+          // The type of address counts only for a device that was not sighted before.
+          this.#noble.connect(id, { addressType: "public", mtu: ASKED_MTU }, (error, peripheral) => {
+            if (peripheral === undefined || error) reject(error ?? "no such device");
+            else resolve(peripheral);
+          });
+        },
+      );
     } catch (error) {
       this.#noble.cancelConnect(id);
       throw error;

@@ -6,10 +6,7 @@ import { bounded, radioFailed, type RadioCounters } from "./wait.ts";
 
 /** What of bleno's inside is used, absent on macOS. */
 export interface BlenoInternals {
-  _hci?: {
-    _aclOutQueue: unknown[];
-    pushAclOutQueue: () => void;
-  };
+  _hci?: BlenoHci;
   _gatt?: {
     _connections: Map<Handle, { mtu: number }>;
     handlePrepareWriteRequest: (request: Uint8Array) => Uint8Array;
@@ -17,59 +14,61 @@ export interface BlenoInternals {
   };
 }
 
+interface BlenoHci {
+  _aclOutQueue: unknown[];
+  /** Packets in the controller by handle; the handle goes as the first thing at a disconnection. */
+  _handleAclsInProgress: Record<Handle, number>;
+  pushAclOutQueue: () => void;
+}
+
 const MIN_MTU = 23;
 const REQUEST_NOT_SUPPORTED = 0x06;
 const SEND_TIMEOUT_MS = 10_000;
+/** Time for what was notified to arrive before the link is ended. */
+const GRACE_MS = 1_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 const MAX_WAITING_NOTIFICATIONS = 1024;
 
-/** bleno's queue to the controller: how much may be in it, and when it is empty. */
+/** bleno's queue to the controller: what of it has left. */
 export class Outgoing {
-  readonly #internals: BlenoInternals;
-  readonly #clock: Clock;
-  readonly #waiting = new Set<() => void>();
+  readonly #hci: BlenoHci | undefined;
+  readonly #gatt: BlenoInternals["_gatt"];
+  /** Called whenever the controller took packets or sent some. */
+  readonly moved = new Set<() => void>();
 
-  constructor(internals: BlenoInternals, clock: Clock) {
-    this.#internals = internals;
-    this.#clock = clock;
-    const { _hci: hci, _gatt: gatt } = internals;
+  constructor({ _hci: hci, _gatt: gatt }: BlenoInternals) {
+    this.#hci = hci;
+    this.#gatt = gatt;
     if (hci !== undefined) {
       // bleno reports a notification as sent when it is queued, and queues without bound.
       const push = hci.pushAclOutQueue.bind(hci);
       hci.pushAclOutQueue = () => {
         push();
-        if (hci._aclOutQueue.length > 0) return;
-        for (const resolve of [...this.#waiting]) resolve();
+        for (const look of [...this.moved]) look();
       };
     }
     if (gatt !== undefined) {
       // bleno collects prepared writes without bound; SEGMENT cuts frames itself and needs none.
-      gatt.handlePrepareWriteRequest = (request) => gatt.errorResponse(request[0] ?? 0, 0, REQUEST_NOT_SUPPORTED);
+      gatt.handlePrepareWriteRequest = (request) =>
+        gatt.errorResponse(request[0] ?? 0, 0, REQUEST_NOT_SUPPORTED);
     }
   }
 
   /** The ATT MTU of a connection as it is now, if the stack tells. */
   mtu(handle: Handle): number | undefined {
-    return this.#internals._gatt?._connections.get(handle)?.mtu;
+    return this.#gatt?._connections.get(handle)?.mtu;
   }
 
-  /** Resolves when the controller has taken all that was queued. */
-  drained(lost: Set<() => void>): Promise<void> {
-    const hci = this.#internals._hci;
-    if (hci === undefined || hci._aclOutQueue.length === 0) return Promise.resolve();
-    let drained = (): void => {};
-    const untilMs = this.#clock.now() + SEND_TIMEOUT_MS;
-    const wait = bounded<void>(
-      this.#clock,
-      untilMs,
-      "notifying",
-      (resolve) => {
-        drained = resolve;
-        this.#waiting.add(drained);
-      },
-      lost,
-    );
-    return wait.finally(() => this.#waiting.delete(drained));
+  /** Has the controller taken all that was queued? A queue that the end of the link emptied does not count. */
+  hasTaken(handle: Handle): boolean {
+    const hci = this.#hci;
+    return hci === undefined || (hci._aclOutQueue.length === 0 && handle in hci._handleAclsInProgress);
+  }
+
+  /** Has the other side acknowledged all that was queued for this link? */
+  hasArrived(handle: Handle): boolean {
+    const hci = this.#hci;
+    return hci === undefined || (this.hasTaken(handle) && hci._handleAclsInProgress[handle] === 0);
   }
 }
 
@@ -91,6 +90,7 @@ export class BlenoConnection implements PeripheralConnection {
   #subscription: { size: number; update: (value: Uint8Array) => void } | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  #closing = false;
   #ended = false;
 
   constructor(options: ConnectionOptions) {
@@ -104,13 +104,15 @@ export class BlenoConnection implements PeripheralConnection {
   }
 
   notify(value: Uint8Array): Promise<void> {
+    if (this.#closing) return Promise.reject(radioFailed("the link has ended"));
     // bleno would cut it without a word.
     if (value.length > this.notifySize) {
       const message = `a notification of ${value.length} bytes where ${this.notifySize} fit`;
       return Promise.reject(new SegmentError("frame-too-large", message));
     }
     if (this.#waiting >= MAX_WAITING_NOTIFICATIONS) {
-      return Promise.reject(new SegmentError("queue-full", `${this.#waiting} notifications wait for this central`));
+      const message = `${this.#waiting} notifications wait for this central`;
+      return Promise.reject(new SegmentError("queue-full", message));
     }
     const bytes = Buffer.from(value);
     this.#waiting += 1;
@@ -119,15 +121,24 @@ export class BlenoConnection implements PeripheralConnection {
     return sent;
   }
 
+  /** Ends the link once what was notified has arrived: a controller drops what it has not sent by then. */
   disconnect(): void {
-    if (!this.#ended) this.#options.hangUp();
+    if (this.#closing || this.#ended) return;
+    this.#closing = true;
+    const { outgoing, handle, hangUp } = this.#options;
+    const finished = this.#bounded("finishing", GRACE_MS, (arrived) => {
+      void this.#tail.then(() => this.#until(() => outgoing.hasArrived(handle), arrived));
+    });
+    finished
+      .catch(() => {})
+      .finally(() => {
+        if (!this.#ended) hangUp();
+      });
   }
 
   /** Resolves when the link has ended, or is taken for ended because the controller does not answer. */
   async gone(): Promise<void> {
-    const { clock } = this.#options;
-    const untilMs = clock.now() + DISCONNECT_TIMEOUT_MS;
-    if (!this.#ended) await bounded<void>(clock, untilMs, "disconnecting", () => {}, this.#lost).catch(() => {});
+    if (!this.#ended) await this.#bounded("disconnecting", DISCONNECT_TIMEOUT_MS, () => {}).catch(() => {});
   }
 
   subscribed(size: number, update: (value: Uint8Array) => void): void {
@@ -150,6 +161,32 @@ export class BlenoConnection implements PeripheralConnection {
     this.#subscription.update(value);
     this.#options.counters.notifications += 1;
     this.#options.counters.bytes += value.length;
-    await this.#options.outgoing.drained(this.#lost);
+    const { outgoing, handle } = this.#options;
+    if (outgoing.hasTaken(handle)) return;
+    await this.#bounded("notifying", SEND_TIMEOUT_MS, (taken) => {
+      this.#until(() => outgoing.hasTaken(handle), taken);
+    });
+  }
+
+  /** Calls `then` once the condition holds, unless the link ends before. */
+  #until(condition: () => boolean, then: () => void): void {
+    if (condition()) return then();
+    const { moved } = this.#options.outgoing;
+    const look = (): void => {
+      if (!condition()) return;
+      stop();
+      then();
+    };
+    const stop = (): void => {
+      moved.delete(look);
+      this.#lost.delete(stop);
+    };
+    moved.add(look);
+    this.#lost.add(stop);
+  }
+
+  #bounded(what: string, timeoutMs: number, begin: (resolve: () => void) => void): Promise<void> {
+    const { clock } = this.#options;
+    return bounded<void>(clock, clock.now() + timeoutMs, what, begin, this.#lost);
   }
 }

@@ -2,9 +2,10 @@
 import { createRequire } from "node:module";
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { Clock, PeripheralHandler, PeripheralRadio } from "../../../protocols/ports.ts";
+import { CHARACTERISTIC_UUIDS, SERVICE_UUID } from "../../../protocols/session/gatt.ts";
 import { BlenoConnection, type BlenoInternals, Outgoing } from "./peripheral-link.ts";
-import { type BleOptions, openStack, type Stack, stopStack, surfacing } from "./stacks.ts";
-import { bareUuid, CHARACTERISTIC_UUIDS, SERVICE_UUID } from "./uuids.ts";
+import { type BleOptions, openStack, type Stack, stopStack, calling } from "./stacks.ts";
+import { bareUuid } from "./uuids.ts";
 import { bounded, noCounts, type RadioCounters } from "./wait.ts";
 
 export type { BleOptions, BleTransport, HciDriver, HciDriverClass } from "./stacks.ts";
@@ -25,7 +26,11 @@ interface Bleno extends Stack {
 interface CharacteristicOptions {
   uuid: string;
   properties: string[];
-  onReadRequest?: (handle: Handle, offset: number, answer: (result: number, data?: Uint8Array) => void) => void;
+  onReadRequest?: (
+    handle: Handle,
+    offset: number,
+    answer: (result: number, data?: Uint8Array) => void,
+  ) => void;
   onWriteRequest?: (
     handle: Handle,
     data: Uint8Array,
@@ -70,7 +75,7 @@ class BlenoPeripheral implements PeripheralRadio {
   constructor(bleno: Bleno, clock: Clock) {
     this.#bleno = bleno;
     this.#clock = clock;
-    this.#outgoing = new Outgoing(bleno._bindings, clock);
+    this.#outgoing = new Outgoing(bleno._bindings);
     bleno.on("accept", (address: string, handle?: Handle) => this.#accept(address, handle ?? address));
     bleno.on("disconnect", (address: string, handle?: Handle) => this.#drop(handle ?? address));
     bleno.on("stateChange", (state: string) => {
@@ -79,7 +84,10 @@ class BlenoPeripheral implements PeripheralRadio {
     });
   }
 
-  async start(advertisement: { name: string; serviceUuid: string }, handler: PeripheralHandler): Promise<void> {
+  async start(
+    advertisement: { name: string; serviceUuid: string },
+    handler: PeripheralHandler,
+  ): Promise<void> {
     if (!this.#open) throw new SegmentError("radio-failed", "the radio is closed");
     this.#handler = handler;
     await this.#command("setting up the service", (done) => this.#bleno.setServices([this.#service()], done));
@@ -90,7 +98,9 @@ class BlenoPeripheral implements PeripheralRadio {
 
   async stop(): Promise<void> {
     if (this.#handler === undefined) return;
-    await this.#command("ending advertising", (done) => this.#bleno.stopAdvertising(done)).catch(() => {});
+    if (this.#bleno.state === "poweredOn") {
+      await this.#command("ending advertising", (done) => this.#bleno.stopAdvertising(done)).catch(() => {});
+    }
     const gone = [...this.#connections.values()].map((connection) => connection.gone());
     for (const connection of this.#connections.values()) connection.disconnect();
     await Promise.all(gone);
@@ -124,7 +134,7 @@ class BlenoPeripheral implements PeripheralRadio {
       hangUp: () => this.#bleno.disconnect(handle),
     });
     this.#connections.set(handle, connection);
-    surfacing(() => handler.connected(connection));
+    calling(() => handler.connected(connection));
   }
 
   #drop(handle: Handle): void {
@@ -132,13 +142,15 @@ class BlenoPeripheral implements PeripheralRadio {
     if (connection === undefined) return;
     this.#connections.delete(handle);
     connection.ended();
-    surfacing(() => this.#handler?.disconnected(connection));
+    calling(() => this.#handler?.disconnected(connection));
   }
 
   #service(): object {
     const base = "@abandonware/bleno/lib";
     const Service = require(`${base}/primary-service.js`) as new (options: object) => object;
-    const Characteristic = require(`${base}/characteristic.js`) as new (options: CharacteristicOptions) => object;
+    const Characteristic = require(`${base}/characteristic.js`) as new (
+      options: CharacteristicOptions,
+    ) => object;
     const info: CharacteristicOptions = {
       uuid: bareUuid(CHARACTERISTIC_UUIDS.info),
       properties: ["read"],
@@ -147,7 +159,8 @@ class BlenoPeripheral implements PeripheralRadio {
     const input: CharacteristicOptions = {
       uuid: bareUuid(CHARACTERISTIC_UUIDS.in),
       properties: ["write", "writeWithoutResponse"],
-      onWriteRequest: (handle, data, _offset, _withoutResponse, answer) => this.#written(handle, data, answer),
+      onWriteRequest: (handle, data, _offset, _withoutResponse, answer) =>
+        this.#written(handle, data, answer),
     };
     const output: CharacteristicOptions = {
       uuid: bareUuid(CHARACTERISTIC_UUIDS.out),
@@ -166,7 +179,7 @@ class BlenoPeripheral implements PeripheralRadio {
     if (connection === undefined || handler === undefined) return answer(UNLIKELY);
     if (offset === 0) {
       connection.info = undefined;
-      surfacing(() => {
+      calling(() => {
         const value = handler.readInfo(connection);
         if (value.length === 0 || value.length > MAX_VALUE_BYTES) {
           throw new SegmentError("internal", `info has ${value.length} bytes, not 1 to ${MAX_VALUE_BYTES}`);
@@ -189,7 +202,10 @@ class BlenoPeripheral implements PeripheralRadio {
     this.counters.bytes += data.length;
     // Answered first: the device's reply should not wait behind its own consequences.
     answer(OK);
-    surfacing(() => handler.written(connection, new Uint8Array(data)));
+    calling(
+      () => handler.written(connection, new Uint8Array(data)),
+      () => connection.disconnect(),
+    );
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import type { EventEmitter } from "node:events";
 import { createRequire, Module } from "node:module";
-import { SegmentError } from "../../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../../protocols/errors.ts";
 import type { Clock } from "../../../protocols/ports.ts";
 
 /**
@@ -57,7 +57,10 @@ export interface StackBindings {
 }
 
 interface StackHci {
-  _socket: { on(event: "data", listener: (packet: Uint8Array) => void): unknown; removeAllListeners(event: "data"): unknown };
+  _socket: {
+    on(event: "data", listener: (packet: Uint8Array) => void): unknown;
+    removeAllListeners(event: "data"): unknown;
+  };
   onSocketData: (packet: Uint8Array) => void;
   pollIsDevUp: () => void;
   stop(): void;
@@ -76,7 +79,9 @@ export async function openStack<T extends Stack>(
 ): Promise<T> {
   const withBindings = loadStack(packageName);
   let stack: T | undefined;
-  const interruptListeners = new Set(process.listeners("SIGINT"));
+  // Both stacks end the process at Ctrl-C when they listen last; the agent closes in its own order.
+  // A virtual adapter needs no release at exit either, and a world may have very many of them.
+  const removeListeners = (transport === "system" ? ["SIGINT"] : ["SIGINT", "exit"]).map(rememberListeners);
   try {
     stack =
       transport === "system"
@@ -89,14 +94,24 @@ export async function openStack<T extends Stack>(
   } catch (cause) {
     if (stack !== undefined) stopStack(stack);
     if (cause instanceof SegmentError) throw cause;
-    throw new SegmentError("radio-unavailable", `the Bluetooth adapter cannot be opened: ${String(cause)}`, { cause });
+    throw new SegmentError("radio-unavailable", `the Bluetooth adapter cannot be opened: ${String(cause)}`, {
+      cause,
+    });
   } finally {
-    // Both stacks end the process at Ctrl-C when they listen last; the agent closes in its own order.
-    for (const listener of process.listeners("SIGINT")) {
-      if (!interruptListeners.has(listener)) process.removeListener("SIGINT", listener);
-    }
+    for (const remove of removeListeners) remove();
   }
 }
+
+/** Removes, when called, the listeners of the process that were added since. */
+function rememberListeners(event: string): () => void {
+  const listeners = (): Listener[] => process.listeners(event as "SIGINT") as Listener[];
+  const before = new Set(listeners());
+  return () => {
+    for (const listener of listeners()) if (!before.has(listener)) process.removeListener(event, listener);
+  };
+}
+
+type Listener = () => void;
 
 /** Stops a stack whatever state it is in, so that it no longer keeps the process alive. */
 export function stopStack(stack: Stack): void {
@@ -112,11 +127,16 @@ export function stopStack(stack: Stack): void {
   if (hci !== undefined) hci.pollIsDevUp = () => {};
 }
 
-/** An error of our own code, called by a stack: it must surface, not vanish in `guardInput`. */
-export function surfacing(work: () => void): void {
+/**
+ * Calls the agent's own code out of a stack. A SegmentError there refuses what the
+ * peer did: `refused` is called. Anything else is a fault and must surface, not
+ * vanish in `guardInput`.
+ */
+export function calling(work: () => void, refused: () => void = () => {}): void {
   try {
     work();
   } catch (error) {
+    if (errorCode(error) !== "internal") return refused();
     queueMicrotask(() => {
       throw error;
     });
@@ -150,7 +170,10 @@ function loadStack(packageName: string): WithBindings {
     replaceDrivers(createRequire(require.resolve(entry)));
     return require(entry) as WithBindings;
   } catch (cause) {
-    throw new SegmentError("module-missing", `${packageName} cannot be loaded`, { where: packageName, cause });
+    throw new SegmentError("module-missing", `${packageName} cannot be loaded`, {
+      where: packageName,
+      cause,
+    });
   }
 }
 
@@ -193,7 +216,9 @@ class Drivers implements DriverModule {
 async function poweredOn(stack: Stack, clock: Clock): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const unavailable = (why: string): void => reject(new SegmentError("radio-unavailable", why));
-    const timer = clock.at(clock.now() + POWER_ON_TIMEOUT_MS, () => unavailable("the Bluetooth adapter does not answer"));
+    const timer = clock.at(clock.now() + POWER_ON_TIMEOUT_MS, () =>
+      unavailable("the Bluetooth adapter does not answer"),
+    );
     const settle = (state: string): void => {
       if (state === "poweredOn") resolve();
       else if (state === "unsupported") unavailable("this machine has no Bluetooth adapter");

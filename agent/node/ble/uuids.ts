@@ -1,19 +1,4 @@
-/**
- * The SEGMENT GATT service: our own 128-bit UUIDs, three characteristics.
- * Written with dashes, as browsers want them; noble and bleno want them without.
- */
-export const SERVICE_UUID = "5e690000-7a3c-4d1e-9b52-1f0c8a6d2e01";
-
-export const CHARACTERISTIC_UUIDS = {
-  /** Read: version, card hash, fragment size and a challenge that is made for the connection. */
-  info: "5e690001-7a3c-4d1e-9b52-1f0c8a6d2e01",
-  /** Write, with or without response: fragments to the device. */
-  in: "5e690002-7a3c-4d1e-9b52-1f0c8a6d2e01",
-  /** Notify: fragments from the device. */
-  out: "5e690003-7a3c-4d1e-9b52-1f0c8a6d2e01",
-} as const;
-
-/** The form that noble and bleno use. */
+/** The form of UUID that noble and bleno use: no dashes, lower case. */
 export function bareUuid(uuid: string): string {
   return uuid.replaceAll("-", "").toLowerCase();
 }

@@ -36,7 +36,11 @@ export function bounded<T>(
       end();
     };
     const fail = (error: unknown): void =>
-      settle(() => reject(error instanceof SegmentError ? error : radioFailed(`${what} failed: ${String(error)}`, error)));
+      settle(() =>
+        reject(
+          error instanceof SegmentError ? error : radioFailed(`${what} failed: ${String(error)}`, error),
+        ),
+      );
     const timer = clock.at(untilMs, () => fail(radioFailed(`${what} took too long`)));
     const onLost = (): void => fail(radioFailed(`the link ended during: ${what}`));
     lost?.add(onLost);

@@ -103,7 +103,13 @@ describe("a delivery that does not go well", () => {
   });
 
   it.each(["buyer", "shop"])("lets nobody but the drone cancel: %s", (by) => {
-    const step = stepContract(crypto, delivery, deliveryIn("in-flight"), choiceInput(by, "cancel"), ORDERED_AT);
+    const step = stepContract(
+      crypto,
+      delivery,
+      deliveryIn("in-flight"),
+      choiceInput(by, "cancel"),
+      ORDERED_AT,
+    );
     expect(step).toMatchObject({ ok: false, code: "contract-not-expected" });
   });
 });
@@ -130,7 +136,9 @@ describe("who lies", () => {
       parcelFact(delivery, DRONE.identity, REMOVED_AT),
       parcelFact(delivery, BUYER.identity, REMOVED_AT, 1),
     );
-    expect(done(stepContract(crypto, delivery, landing, differing, REMOVED_AT)).state.label).toBe("disputable");
+    expect(done(stepContract(crypto, delivery, landing, differing, REMOVED_AT)).state.label).toBe(
+      "disputable",
+    );
   });
 
   it("silence of the buyer accepts the drone's word; so does saying so", () => {
@@ -175,7 +183,11 @@ describe("the template", () => {
   it("is safe, and ends in eight ways without an arbiter, ten with", () => {
     expect(checkTerms(delivery.terms)).toEqual([]);
     expect(checkTerms(arbitrated.terms)).toEqual([]);
-    expect(endings(delivery.terms).map(howItEnds).map((how) => how.at(-1))).toEqual([
+    expect(
+      endings(delivery.terms)
+        .map(howItEnds)
+        .map((how) => how.at(-1)),
+    ).toEqual([
       "facts in may-land",
       "buyer chooses object",
       "buyer chooses accept",
@@ -192,7 +204,11 @@ describe("the template", () => {
     const free = { noShowFeeMinor: 0n, noShowPenaltyMinor: 0n, goodsMinor: 0n };
     const terms = deliveryTerms({ ...DELIVERY, ...free });
     expect(checkTerms(terms)).toEqual([]);
-    expect(endings(terms).flatMap((ending) => ending.payouts).filter((payout) => payout.max === 0n)).toEqual([]);
+    expect(
+      endings(terms)
+        .flatMap((ending) => ending.payouts)
+        .filter((payout) => payout.max === 0n),
+    ).toEqual([]);
   });
 
   it("holds for one owner of drone and shop, and refuses an arbiter who is the shop", () => {
@@ -204,7 +220,11 @@ describe("the template", () => {
   const wrong: [name: string, change: Partial<DeliveryParams>, where: string][] = [
     ["a foreign currency text", { currency: "EUR" }, "currency"],
     ["a short key", { buyer: { ...BUYER, identity: new Uint8Array(31) } }, "buyer.identity"],
-    ["nothing to pay", { goodsMinor: 0n, deliveryFeeMinor: 0n, noShowFeeMinor: 0n, noShowPenaltyMinor: 0n }, "goodsMinor"],
+    [
+      "nothing to pay",
+      { goodsMinor: 0n, deliveryFeeMinor: 0n, noShowFeeMinor: 0n, noShowPenaltyMinor: 0n },
+      "goodsMinor",
+    ],
     ["a negative price", { goodsMinor: -1n }, "goodsMinor"],
     ["a no-show above the price", { noShowFeeMinor: 2_291n }, "noShowFeeMinor"],
     ["a refund above the price", { disputedRefundMinor: 2_491n }, "disputedRefundMinor"],

@@ -40,7 +40,10 @@ import type { Case, Node, Observation, Terms, When } from "../terms.ts";
 export const DELIVERY_TEMPLATE = "delivery/1";
 
 const bytesOf = (length: number) =>
-  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `must be ${length} bytes`);
+  z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length === length,
+    `must be ${length} bytes`,
+  );
 const party = z.object({ identity: bytesOf(32), account: bytesOf(32) });
 const timeMs = z.int().min(0).max(MAX_TIME_MS);
 const minor = z.bigint().min(0n).max(MAX_AMOUNT);
@@ -85,9 +88,17 @@ const paramsSchema = z
     /** How long after a deadline evidence may still reach the log; again as long until refunds begin. */
     claimMarginMs: z.int().min(1_000).max(DAY_MS).default(120_000),
     /** How long the buyer may object to the drone's word. */
-    disputeMs: z.int().min(SHORTEST_DISPUTE_MS).max(30 * DAY_MS).default(DAY_MS),
+    disputeMs: z
+      .int()
+      .min(SHORTEST_DISPUTE_MS)
+      .max(30 * DAY_MS)
+      .default(DAY_MS),
     /** How long the arbiter may take. */
-    arbitrationMs: z.int().min(SHORTEST_DISPUTE_MS).max(90 * DAY_MS).default(7 * DAY_MS),
+    arbitrationMs: z
+      .int()
+      .min(SHORTEST_DISPUTE_MS)
+      .max(90 * DAY_MS)
+      .default(7 * DAY_MS),
   })
   .superRefine((params, context) => {
     const problem = (path: string, message: string): void =>
@@ -271,7 +282,13 @@ function lossShared(params: Params): Node {
 /** Fixed amounts (none of zero), then the rest, then the end. */
 function payments(params: Params, fixed: [role: string, minor: bigint][], restTo: string): Node {
   const { currency } = params;
-  const rest: Node = { kind: "pay", to: restTo, currency, amount: { kind: "available" }, then: { kind: "close" } };
+  const rest: Node = {
+    kind: "pay",
+    to: restTo,
+    currency,
+    amount: { kind: "available" },
+    then: { kind: "close" },
+  };
   return fixed
     .filter(([, minor]) => minor > 0n)
     .reduceRight<Node>(

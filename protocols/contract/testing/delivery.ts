@@ -62,7 +62,13 @@ export const delivery = contractOf(deliveryTerms(DELIVERY));
 export const arbitrated = contractOf(deliveryTerms({ ...DELIVERY, arbiter: ARBITER }));
 
 /** A fact as `openFact` would give it; the machine looks at no signature. */
-export function fact(signer: Uint8Array, kind: string, timeMs: number, body: CborValue[], of: Contract): Fact {
+export function fact(
+  signer: Uint8Array,
+  kind: string,
+  timeMs: number,
+  body: CborValue[],
+  of: Contract,
+): Fact {
   return { kind, subject: of.id, timeMs, body, signer, bytes: new Uint8Array(0) };
 }
 
@@ -120,10 +126,14 @@ export function run(contract: Contract, inputs: [Input, nowMs: number][]): Done 
 }
 
 /** Where the delivery stands after its first steps. */
-export function deliveryIn(label: "in-flight" | "may-land" | "disputable", contract = delivery): ContractState {
+export function deliveryIn(
+  label: "in-flight" | "may-land" | "disputable",
+  contract = delivery,
+): ContractState {
   const metAt = ORDERED_AT + 30 * MINUTE;
   const steps: [Input, number][] = [[DEPOSIT, ORDERED_AT + MINUTE]];
-  if (label !== "in-flight") steps.push([factsInput(...meetingFacts(contract, { timeMs: metAt })), metAt + 1_000]);
+  if (label !== "in-flight")
+    steps.push([factsInput(...meetingFacts(contract, { timeMs: metAt })), metAt + 1_000]);
   if (label === "disputable") {
     const removedAt = metAt + MINUTE;
     steps.push([factsInput(parcelFact(contract, DRONE.identity, removedAt)), removedAt]);

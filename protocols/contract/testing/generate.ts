@@ -4,17 +4,22 @@
  */
 import fc from "fast-check";
 import type { CborValue } from "../../encoding/cbor.ts";
+import { factsNamed } from "../evidence-rules.ts";
 import { FACT_KINDS, metBody, positionBody } from "../facts.ts";
 import type { Fact } from "../facts.ts";
 import type { Input } from "../machine.ts";
+import { partyOf } from "../terms.ts";
 import type { AmountExpr, Case, Contract, Node, Observation, Terms } from "../terms.ts";
 import { BUYER, DELIVERY, DRONE, EUR, fact, KWH, MINUTE, ORDERED_AT, POINT, SHOP } from "./delivery.ts";
 
 export const ROLES = ["buyer", "drone", "shop"] as const;
-const IDENTITY = { buyer: BUYER.identity, drone: DRONE.identity, shop: SHOP.identity };
-const KINDS = ["wh", "door-closed"] as const;
 export const SECRET = new Uint8Array([1, 2, 3]);
 const LONG_MS = 365 * 24 * 60 * MINUTE;
+
+/** Kinds of facts that a step at this depth asks for: a fact of one step is of no use in another. */
+function kindsAt(depth: number): [string, string] {
+  return [`wh-${depth}`, `door-closed-${depth}`];
+}
 
 /** Decisions, one number after the other; zeros when it has run out, which ends every branch. */
 class Tape {
@@ -76,8 +81,13 @@ function grow(growing: Growing, spot: Spot): Node {
   const kind = spot.depth > 3 ? 0 : tape.below(6);
   if (kind === 0) return ending(growing, spot);
   if (kind === 1) {
-    const limit = defect(growing) ? condition(growing, 1) : time(spot, tape.below(40));
-    return { kind: "if", condition: limit, then: grow(growing, deeper(spot)), else: grow(growing, deeper(spot)) };
+    const limit = defect(growing) ? condition(growing, spot, 1) : time(spot, tape.below(40));
+    return {
+      kind: "if",
+      condition: limit,
+      then: grow(growing, deeper(spot)),
+      else: grow(growing, deeper(spot)),
+    };
   }
   if (kind === 2 && spot.deposited.size > 0) {
     const pay = payment(growing, spot);
@@ -104,7 +114,10 @@ function ending(growing: Growing, spot: Spot): Node {
   return node;
 }
 
-function payment(growing: Growing, spot: Spot): { kind: "pay"; to: string; currency: string; amount: AmountExpr } {
+function payment(
+  growing: Growing,
+  spot: Spot,
+): { kind: "pay"; to: string; currency: string; amount: AmountExpr } {
   const { tape } = growing;
   const currency = tape.pick([...spot.deposited]);
   const to = tape.pick(ROLES);
@@ -112,7 +125,12 @@ function payment(growing: Growing, spot: Spot): { kind: "pay"; to: string; curre
   if (measured !== undefined) {
     const min = BigInt(tape.below(3));
     const rate = { numerator: BigInt(tape.below(9)), denominator: BigInt(1 + tape.below(9)) };
-    return { kind: "pay", to, currency, amount: { kind: "field", ...measured, index: 0, ...rate, min, max: min + 3n } };
+    return {
+      kind: "pay",
+      to,
+      currency,
+      amount: { kind: "field", ...measured, index: 0, ...rate, min, max: min + 3n },
+    };
   }
   const amount: AmountExpr =
     tape.below(3) === 0 ? { kind: "available" } : { kind: "constant", minor: BigInt(1 + tape.below(12)) };
@@ -125,9 +143,19 @@ function wait(growing: Growing, spot: Spot): Node {
   const claimBy = actBy + MINUTE;
   const refundFrom = claimBy + MINUTE;
   const next = { ...spot, depth: spot.depth + 1, facts: [] };
-  const cases = Array.from({ length: tape.below(3) + 1 }, () => growCase(growing, { ...next, afterMs: claimBy }));
+  const cases = Array.from({ length: tape.below(3) + 1 }, () =>
+    growCase(growing, { ...next, afterMs: claimBy }),
+  );
   const onTimeout = grow(growing, { ...next, afterMs: refundFrom });
-  return { kind: "when", label: tape.pick(["may-open", "waiting"]), cases, actBy, claimBy, refundFrom, onTimeout };
+  return {
+    kind: "when",
+    label: tape.pick(["may-open", "waiting"]),
+    cases,
+    actBy,
+    claimBy,
+    refundFrom,
+    onTimeout,
+  };
 }
 
 function growCase(growing: Growing, spot: Spot): Case {
@@ -142,17 +170,24 @@ function growCase(growing: Growing, spot: Spot): Case {
   }
   if (kind === 1) {
     const min = BigInt(tape.below(3));
-    return { kind: "choice", by, name: tape.pick(["yes", "no"]), min, max: min + 2n, then: grow(growing, spot) };
+    return {
+      kind: "choice",
+      by,
+      name: tape.pick(["yes", "no"]),
+      min,
+      max: min + 2n,
+      then: grow(growing, spot),
+    };
   }
-  const factKind = tape.pick(KINDS);
+  const factKind = tape.pick(kindsAt(defect(growing) ? 0 : spot.depth));
   const both: Observation = { kind: "signed", k: 3, roles: [...ROLES], factKind, maxAgeMs: LONG_MS };
-  const seen: Observation = { kind: "and", all: [both, condition(growing, 0)] };
+  const seen: Observation = { kind: "and", all: [both, condition(growing, spot, 0)] };
   const facts = ROLES.map((role) => ({ role, factKind }));
-  const only = defect(growing) ? condition(growing, 0) : seen;
+  const only = defect(growing) ? condition(growing, spot, 0) : seen;
   return { kind: "facts", condition: only, then: grow(growing, { ...spot, facts }) };
 }
 
-function condition(growing: Growing, depth: number): Observation {
+function condition(growing: Growing, spot: Spot, depth: number): Observation {
   const { tape } = growing;
   const role = tape.pick(ROLES);
   const maxAgeMs = LONG_MS;
@@ -160,21 +195,21 @@ function condition(growing: Growing, depth: number): Observation {
     case 0:
       return { kind: "near", role, ...pointOnGround(), radiusMm: 15_000, maxAgeMs };
     case 1:
-      return { kind: "attest", role, factKind: tape.pick(KINDS), maxAgeMs };
+      return { kind: "attest", role, factKind: tape.pick(kindsAt(spot.depth)), maxAgeMs };
     case 2:
-      return { kind: "signed", k: 2, roles: [...ROLES], factKind: tape.pick(KINDS), maxAgeMs };
+      return { kind: "signed", k: 2, roles: [...ROLES], factKind: tape.pick(kindsAt(spot.depth)), maxAgeMs };
     case 3:
       return { kind: "met", roles: ["drone", "buyer"], maxAgeMs };
     case 4:
       return { kind: "hash", digest: growing.digest };
     case 5:
-      return { kind: "and", all: [condition(growing, depth + 1), condition(growing, depth + 1)] };
+      return { kind: "and", all: [condition(growing, spot, depth + 1), condition(growing, spot, depth + 1)] };
     case 6:
-      return { kind: "or", any: [condition(growing, depth + 1), condition(growing, depth + 1)] };
+      return { kind: "or", any: [condition(growing, spot, depth + 1), condition(growing, spot, depth + 1)] };
     default:
       return defect(growing)
-        ? { kind: "not", not: condition(growing, depth + 1) }
-        : { kind: "attest", role, factKind: tape.pick(KINDS), maxAgeMs };
+        ? { kind: "not", not: condition(growing, spot, depth + 1) }
+        : { kind: "attest", role, factKind: tape.pick(kindsAt(spot.depth)), maxAgeMs };
   }
 }
 
@@ -182,15 +217,11 @@ function pointOnGround(): { latitudeE7: number; longitudeE7: number } {
   return { latitudeE7: POINT.latitudeE7, longitudeE7: POINT.longitudeE7 };
 }
 
-/** Facts and secret that satisfy every condition without `not`: all roles state the same of everything. */
-export function fullEvidence(contract: Contract, timeMs: number, measured: CborValue): Input {
-  return { ...evidenceOf(contract, ROLES, timeMs, measured), preimages: [SECRET] };
-}
-
-/** What these roles alone can state of everything, without the secret. */
+/** What these roles can state of all that a condition asks for: each the same of everything. */
 export function evidenceOf(
   contract: Contract,
-  roles: readonly (typeof ROLES)[number][],
+  condition: Observation,
+  roles: readonly string[],
   timeMs: number,
   measured: CborValue,
 ): Extract<Input, { kind: "facts" }> {
@@ -199,17 +230,21 @@ export function evidenceOf(
     initiatorIdentity: BUYER.identity,
     responderIdentity: DRONE.identity,
   });
-  const facts = roles.flatMap((role): Fact[] => [
-    fact(IDENTITY[role], FACT_KINDS.position, timeMs, positionBody(POINT), contract),
-    fact(IDENTITY[role], FACT_KINDS.met, timeMs, met, contract),
-    ...KINDS.map((kind) => fact(IDENTITY[role], kind, timeMs, [measured], contract)),
-  ]);
+  const facts = [...factsNamed(condition)].flatMap((name): Fact[] => {
+    const [role = "", kind = ""] = name.split("/");
+    const party = partyOf(contract.terms, role);
+    if (party === undefined || !roles.includes(role)) return [];
+    const general =
+      kind === FACT_KINDS.position ? positionBody(POINT) : kind === FACT_KINDS.met ? met : undefined;
+    return [fact(party.identity, kind, timeMs, general ?? [measured], contract)];
+  });
   return { kind: "facts", facts, preimages: [] };
 }
 
-/** An input made for one case. */
+/** An input made for one case; it satisfies every condition without `not`. */
 export function inputFor(contract: Contract, one: Case, timeMs: number, measured: CborValue): Input {
-  if (one.kind === "deposit") return { kind: "deposit", by: one.by, currency: one.currency, amount: one.amount };
+  if (one.kind === "deposit")
+    return { kind: "deposit", by: one.by, currency: one.currency, amount: one.amount };
   if (one.kind === "choice") return { kind: "choice", by: one.by, name: one.name, value: one.min };
-  return fullEvidence(contract, timeMs, measured);
+  return { ...evidenceOf(contract, one.condition, ROLES, timeMs, measured), preimages: [SECRET] };
 }

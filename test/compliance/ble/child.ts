@@ -1,4 +1,4 @@
-/** A child process with one radio: `child.ts central|device <socket> <advertisement>`, told what to do over IPC. */
+/** A process with one radio: `child.ts central|device <socket> <advertisement>`, told over IPC what to do. */
 import { openCentral } from "../../../agent/node/ble/central.ts";
 import { openPeripheral } from "../../../agent/node/ble/peripheral.ts";
 import { errorCode } from "../../../protocols/errors.ts";
@@ -56,7 +56,8 @@ function deviceOperations(): Operations {
   const { handler, log } = scriptedDevice();
   const opened = openPeripheral({ clock: realClock, transport: { hciDriver: socketDriver(path) } });
   return {
-    open: async () => (await opened).start(JSON.parse(extra) as { name: string; serviceUuid: string }, handler),
+    open: async () =>
+      (await opened).start(JSON.parse(extra) as { name: string; serviceUuid: string }, handler),
     log: async () => log,
     close: async () => (await opened).close(),
   };

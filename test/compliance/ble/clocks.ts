@@ -34,7 +34,8 @@ export class RunningClock implements Clock {
     setImmediate(() => {
       this.#pumping = false;
       let first: [number, { atMs: number; fire: () => void }] | undefined;
-      for (const entry of this.#timers) if (first === undefined || entry[1].atMs < first[1].atMs) first = entry;
+      for (const entry of this.#timers)
+        if (first === undefined || entry[1].atMs < first[1].atMs) first = entry;
       if (first === undefined) return;
       this.#timers.delete(first[0]);
       this.#nowMs = Math.max(this.#nowMs, first[1].atMs);

@@ -11,6 +11,8 @@ export const ASK = {
   /** Notify [report, count high, count low, in order]. */
   report: 0x52,
   hangUp: 0x44,
+  /** As `burst`, and disconnect. */
+  farewell: 0x46,
   /** Notify one byte more than fits, and answer with [overflow, 1 if that was refused]. */
   overflow: 0x4f,
 } as const;
@@ -21,12 +23,14 @@ export const INFO_BYTES = 400;
 export interface DeviceLog {
   connected: string[];
   disconnected: string[];
+  /** Silent writes, of all connections. */
+  silent: number;
   /** Codes of what `notify` rejected with. */
   refusals: string[];
 }
 
 export function scriptedDevice(): { handler: PeripheralHandler; log: DeviceLog } {
-  const log: DeviceLog = { connected: [], disconnected: [], refusals: [] };
+  const log: DeviceLog = { connected: [], disconnected: [], silent: 0, refusals: [] };
   const silent = new Map<string, { count: number; inOrder: boolean }>();
   let reads = 0;
   const notify = async (connection: PeripheralConnection, value: Uint8Array): Promise<boolean> => {
@@ -51,10 +55,17 @@ export function scriptedDevice(): { handler: PeripheralHandler; log: DeviceLog }
     if (value[0] === ASK.echo) await notify(connection, value);
     else if (value[0] === ASK.burst) burst(connection, number, value[3] ?? 0);
     else if (value[0] === ASK.hangUp) connection.disconnect();
-    else if (value[0] === ASK.silent) {
+    else if (value[0] === ASK.farewell) {
+      burst(connection, number, value[3] ?? 0);
+      connection.disconnect();
+    } else if (value[0] === ASK.silent) {
+      log.silent += 1;
       silent.set(connection.id, { count: seen.count + 1, inOrder: seen.inOrder && number === seen.count });
     } else if (value[0] === ASK.report) {
-      await notify(connection, Uint8Array.of(ASK.report, seen.count >> 8, seen.count & 0xff, seen.inOrder ? 1 : 0));
+      await notify(
+        connection,
+        Uint8Array.of(ASK.report, seen.count >> 8, seen.count & 0xff, seen.inOrder ? 1 : 0),
+      );
     } else if (value[0] === ASK.overflow) {
       const fitted = await notify(connection, new Uint8Array(connection.notifySize + 1));
       await notify(connection, Uint8Array.of(ASK.overflow, fitted ? 0 : 1));

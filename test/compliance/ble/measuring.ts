@@ -14,7 +14,12 @@ export interface Measured {
 const BURST = 500;
 const BURST_BYTES = 240;
 
-export async function measure(radio: CentralRadio, address: string, count: number, bytes: number): Promise<Measured> {
+export async function measure(
+  radio: CentralRadio,
+  address: string,
+  count: number,
+  bytes: number,
+): Promise<Measured> {
   let notified = (): void => {};
   const connectFromMs = performance.now();
   const on = { notified: () => notified(), disconnected: () => {} };

@@ -25,15 +25,22 @@ const EXIT_TIMEOUT_MS = 5_000;
 
 class Child {
   readonly #process: ChildProcess;
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: unknown) => void }
+  >();
   readonly #events = new Map<number, (kind: string, value: unknown) => void>();
   #calls = 0;
 
   constructor(role: string, path: string, extra: string) {
-    this.#process = fork(CHILD, [role, path, extra], { execArgv: ["--import", HOOKS], serialization: "advanced" });
+    this.#process = fork(CHILD, [role, path, extra], {
+      execArgv: ["--import", HOOKS],
+      serialization: "advanced",
+    });
     this.#process.on("message", (message) => this.#receive(message as Message));
     this.#process.on("exit", (code) => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(`the child process ended with ${code}`));
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(`the child process ended with ${code}`));
     });
   }
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorCode } from "../../../protocols/errors.ts";
 import type { CentralConnection, CentralRadio, Clock, Sighting } from "../../../protocols/ports.ts";
-import { SERVICE_UUID } from "../../../agent/node/ble/uuids.ts";
+import { SERVICE_UUID } from "../../../protocols/session/gatt.ts";
 import { DEVICE_ADDRESS, DEVICE_NAME, PHONE_ADDRESS, TABLET_ADDRESS } from "./addresses.ts";
 import { ASK, type DeviceLog, INFO_BYTES } from "./device.ts";
 
@@ -138,7 +138,9 @@ function carrying({ world }: Context): void {
     const size = 120;
     await link.write(Uint8Array.of(ASK.burst, 500 >> 8, 500 & 0xff, size));
     await until(() => received.length >= 500);
-    expect(received.map((value) => ((value[0] ?? 0) << 8) | (value[1] ?? 0))).toEqual(Array.from({ length: 500 }, (_, i) => i));
+    expect(received.map((value) => ((value[0] ?? 0) << 8) | (value[1] ?? 0))).toEqual(
+      Array.from({ length: 500 }, (_, i) => i),
+    );
     expect(new Set(received.map((value) => value.length))).toEqual(new Set([size]));
     await link.disconnect();
   });
@@ -185,6 +187,22 @@ function ending({ world }: Context): void {
     await expectCode(link.write(Uint8Array.of(ASK.echo)), "radio-failed");
   });
 
+  it("ends a link only when what was sent before has arrived, whichever side ends it", async () => {
+    const first = await connect(world());
+    const before = (await world().deviceLog()).silent;
+    for (let i = 0; i < 13; i += 1) {
+      const value = new Uint8Array(first.link.writeSize).fill(i);
+      value.set([ASK.silent, 0, i]);
+      await first.link.write(value);
+    }
+    await first.link.disconnect();
+    await untilLogged(world(), (log) => log.silent === before + 13);
+    const second = await connect(world());
+    await second.link.write(Uint8Array.of(ASK.farewell, 0, 30, 200));
+    await until(() => second.ended() === 1);
+    expect(second.received.map((value) => value[1])).toEqual(Array.from({ length: 30 }, (_, i) => i));
+  });
+
   it("reconnects after any end, and tells the connections apart", async () => {
     for (let i = 0; i < 5; i += 1) {
       const { link, ended, next } = await connect(world());
@@ -203,7 +221,9 @@ function ending({ world }: Context): void {
     const { link, ended } = await connect(world());
     const before = (await world().deviceLog()).disconnected.length;
     await link.write(Uint8Array.of(ASK.burst, 1, 0, 100));
-    const reads = [link.readInfo(), link.readInfo(), link.readInfo()].map((read) => read.then(() => "read", errorCode));
+    const reads = [link.readInfo(), link.readInfo(), link.readInfo()].map((read) =>
+      read.then(() => "read", errorCode),
+    );
     expect(world().cut(PHONE_ADDRESS)).toBe(true);
     expect(new Set(await Promise.all(reads))).toEqual(new Set(["radio-failed"]));
     expect(ended()).toBe(1);
@@ -264,7 +284,11 @@ interface Connected {
   ended: () => number;
 }
 
-export async function connect(world: BleWorld, central = world.phone, timeoutMs = CONNECT_TIMEOUT_MS): Promise<Connected> {
+export async function connect(
+  world: BleWorld,
+  central = world.phone,
+  timeoutMs = CONNECT_TIMEOUT_MS,
+): Promise<Connected> {
   const received: Uint8Array[] = [];
   let waiting: ((value: Uint8Array) => void) | undefined;
   let ends = 0;

@@ -12,7 +12,13 @@ if (isMainThread) register(import.meta.url);
 export async function load(url, context, nextLoad) {
   if (!url.endsWith(".ts")) return nextLoad(url, context);
   const { default: ts } = await import("typescript");
-  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, verbatimModuleSyntax: true };
-  const source = ts.transpileModule(await readFile(fileURLToPath(url), "utf8"), { compilerOptions }).outputText;
+  const compilerOptions = {
+    module: ts.ModuleKind.ESNext,
+    target: ts.ScriptTarget.ES2023,
+    verbatimModuleSyntax: true,
+  };
+  const source = ts.transpileModule(await readFile(fileURLToPath(url), "utf8"), {
+    compilerOptions,
+  }).outputText;
   return { format: "module", source, shortCircuit: true };
 }

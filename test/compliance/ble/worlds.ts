@@ -5,7 +5,7 @@ import { MemoryAir } from "../../../simulators/radio/memory.ts";
 import { serveRadio } from "../../../simulators/radio/server.ts";
 import { openCentral } from "../../../agent/node/ble/central.ts";
 import { openPeripheral } from "../../../agent/node/ble/peripheral.ts";
-import { SERVICE_UUID } from "../../../agent/node/ble/uuids.ts";
+import { SERVICE_UUID } from "../../../protocols/session/gatt.ts";
 import { DEVICE_ADDRESS, DEVICE_NAME, PHONE_ADDRESS, TABLET_ADDRESS } from "./addresses.ts";
 import { realClock, RunningClock, seededRandom } from "./clocks.ts";
 import { scriptedDevice } from "./device.ts";
@@ -21,7 +21,10 @@ function newAir(connectionIntervalMs: number): Air {
 /** Real noble and bleno in this process. */
 export async function oneProcess(connectionIntervalMs: number): Promise<BleWorld> {
   const air = newAir(connectionIntervalMs);
-  const options = (address: string) => ({ clock: realClock, transport: { hciDriver: airDriver(air, address) } });
+  const options = (address: string) => ({
+    clock: realClock,
+    transport: { hciDriver: airDriver(air, address) },
+  });
   const device = await openPeripheral(options(DEVICE_ADDRESS));
   const { handler, log } = scriptedDevice();
   await device.start(advertisement, handler);

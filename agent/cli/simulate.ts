@@ -1,0 +1,112 @@
+/** `segment simulate`: worlds of agents on simulated hardware. The worlds are loaded only here. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { SegmentError } from "../../protocols/errors.ts";
+import { printDocument, say } from "./output.ts";
+
+interface DeliveryFlags {
+  scenario: string;
+  seed: string;
+  speed: string;
+  out?: string;
+  track?: string;
+  tolerant?: boolean;
+  port: string;
+  lang: string;
+  json?: boolean;
+}
+
+export function addSimulate(program: Command): void {
+  const simulate = program.command("simulate").description("Run a world of agents on simulated hardware.");
+  simulate
+    .command("delivery")
+    .description("A drone delivers a parcel: order, terms, hold, flight, meeting over BLE, release, receipt.")
+    .option("--scenario <name>", "ok, no-show, wrong-phone, unfunded, parcel-kept, spoofed-position or replay", "ok")
+    .option("--seed <n>", "seed of wind and air", "1")
+    .option("--speed <x>", "world seconds per second, 1 to 60; radio and broker keep real time", "30")
+    .option("--out <dir>", "where homes, receipt and invoice go (default: a new folder for temporary files)")
+    .option("--track <file>", "fly a recorded track: JSON records, .gz of them, or GPX; its last fix is the destination")
+    .option("--tolerant", "leave out faulty rows of the track instead of refusing it")
+    .option("--port <n>", "port of the broker on the loopback interface, 0 for a free one", "0")
+    .option("--lang <language>", "language of the terms: en or fr", "en")
+    .option("--json", "print one JSON document on stdout")
+    .addHelpText("after", "\nExample:\n  segment simulate delivery --scenario no-show --speed 40\n")
+    .action(delivery);
+}
+
+async function delivery(flags: DeliveryFlags): Promise<void> {
+  const world = await import("../../simulators/worlds/delivery/world.ts");
+  const scenarios = await import("../../simulators/worlds/delivery/scenarios.ts");
+  const scenario = scenarios.scenarioOf(flags.scenario);
+  const options = {
+    scenario,
+    seed: numberOf("--seed", flags.seed, 0, Number.MAX_SAFE_INTEGER),
+    speed: numberOf("--speed", flags.speed, 1, 60),
+    folder: flags.out === undefined ? mkdtempSync(join(tmpdir(), "segment-delivery-")) : resolve(flags.out),
+    track: flags.track === undefined ? null : resolve(flags.track),
+    tolerant: flags.tolerant === true,
+    port: numberOf("--port", flags.port, 0, 65_535),
+    language: languageOf(flags.lang),
+    sealing: "sealed" as const,
+  };
+  const report = await world.runDelivery(options, ({ worldMs, by, text }) => {
+    say(`${clock(worldMs)}  ${by.padEnd(9)} ${text}`);
+  });
+  const expected = scenarios.SCENARIOS[scenario].outcome;
+  if (flags.json === true) printDocument(report);
+  else for (const line of summary(report)) say(line);
+  if (report.outcome !== expected) {
+    throw new SegmentError("scenario-failed", `the outcome is "${report.outcome}", prescribed is "${expected}"`);
+  }
+}
+
+type Report = Awaited<ReturnType<typeof import("../../simulators/worlds/delivery/world.ts").runDelivery>>;
+
+function summary(report: Report): string[] {
+  const { outcome, reason, balances, telemetry, ble, mqtt, host } = report;
+  const parties = new Set([...Object.keys(balances.before), ...Object.keys(balances.after)]);
+  const money = [...parties].map((party) => {
+    const amount = (side: Record<string, Record<string, string>>): string => side[party]?.["EUR"] ?? "0";
+    return `  ${party.padEnd(22)} ${major(amount(balances.before)).padStart(9)} -> ${major(amount(balances.after)).padStart(9)} EUR`;
+  });
+  return [
+    "",
+    `${outcome.toUpperCase()}: ${reason}`,
+    "",
+    ...money,
+    "",
+    `  telemetry  ${telemetry.records} records in ${telemetry.chunks} chunks, ${telemetry.shards} shards; ` +
+      `${telemetry.keepersStopped} of ${telemetry.keepers} keepers stopped, ${telemetry.recovered} records read back; ` +
+      `${telemetry.plaintextHits} traces of plaintext`,
+    `  BLE        ${ble.reads} reads, ${ble.writes} writes, ${ble.notifications} notifications, ${ble.bytes} bytes`,
+    `  MQTT       ${mqtt.messages} messages, ${mqtt.bytes} bytes`,
+    `  time       ${(host.durationMs / 1_000).toFixed(1)} s for ${clock(host.worldMs)} of the world's time`,
+    ...(host.receipt === null
+      ? []
+      : ["", "Check the receipt with the committee's keys alone:", `  npx segment verify ${host.receipt} --network ${host.network}`]),
+  ];
+}
+
+function major(minor: string): string {
+  const digits = minor.padStart(3, "0");
+  return `${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}
+
+/** Minutes and seconds of the world's time since the start. */
+function clock(ms: number): string {
+  const seconds = Math.floor(ms / 1_000);
+  return `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+function numberOf(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max) return value;
+  throw new SegmentError("option-invalid", `${name} takes a number from ${min} to ${max}, not "${text}"`, { where: name });
+}
+
+function languageOf(text: string): "en" | "fr" {
+  if (text === "en" || text === "fr") return text;
+  throw new SegmentError("option-invalid", `--lang takes en or fr, not "${text}"`, { where: "--lang" });
+}

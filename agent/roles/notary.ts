@@ -1,0 +1,290 @@
+/**
+ * The notary's driver: feeds its core with the bus, the order log and the clock, and does
+ * what the core asks, in order and durably. It decides nothing itself.
+ */
+import { toHex } from "../../protocols/encoding/bytes.ts";
+import { encodeMessage } from "../../protocols/encoding/messages.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import { publicKeyFromId } from "../../protocols/identity/keys.ts";
+import type { Header } from "../../protocols/ledger/block.ts";
+import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
+import type { LedgerKind } from "../../protocols/ledger/messages.ts";
+import { faultsTolerated } from "../../protocols/ledger/network.ts";
+import { NOTARY_CHANNELS, NotaryCore } from "../../protocols/ledger/notary.ts";
+import type {
+  NotaryChannel,
+  NotaryConfig,
+  NotaryEffect,
+  NotaryEvent,
+  Settled,
+} from "../../protocols/ledger/notary.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import type { Bus, Clock, OrderLog, Store, Timer, Unsubscribe } from "../../protocols/ports.ts";
+import { castFilter, castTopic, parseTopic } from "../../protocols/topics.ts";
+
+const STORE_PREFIX = "notary/";
+/** Records read from the log at once. */
+const PAGE = 256;
+
+export interface NotaryParts {
+  config: NotaryConfig;
+  bus: Bus;
+  log: OrderLog;
+  /** For votes and certificates, under "notary/"; may be shared with others. */
+  store: Store;
+  clock: Clock;
+  /** Sends a sealed message; the notary does not wait for it, and whoever misses it asks again. */
+  deliver: (toAgentId: string, kind: LedgerKind, body: Uint8Array) => void;
+  /** The notary has stopped for good: `log-conflict`, or its store or log failed (`store-failed`). */
+  failed: (error: unknown) => void;
+  /** Told of each certified block; `settled` is empty for those that were certified while this notary was away. */
+  certified?: (header: Header, settled: Settled[]) => void;
+}
+
+export interface NotaryReply {
+  kind: LedgerKind;
+  body: Uint8Array;
+}
+
+/** Resolves once the notary listens and has read the log that there is. Rejects with `store-failed` or `broker-…`. */
+export async function startNotary(parts: NotaryParts): Promise<NotaryRole> {
+  const role = new NotaryRole(parts);
+  await role.start();
+  return role;
+}
+
+export class NotaryRole {
+  readonly core: NotaryCore;
+  /** This notary's agent id. */
+  readonly id: string;
+  /** Casts and appends that failed; the core repeats what matters. */
+  failedSends = 0;
+  readonly #parts: NotaryParts;
+  readonly #notaries: Set<string>;
+  readonly #unsubscribes: Unsubscribe[] = [];
+  #effects: NotaryEffect[] = [];
+  #performing: Promise<void> | undefined;
+  #reading: Promise<void> | undefined;
+  #readAgain = false;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(parts: NotaryParts) {
+    const { network, index } = parts.config;
+    this.#parts = parts;
+    this.core = new NotaryCore(parts.config);
+    this.id = network.notaries[index]!.id;
+    this.#notaries = new Set(network.notaries.map(({ id }) => id));
+  }
+
+  async start(): Promise<void> {
+    const { bus, log, store, clock, config } = this.#parts;
+    const saved = store.keys(STORE_PREFIX).map((key) => {
+      return { key: key.slice(STORE_PREFIX.length), bytes: store.get(key) ?? new Uint8Array() };
+    });
+    this.#handle({ kind: "restored", now: clock.now(), saved });
+    for (const channel of NOTARY_CHANNELS) {
+      const filter = castFilter(config.network.network, channel);
+      this.#unsubscribes.push(await bus.subscribe(filter, (topic, bytes) => this.#heard(channel, topic, bytes)));
+    }
+    this.#unsubscribes.push(log.onAppended(() => this.#readLog()));
+    this.#readLog();
+    await this.#reading;
+  }
+
+  /** An entry's log record, handed in directly instead of by the bus. */
+  submit(record: Uint8Array): void {
+    this.#handle({ kind: "cast", now: this.#parts.clock.now(), channel: "entry", bytes: record });
+  }
+
+  /** Finishes what is under way; bus, log and store belong to the caller. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    for (const unsubscribe of this.#unsubscribes) await unsubscribe();
+    await this.#reading;
+    await this.#performing;
+  }
+
+  // What comes in.
+
+  #heard(channel: NotaryChannel, topic: string, bytes: Uint8Array): void {
+    const sender = senderOf(topic);
+    if (sender === undefined || sender === this.id) return;
+    // Only notaries stamp, vote and state: others are not worth a verification.
+    if (channel !== "entry" && !this.#notaries.has(sender)) return;
+    this.#handle({ kind: "cast", now: this.#parts.clock.now(), channel, bytes });
+  }
+
+  #readLog(): void {
+    this.#readAgain = true;
+    this.#reading ??= this.#readAll()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#reading = undefined;
+      });
+  }
+
+  async #readAll(): Promise<void> {
+    const { log, clock } = this.#parts;
+    while (this.#readAgain && !this.#stopped) {
+      this.#readAgain = false;
+      const from = this.core.nextIndex;
+      const records = await log.read(from, PAGE);
+      const goesOn = records.length === PAGE && (await log.read(from + PAGE, 1)).length > 0;
+      for (const [place, { index, record }] of records.entries()) {
+        const more = goesOn || place + 1 < records.length;
+        this.#handle({ kind: "record", now: clock.now(), index, bytes: record, more });
+        if (this.#stopped) return;
+      }
+      if (goesOn) this.#readAgain = true;
+    }
+  }
+
+  #handle(event: NotaryEvent): void {
+    if (this.#stopped) return;
+    try {
+      this.#effects.push(...this.core.handle(event));
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#effects.length === 0) return;
+    this.#performing ??= this.#performAll()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#performing = undefined;
+      });
+  }
+
+  // What goes out.
+
+  async #performAll(): Promise<void> {
+    while (this.#effects.length > 0) {
+      const effects = this.#effects;
+      this.#effects = [];
+      // One commit for all of them: earlier than asked is durable too, later would not be.
+      const changes = new Map<string, Uint8Array>();
+      for (const effect of effects) {
+        if (effect.kind === "persist") changes.set(STORE_PREFIX + effect.key, effect.bytes);
+      }
+      if (changes.size > 0) await this.#parts.store.commit(changes);
+      for (const effect of effects) await this.#perform(effect);
+    }
+  }
+
+  async #perform(effect: NotaryEffect): Promise<void> {
+    const { log, bus, config } = this.#parts;
+    switch (effect.kind) {
+      case "persist":
+        return;
+      case "append":
+        return this.#attempt(log.append(effect.bytes));
+      case "cast":
+        return this.#attempt(bus.publish(castTopic(config.network.network, this.id, effect.channel), effect.bytes));
+      case "certified":
+        for (const settled of effect.receipts) if (settled.rank === 0) this.#deliver(settled, settled.parties);
+        this.#parts.certified?.(effect.header, effect.receipts);
+        return;
+      case "resubmitted":
+        // Whose turn it was seems to be away: as many as may be faulty, and one more, answer.
+        if (effect.settled.rank <= faultsTolerated(this.#notaries.size)) this.#deliver(effect.settled, effect.settled.parties);
+        return;
+      case "wake":
+        this.#timer?.cancel();
+        this.#timer = this.#parts.clock.at(effect.atMs, () => {
+          this.#handle({ kind: "tick", now: this.#parts.clock.now() });
+        });
+        return;
+      case "halted":
+        await this.#keepEvidence(effect.evidence);
+        this.#fail(new SegmentError(effect.code, effect.message));
+    }
+  }
+
+  /** Nobody waits for these: the core repeats what leads to nothing. */
+  #attempt(sent: Promise<unknown>): void {
+    sent.catch(() => {
+      this.failedSends++;
+    });
+  }
+
+  #deliver({ bytes }: Settled, parties: readonly string[]): void {
+    const body = encodeMessage({ receipt: bytes });
+    for (const party of parties) this.#parts.deliver(party, "receipt", body);
+  }
+
+  async #keepEvidence(evidence: Uint8Array[]): Promise<void> {
+    const changes = new Map(evidence.map((bytes, place) => [`evidence/log-conflict/${place}`, bytes]));
+    await this.#parts.store.commit(changes);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#parts.failed(error);
+  }
+
+  // Questions.
+
+  /** Answers a verified sender's question; null for what is not for a notary. Rejects with `message-invalid`. */
+  request(from: string, kind: string, body: Uint8Array): Promise<NotaryReply | null> {
+    try {
+      return Promise.resolve(this.#answer(from, kind, body));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #answer(from: string, kind: string, body: Uint8Array): NotaryReply | null {
+    switch (kind) {
+      case "receipt-wanted": {
+        const { entryId } = parseBody(LEDGER_SCHEMAS[kind], body);
+        const settled = this.core.receiptFor(entryId);
+        if (settled === undefined) return reply("receipt-missing", { entryId });
+        return reply("receipt", { receipt: settled.bytes });
+      }
+      case "account-wanted": {
+        parseBody(LEDGER_SCHEMAS[kind], body);
+        const root = this.core.rootOfDevice(publicKeyFromId(from)) ?? null;
+        const balances = root === null ? [] : [...this.core.accountBalances(root)];
+        return reply("account", { root, balances: balances.map(holding), timeMs: this.core.timeMs });
+      }
+      case "contract-wanted":
+        return this.#answerContract(from, parseBody(LEDGER_SCHEMAS[kind], body).termsId);
+      case "currencies-wanted":
+        parseBody(LEDGER_SCHEMAS[kind], body);
+        return reply("currencies", { currencies: this.core.currencies() });
+      default:
+        return null;
+    }
+  }
+
+  /** What a contract holds is its parties' business; of an ended one the terms are forgotten, and so is who they were. */
+  #answerContract(from: string, termsId: Uint8Array): NotaryReply {
+    const view = this.core.contractView(termsId);
+    const sender = toHex(publicKeyFromId(from));
+    const isParty = view?.contract?.terms.parties.some(({ identity }) => toHex(identity) === sender) ?? true;
+    if (view === undefined || !isParty) return reply("contract-missing", { termsId });
+    const { seq, label, closed, pot } = view.state;
+    return reply("contract", { termsId, seq, label, closed, pot: pot.map(holding) });
+  }
+}
+
+function holding([currency, minor]: [string, bigint]): { currency: string; minor: bigint } {
+  return { currency, minor };
+}
+
+function reply(kind: LedgerKind, body: unknown): NotaryReply {
+  return { kind, body: encodeMessage(body) };
+}
+
+function senderOf(topic: string): string | undefined {
+  try {
+    return parseTopic(topic).sender;
+  } catch (error) {
+    if (error instanceof SegmentError) return undefined;
+    throw error;
+  }
+}

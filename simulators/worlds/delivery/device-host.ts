@@ -1,0 +1,101 @@
+/** A device's own process, as the world holds it. */
+import { fork, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { REMEDIES, SegmentError, type ErrorCode } from "../../../protocols/errors.ts";
+import type { FromDevice, Setup, ToDevice } from "./ipc.ts";
+
+/** How long a process may take to open its radio and reach the broker. */
+const READY_MS = 30_000;
+const STOP_MS = 10_000;
+
+export type Stopped = FromDevice & { kind: "stopped" };
+
+export class DeviceHost {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #heard: (message: FromDevice) => void;
+  readonly #ready = deferred<void>();
+  readonly #stopped = deferred<Stopped | undefined>();
+
+  constructor(name: string, setup: Setup, heard: (message: FromDevice) => void, failed: (error: unknown) => void) {
+    this.name = name;
+    this.#heard = heard;
+    // Built code only: Node 20 does not run TypeScript.
+    this.#child = fork(processPath(), [], { serialization: "advanced", execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#child.on("message", (message) => this.#received(message as FromDevice, failed));
+    this.#child.on("exit", (code) => {
+      this.#stopped.resolve(undefined);
+      const gone = new SegmentError("internal", `the process of the ${name} ended early (exit code ${code ?? "none"})`);
+      this.#ready.reject(gone);
+    });
+    this.#ready.promise.catch(() => undefined);
+    this.tell({ kind: "setup", setup });
+  }
+
+  tell(message: ToDevice): void {
+    if (this.#child.connected) this.#child.send(message);
+  }
+
+  /** Resolves when the device is on the bus and its radio is up. */
+  ready(): Promise<void> {
+    return withTimeout(this.#ready.promise, READY_MS, `the ${this.name} did not get ready`);
+  }
+
+  /** Asks the process to end; its last words, or undefined if it has crashed. */
+  async stop(): Promise<Stopped | undefined> {
+    this.tell({ kind: "stop" });
+    try {
+      return await withTimeout(this.#stopped.promise, STOP_MS, `the ${this.name} did not stop`);
+    } finally {
+      if (this.#child.exitCode === null) this.#child.kill();
+    }
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #received(message: FromDevice, failed: (error: unknown) => void): void {
+    if (message.kind === "ready") this.#ready.resolve();
+    else if (message.kind === "stopped") this.#stopped.resolve(message);
+    else if (message.kind === "failed") {
+      const code = Object.hasOwn(REMEDIES, message.code) ? (message.code as ErrorCode) : "internal";
+      const where = message.where === undefined ? {} : { where: message.where };
+      const error = new SegmentError(code, `${this.name}: ${message.message}`, where);
+      this.#ready.reject(error);
+      failed(error);
+    }
+    this.#heard(message);
+  }
+}
+
+interface Deferred<T> {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Promise.withResolvers, which Node 20 lacks. */
+export function deferred<T>(): Deferred<T> {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+function processPath(): string {
+  const beside = fileURLToPath(new URL("./device-process.js", import.meta.url));
+  if (existsSync(beside)) return beside;
+  throw new SegmentError("module-missing", "the device processes are not built: run `npm run build`", { where: beside });
+}
+
+export function withTimeout<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new SegmentError("scenario-failed", `${what} within ${ms} ms`)), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

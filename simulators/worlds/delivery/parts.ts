@@ -1,0 +1,55 @@
+/** What every device process of this world is made of. */
+import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
+import { openHome, type Home } from "../../../agent/node/home.ts";
+import { openJournal } from "../../../agent/node/journal-store.ts";
+import { mqttBus, type MqttBus } from "../../../agent/node/mqtt-bus.ts";
+import { SegmentError } from "../../../protocols/errors.ts";
+import type { NetworkDescription } from "../../../protocols/ledger/network.ts";
+import type { Clock, Crypto, Random, Store } from "../../../protocols/ports.ts";
+import { scaledClock, type ClockFrame } from "../../clock.ts";
+
+export interface Parts {
+  home: Home;
+  network: NetworkDescription;
+  crypto: Crypto;
+  random: Random;
+  clock: Clock;
+  linkClock: Clock;
+  bus: MqttBus;
+  store: Store;
+}
+
+/** Opens a home, its journal, and the connection to the broker. */
+export async function openParts(setup: { home: string; broker: string; clock: ClockFrame }): Promise<Parts> {
+  const crypto = nodeCrypto;
+  const random = nodeRandom;
+  const linkClock = systemClock;
+  const clock = scaledClock(systemClock, setup.clock);
+  const home = await openHome(setup.home, crypto);
+  if (home.network === undefined) {
+    throw new SegmentError("network-invalid", "the home has joined no network", { where: setup.home });
+  }
+  const store = await openJournal(setup.home);
+  const bus = mqttBus({ url: setup.broker, network: home.network.network, signer: home.keys.signer, clock, random });
+  await bus.ready();
+  return { home, network: home.network, crypto, random, clock, linkClock, bus, store };
+}
+
+/** For the report: what an agent's connection carried, and what it refused. */
+export function lastWords(
+  bus: MqttBus,
+  dropped: ReadonlyMap<string, number>,
+): { mqtt: { messages: number; bytes: number }; dropped: [string, number][] } {
+  return { mqtt: { messages: bus.counters.messages, bytes: bus.counters.bytes }, dropped: [...dropped] };
+}
+
+/** Calls `work` again and again, `everyMs` of the world's time apart, until stopped. */
+export function every(clock: Clock, everyMs: number, work: () => void): () => void {
+  let timer = clock.at(clock.now() + everyMs, run);
+  function run(): void {
+    // Set before the work, so that work that stops it is obeyed.
+    timer = clock.at(clock.now() + everyMs, run);
+    work();
+  }
+  return () => timer.cancel();
+}

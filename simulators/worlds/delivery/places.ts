@@ -1,0 +1,57 @@
+/** Where the story plays: without a track, over Zurich; with one, between its ends. */
+import { DEFAULT_FLIGHT } from "../../flight/model.ts";
+import { durationMs, endOf } from "../../flight/player.ts";
+import type { Track } from "../../flight/track.ts";
+import type { Place } from "../../flight/source.ts";
+import type { Spot } from "./ipc.ts";
+
+export interface Places {
+  base: Spot;
+  /** Where the parcel is to be delivered. */
+  point: Spot;
+  /** How long the flight there takes, about. */
+  flightMs: number;
+}
+
+/** The shop's roof and a garden 730 m to the north-east. */
+const ROOF: Spot = { latitudeE7: 473_769_000, longitudeE7: 85_417_000, altitudeMm: 412_000 };
+const GARDEN: Spot = { latitudeE7: 473_815_000, longitudeE7: 85_486_000, altitudeMm: 431_000 };
+const MM_PER_E7 = 11.132;
+
+export function placesOf(track: Track | undefined): Places {
+  if (track === undefined) {
+    const seconds = distanceM(ROOF, GARDEN) / DEFAULT_FLIGHT.cruiseMS + 60;
+    return { base: ROOF, point: GARDEN, flightMs: Math.round(seconds * 1_000) };
+  }
+  const climbMs = 60_000;
+  return { base: spotOf(endOf(track, "home")), point: spotOf(endOf(track, "destination")), flightMs: durationMs(track) + climbMs };
+}
+
+function spotOf(place: Place): Spot {
+  return { latitudeE7: place.latitudeE7, longitudeE7: place.longitudeE7, altitudeMm: place.groundAltitudeMm };
+}
+
+/** A spot some metres from another. */
+export function offset(from: Spot, eastM: number, northM: number): Spot {
+  const shrink = Math.cos((from.latitudeE7 / 1e7) * (Math.PI / 180));
+  return {
+    latitudeE7: Math.round(from.latitudeE7 + (northM * 1_000) / MM_PER_E7),
+    longitudeE7: Math.round(from.longitudeE7 + (eastM * 1_000) / (MM_PER_E7 * shrink)),
+    altitudeMm: from.altitudeMm,
+  };
+}
+
+/** Metres east, north and up of an origin: where the radios of the virtual air stand. */
+export function localMetres(origin: Spot, spot: Spot): { x: number; y: number; z: number } {
+  const shrink = Math.cos((origin.latitudeE7 / 1e7) * (Math.PI / 180));
+  return {
+    x: ((spot.longitudeE7 - origin.longitudeE7) * MM_PER_E7 * shrink) / 1_000,
+    y: ((spot.latitudeE7 - origin.latitudeE7) * MM_PER_E7) / 1_000,
+    z: (spot.altitudeMm - origin.altitudeMm) / 1_000,
+  };
+}
+
+function distanceM(a: Spot, b: Spot): number {
+  const { x, y } = localMetres(a, b);
+  return Math.hypot(x, y);
+}

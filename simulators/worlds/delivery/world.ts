@@ -1,0 +1,474 @@
+/** One delivery from order to receipt, on real parts: `segment simulate delivery`. */
+import { readFileSync, readdirSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
+import { writeFileDurably } from "../../../agent/node/files.ts";
+import { readBack } from "../../../agent/core/stream-reader.ts";
+import { decodeTerms, termsId } from "../../../protocols/contract/terms.ts";
+import { describeTerms, endingsTable, type TextLanguage } from "../../../protocols/contract/text.ts";
+import { toHex } from "../../../protocols/encoding/bytes.ts";
+import { SegmentError } from "../../../protocols/errors.ts";
+import { formatNetwork } from "../../../protocols/ledger/network.ts";
+import { contractReceipt } from "../../../protocols/ledger/receipt-view.ts";
+import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
+import { openGrant } from "../../../protocols/telemetry/grant.ts";
+import { countHits, needles } from "../../../protocols/telemetry/search.ts";
+import { parseBody } from "../../../protocols/messaging/schemas.ts";
+import type { Sealing } from "../../../protocols/telemetry/seal.ts";
+import type { Track } from "../../flight/track.ts";
+import { describeTrack } from "../../flight/track.ts";
+import { readTrackFile } from "../../flight/track-file.ts";
+import { scaledClock, type ClockFrame } from "../../clock.ts";
+import type { Surroundings } from "../society.ts";
+import { deferred, DeviceHost, withTimeout, type Stopped } from "./device-host.ts";
+import type { DroneSetup, FromDevice, ImpostorSetup, PhoneSetup } from "./ipc.ts";
+import { localMetres, offset, placesOf } from "./places.ts";
+import type { DeliveryReport } from "./report.ts";
+import { castOf, SCENARIOS, type Cast, type Outcome, type Scenario } from "./scenarios.ts";
+import { documentPath, PRICE_MINOR, PRICES, RADIO, required, setStage, type Stage } from "./stage.ts";
+
+export interface DeliveryOptions {
+  scenario: Scenario;
+  seed: number;
+  /** World seconds per second; the radio's and the broker's time is never sped up. */
+  speed: number;
+  /** Everything that the world writes. */
+  folder: string;
+  track: string | null;
+  /** Leave out faulty rows of the track instead of refusing it. */
+  tolerant: boolean;
+  port: number;
+  language: TextLanguage;
+  sealing: Sealing;
+}
+
+/** What happens, as it happens: who, which step, and a sentence. */
+export type Narrate = (line: { worldMs: number; by: string; step: string; text: string }) => void;
+
+/** Real time that one delivery may take at most before the run is given up. */
+const PATIENCE_MS = 240_000;
+const KEEPERS_STOPPED = 3;
+const SLOT_MS = 4 * 60 * 60_000;
+const grantSchema = z.strictObject({ grant: z.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes") });
+
+interface Documents {
+  receipt: Uint8Array | undefined;
+  invoice: Uint8Array | undefined;
+  terms: Uint8Array | undefined;
+}
+
+/** Errors: scenario-failed when it does not come to an end, track-invalid, port-in-use, store-failed, module-missing. */
+export async function runDelivery(options: DeliveryOptions, narrate: Narrate): Promise<DeliveryReport> {
+  const startedMs = systemClock.now();
+  const track = options.track === null ? undefined : readTrackFile(options.track, options.tolerant ? "tolerant" : "strict");
+  const frame: ClockFrame = { baseMs: startedMs, worldMs: startedMs, speed: options.speed };
+  const run = new Run(options, frame, track, narrate);
+  try {
+    return await run.play();
+  } finally {
+    await run.close();
+  }
+}
+
+class Run {
+  readonly #options: DeliveryOptions;
+  readonly #frame: ClockFrame;
+  readonly #track: Track | undefined;
+  readonly #narrate: Narrate;
+  readonly #world: Surroundings;
+  readonly #failure = deferred<never>();
+  #steps: { name: string; by: string }[] = [];
+  #stage: Stage | undefined;
+  #hosts: DeviceHost[] = [];
+  #documents: Documents = { receipt: undefined, invoice: undefined, terms: undefined };
+  #telemetry = { records: 0, refused: 0, chunks: 0, shards: 0 };
+  #home = deferred<void>();
+  #refused = deferred<{ reason: string }>();
+  #reasons: string[] = [];
+  #lastWords: { by: string; words: Stopped }[] = [];
+
+  constructor(options: DeliveryOptions, frame: ClockFrame, track: Track | undefined, narrate: Narrate) {
+    this.#options = options;
+    this.#frame = frame;
+    this.#track = track;
+    this.#narrate = narrate;
+    this.#failure.promise.catch(() => undefined);
+    this.#world = {
+      crypto: nodeCrypto,
+      random: nodeRandom,
+      clock: scaledClock(systemClock, frame),
+      linkClock: systemClock,
+      folder: options.folder,
+      failed: (error) => this.#failure.reject(error),
+    };
+  }
+
+  async play(): Promise<DeliveryReport> {
+    const { scenario, folder, seed, port } = this.#options;
+    const cast = castOf(scenario);
+    makeFolder(folder);
+    const places = placesOf(this.#track);
+    this.#say("world", "scenario", `${scenario}: ${SCENARIOS[scenario].tells}`);
+    if (this.#track !== undefined) this.#say("world", "track", `flying ${describeTrack(this.#track)}`);
+    const stage = await setStage(this.#world, {
+      seed,
+      funded: cast.funded,
+      port,
+      places,
+      progress: (by, step, detail) => this.#progress(by, step, detail),
+    });
+    this.#stage = stage;
+    writeFileDurably(join(folder, "network.json"), formatNetwork(stage.network), 0o644);
+    const earlier = cast.impostor === "replays" ? await this.#recordEarlierDelivery(stage) : null;
+    const before = stage.balances();
+    await this.#deliver(stage, cast, earlier);
+    const contract = this.#documents.terms === undefined ? null : termsId(nodeCrypto, this.#documents.terms);
+    const outcome = this.#outcome(stage, contract);
+    const telemetry = await this.#readFlightBack(stage);
+    const after = stage.balances();
+    await this.#stopDevices();
+    return this.#report(stage, outcome, contract, { before, after }, telemetry);
+  }
+
+  async close(): Promise<void> {
+    for (const host of this.#hosts) host.kill();
+    await this.#stage?.close();
+  }
+
+  // ---------------------------------------------------------------- the story
+
+  /** An honest delivery whose BLE writes somebody overhears. */
+  async #recordEarlierDelivery(stage: Stage): Promise<Uint8Array[]> {
+    this.#say("world", "first-delivery", "first an honest delivery, whose BLE session is overheard");
+    await this.#deliver(stage, { ...castOf("ok") }, null, true);
+    await this.#stopDevices();
+    const writes = this.#lastWords.flatMap(({ words }) => words.writes);
+    if (writes.length === 0) throw new SegmentError("scenario-failed", "the recording of the first delivery is empty");
+    this.#say("world", "second-delivery", `${writes.length} writes were recorded; the second order begins`);
+    this.#documents = { receipt: undefined, invoice: undefined, terms: undefined };
+    this.#steps = [];
+    this.#reasons = [];
+    this.#lastWords = [];
+    return writes;
+  }
+
+  async #deliver(stage: Stage, cast: Cast, recording: Uint8Array[] | null, overheard = false): Promise<void> {
+    this.#home = deferred();
+    this.#refused = deferred();
+    const [drone, phone] = await this.#startDevices(stage, cast, overheard);
+    if (cast.impostor !== "none") this.#sendImpostorOnArrival(stage, recording);
+    this.#order(stage, phone);
+    const ended = this.#refused.promise.then(() => "refused" as const);
+    const flown = this.#home.promise.then(() => "flown" as const);
+    const first = await withTimeout(
+      Promise.race([ended, flown, this.#failure.promise]),
+      PATIENCE_MS,
+      "the delivery did not come to an end",
+    );
+    if (first === "flown") await this.#contractEnd(stage);
+    void drone;
+  }
+
+  async #startDevices(stage: Stage, cast: Cast, overheard: boolean): Promise<[DeviceHost, DeviceHost]> {
+    const drone = this.#start("drone", this.#droneSetup(stage));
+    const phone = this.#start("phone", this.#phoneSetup(stage, cast, overheard));
+    await Promise.race([Promise.all([drone.ready(), phone.ready()]), this.#failure.promise]);
+    this.#say("world", "devices", "drone and phone run in processes of their own");
+    return [drone, phone];
+  }
+
+  #start(name: string, setup: DroneSetup | PhoneSetup | ImpostorSetup): DeviceHost {
+    const host = new DeviceHost(name, setup, (message) => this.#heard(name, message), (error) => this.#failure.reject(error));
+    this.#hosts.push(host);
+    return host;
+  }
+
+  #order(stage: Stage, phone: DeviceHost): void {
+    const shop = required(stage.homes.get("shop"), "shop");
+    const { point } = stage.places;
+    const now = this.#world.clock.now();
+    phone.tell({
+      kind: "command",
+      name: "order",
+      value: {
+        orderId: nodeRandom.bytes(16),
+        shop: shop.id,
+        shopCard: shop.keys.card,
+        article: PRICES.article,
+        address: "Garden of 3 Mill Lane",
+        point,
+        slotFrom: now,
+        slotUntil: now + SLOT_MS,
+        currency: stage.currency,
+        maxPriceMinor: PRICE_MINOR.toString(),
+      },
+    });
+  }
+
+  #sendImpostorOnArrival(stage: Stage, recording: Uint8Array[] | null): void {
+    this.#onArrival = () => {
+      const terms = this.#documents.terms;
+      if (terms === undefined) return;
+      stage.air.place(RADIO.impostor, localMetres(stage.places.point, offset(stage.places.point, 3, 1)));
+      const setup: ImpostorSetup = {
+        role: "impostor",
+        ...this.#common(stage, "impostor"),
+        radio: stage.radios.impostor.path,
+        drone: required(stage.homes.get("drone"), "drone").keys.card,
+        purpose: termsId(nodeCrypto, terms),
+        replay: recording,
+      };
+      this.#start("impostor", setup);
+    };
+  }
+
+  #onArrival: () => void = () => undefined;
+
+  /** The drone is home; the contract may still wait for a deadline. */
+  async #contractEnd(stage: Stage): Promise<void> {
+    const terms = required(this.#documents.terms, "terms");
+    const id = termsId(nodeCrypto, terms);
+    const { linkClock } = this.#world;
+    const isOver = (): boolean =>
+      stage.notaries.every(({ role }) => role.core.contractView(id)?.state.closed === true) &&
+      this.#documents.receipt !== undefined;
+    const over = new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (isOver()) resolve();
+        else linkClock.at(linkClock.now() + 25, look);
+      };
+      look();
+    });
+    await withTimeout(Promise.race([over, this.#failure.promise]), PATIENCE_MS, "the contract did not end");
+  }
+
+  // ---------------------------------------------------------------- what the devices tell
+
+  #heard(name: string, message: FromDevice): void {
+    const stage = this.#stage;
+    if (stage === undefined) return;
+    switch (message.kind) {
+      case "progress":
+        this.#progress(name, message.step, message.detail);
+        return;
+      case "position":
+        stage.air.place(RADIO.drone, localMetres(stage.places.point, message.sample));
+        return;
+      case "walked":
+        stage.air.place(RADIO.phone, localMetres(stage.places.point, message.spot));
+        return;
+      case "takes-parcel":
+        // The physical world: what leaves the drone's bay is in the buyer's hand.
+        for (const host of this.#hosts) {
+          host.tell({ kind: "physical", name: host.name === "drone" ? "parcel-lifted" : "parcel-in-hand" });
+        }
+        return;
+      case "keep":
+        this.#keep(name, message.name, message.bytes);
+        return;
+      case "telemetry":
+        this.#telemetry = message;
+        return;
+      case "home":
+        this.#home.resolve();
+        return;
+      case "stopped":
+        this.#lastWords.push({ by: name, words: message });
+        return;
+      case "ready":
+      case "failed":
+        return;
+    }
+  }
+
+  #keep(by: string, name: string, bytes: Uint8Array): void {
+    // The phone's papers are the buyer's; the drone keeps its own copy in its home.
+    if (by !== "phone" || (name !== "receipt" && name !== "invoice" && name !== "terms")) return;
+    this.#documents[name] = bytes;
+    writeFileDurably(documentPath(this.#options.folder, name), bytes, 0o644);
+    if (name === "terms") this.#showTerms(bytes);
+  }
+
+  #showTerms(bytes: Uint8Array): void {
+    const { language } = this.#options;
+    const terms = decodeTerms(bytes);
+    for (const line of describeTerms(terms, language)) this.#line("terms", "", line);
+    for (const row of endingsTable(terms, language)) this.#line("ending", "", `${row.ending} => ${row.outcome} (${row.by})`);
+  }
+
+  #progress(by: string, step: string, detail: string): void {
+    this.#steps.push({ name: step, by });
+    this.#line(by, step, detail);
+    if (by === "drone" && step === "arrived") this.#onArrival();
+    if (step === "refused" || step === "returning" || step === "order-refused") this.#reasons.push(detail);
+    if (by === "phone" && step === "refused") this.#refused.resolve({ reason: detail });
+  }
+
+  #say(by: string, step: string, text: string): void {
+    this.#line(by, step, text);
+  }
+
+  #line(by: string, step: string, text: string): void {
+    this.#narrate({ worldMs: this.#world.clock.now() - this.#frame.worldMs, by, step, text });
+  }
+
+  // ---------------------------------------------------------------- the end
+
+  #outcome(stage: Stage, contract: Uint8Array | null): { outcome: Outcome; reason: string } {
+    const reason = this.#reasons.at(0) ?? "";
+    const { receipt } = this.#documents;
+    if (receipt === undefined || contract === null) return { outcome: "refused", reason };
+    const about = contractReceipt(verifyReceipt(nodeCrypto, receipt, stage.network));
+    if (about?.transition?.closed !== true || toHex(about.termsId) !== toHex(contract)) {
+      throw new SegmentError("scenario-failed", "the receipt is not of this contract's end");
+    }
+    const buyer = toHex(required(stage.homes.get("buyer"), "buyer").card.root);
+    const toBuyer = about.transition.payments.some(({ account }) => toHex(account) === buyer);
+    if (toBuyer) return { outcome: "refunded", reason };
+    return { outcome: "delivered", reason: "the buyer took the parcel, and the price was released" };
+  }
+
+  /** Three keepers are stopped; the owner reads the flight from the others; nobody's files hold plaintext. */
+  async #readFlightBack(stage: Stage): Promise<DeliveryReport["telemetry"]> {
+    const { records, chunks, shards } = this.#telemetry;
+    const counts = { records, chunks, shards, keepers: stage.keepers.length };
+    if (records === 0) return { ...counts, keepersStopped: 0, recovered: 0, plaintextHits: 0 };
+    for (const keeper of stage.keepers.slice(0, KEEPERS_STOPPED)) await keeper.close();
+    this.#say("owner", "keepers-stopped", `${KEEPERS_STOPPED} of ${stage.keepers.length} keepers are stopped`);
+    const drone = required(stage.homes.get("drone"), "drone");
+    const owner = required(stage.homes.get("owner"), "owner");
+    const body = required(stage.owner.grants.at(-1), "grant");
+    const { grant } = parseBody(grantSchema, body);
+    const opened = openGrant({
+      crypto: nodeCrypto,
+      grant,
+      readerSecret: owner.secrets.sessionSecret,
+      issuer: drone.keys.signer.publicKey,
+    });
+    const keepers = stage.keepers.map(({ id }) => id);
+    const read = await readBack({ crypto: nodeCrypto, asker: stage.owner.asker, keepers, grant: opened });
+    const recovered = read.chunks.flatMap((chunk) => chunk.records);
+    const complete = recovered.length === records && read.breaks.length === 0 && read.unread.length === 0;
+    this.#progress("owner", "telemetry-read", `the owner reads ${recovered.length} of ${records} records back${complete ? ", complete" : ""}`);
+    const sought = needles(recovered, ["drone/latitude", drone.id]);
+    const plaintextHits = stage.keepers.reduce((hits, keeper) => hits + searchFolder(keeper.folder, sought), 0);
+    this.#progress("owner", "plaintext-searched", `${plaintextHits} traces of plaintext in all keepers' files`);
+    return { ...counts, keepersStopped: KEEPERS_STOPPED, recovered: recovered.length, plaintextHits };
+  }
+
+  async #stopDevices(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.stop()));
+    this.#hosts = [];
+    this.#onArrival = () => undefined;
+  }
+
+  #report(
+    stage: Stage,
+    { outcome, reason }: { outcome: Outcome; reason: string },
+    contract: Uint8Array | null,
+    balances: DeliveryReport["balances"],
+    telemetry: DeliveryReport["telemetry"],
+  ): DeliveryReport {
+    const { scenario, folder, track, speed } = this.#options;
+    const ble = { reads: 0, writes: 0, notifications: 0, bytes: 0 };
+    const dropped: Record<string, number> = {};
+    for (const { by, words } of this.#lastWords) {
+      for (const [code, count] of words.dropped) dropped[code] = (dropped[code] ?? 0) + count;
+      // The central's side counts each value once; the drone's would count it again.
+      if (by === "drone") continue;
+      ble.reads += words.radio.reads;
+      ble.writes += words.radio.writes;
+      ble.notifications += words.radio.notifications;
+      ble.bytes += words.radio.bytes;
+    }
+    const path = (name: keyof Documents): string | null =>
+      this.#documents[name] === undefined ? null : documentPath(folder, name);
+    const now = systemClock.now();
+    return {
+      scenario,
+      outcome,
+      reason,
+      contract: outcome === "refused" || contract === null ? null : toHex(contract),
+      steps: this.#steps,
+      balances,
+      telemetry,
+      ble,
+      mqtt: { messages: stage.broker.counters.messages, bytes: stage.broker.counters.bytes },
+      host: {
+        folder,
+        receipt: path("receipt"),
+        invoice: path("invoice"),
+        terms: path("terms"),
+        network: join(folder, "network.json"),
+        track,
+        durationMs: now - this.#frame.baseMs,
+        worldMs: Math.round((now - this.#frame.baseMs) * speed),
+        speed,
+        node: process.version,
+        dropped,
+      },
+    };
+  }
+
+  // ---------------------------------------------------------------- setups
+
+  #common(stage: Stage, name: string): Pick<DroneSetup, "home" | "network" | "broker" | "clock" | "seed" | "contacts"> {
+    return {
+      home: required(stage.homes.get(name), name).folder,
+      network: stage.network.network,
+      broker: stage.broker.url,
+      clock: this.#frame,
+      seed: this.#options.seed,
+      contacts: [],
+    };
+  }
+
+  #droneSetup(stage: Stage): DroneSetup {
+    const card = (name: string): Uint8Array => required(stage.homes.get(name), name).keys.card;
+    return {
+      role: "drone",
+      ...this.#common(stage, "drone"),
+      contacts: [card("shop"), ...stage.keepers.map(({ connection }) => connection.home.keys.card)],
+      radio: stage.radios.drone.path,
+      operator: required(stage.homes.get("shop"), "shop").id,
+      keepers: stage.keepers.map(({ id }) => id),
+      owner: card("owner"),
+      base: stage.places.base,
+      track: this.#options.track,
+      tolerant: this.#options.tolerant,
+      sealing: this.#options.sealing,
+    };
+  }
+
+  #phoneSetup(stage: Stage, cast: Cast, overheard: boolean): PhoneSetup {
+    const { point } = stage.places;
+    const beside = offset(point, 4, 2);
+    return {
+      role: "phone",
+      ...this.#common(stage, "buyer"),
+      radio: stage.radios.phone.path,
+      start: cast.buyerComes ? offset(point, 60, -35) : offset(point, -1_400, 1_500),
+      walkTo: cast.buyerComes ? beside : null,
+      takesParcel: cast.takesParcel,
+      spoofs: cast.spoofs,
+      recordsWrites: overheard,
+    };
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw new SegmentError("store-failed", `cannot make the folder: ${(cause as Error).message}`, { where: folder, cause });
+  }
+}
+
+function searchFolder(folder: string, sought: readonly Uint8Array[]): number {
+  let hits = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) hits += countHits(readFileSync(join(entry.parentPath, entry.name)), sought);
+  }
+  return hits;
+}
