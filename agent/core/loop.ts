@@ -69,9 +69,7 @@ export class Loop<State> {
       throw new SegmentError("queue-full", `${MAX_WAITING_EVENTS} events wait for the journal`);
     }
     this.#waiting.push(posted);
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = undefined;
-    });
+    this.#draining ??= this.#drain();
   }
 
   /** Resolves when nothing waits. */
@@ -94,6 +92,9 @@ export class Loop<State> {
       this.#stopped = true;
       this.#waiting = [];
       this.#parts.failed(error);
+    } finally {
+      // In the same turn as the last look at what waits: an event that comes later starts anew.
+      this.#draining = undefined;
     }
   }
 

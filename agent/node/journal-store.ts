@@ -77,9 +77,7 @@ class JournalStore implements Store {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ changes, resolve, reject });
-      this.#flushing ??= this.#flush().finally(() => {
-        this.#flushing = undefined;
-      });
+      this.#flushing ??= this.#flush();
     });
   }
 
@@ -89,6 +87,15 @@ class JournalStore implements Store {
   }
 
   async #flush(): Promise<void> {
+    try {
+      await this.#flushAll();
+    } finally {
+      // In the same turn as the last look at what waits: a commit that comes later starts anew.
+      this.#flushing = undefined;
+    }
+  }
+
+  async #flushAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];

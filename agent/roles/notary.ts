@@ -118,14 +118,19 @@ export class NotaryRole {
 
   #readLog(): void {
     this.#readAgain = true;
-    this.#reading ??= this.#readAll()
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#reading = undefined;
-      });
+    this.#reading ??= this.#readAll().catch((error: unknown) => this.#fail(error));
   }
 
   async #readAll(): Promise<void> {
+    try {
+      await this.#readPages();
+    } finally {
+      // In the same turn as the last look: what comes later starts anew.
+      this.#reading = undefined;
+    }
+  }
+
+  async #readPages(): Promise<void> {
     const { log, clock } = this.#parts;
     while (this.#readAgain && !this.#stopped) {
       this.#readAgain = false;
@@ -150,16 +155,20 @@ export class NotaryRole {
       return;
     }
     if (this.#effects.length === 0) return;
-    this.#performing ??= this.#performAll()
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#performing = undefined;
-      });
+    this.#performing ??= this.#performAll().catch((error: unknown) => this.#fail(error));
   }
 
   // What goes out.
 
   async #performAll(): Promise<void> {
+    try {
+      await this.#performInOrder();
+    } finally {
+      this.#performing = undefined;
+    }
+  }
+
+  async #performInOrder(): Promise<void> {
     while (this.#effects.length > 0) {
       const effects = this.#effects;
       this.#effects = [];

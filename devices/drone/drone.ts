@@ -336,7 +336,8 @@ function onMeeting(
   const { mission, meeting } = state;
   requireFactOf(phonePosition, "position", mission, mission.plan.buyer);
   requireFactOf(phoneMet, "met", mission, mission.plan.buyer);
-  readPosition(phonePosition);
+  // What the notaries would refuse is not worth their time: the phone shows again when it is there.
+  if (distanceMm(readPosition(phonePosition), mission.plan.point) > mission.plan.radiusMm) return stay(state);
   // Only this very session counts: the drone never signs a meeting that it was not in.
   const sessionHash = state.session?.hash;
   const here = reading(context);

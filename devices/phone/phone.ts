@@ -241,7 +241,7 @@ function onPositionPush(state: PhoneState, event: DeviceEvent & { kind: "message
     throw new SegmentError("fact-invalid", "the position is not signed by the drone of the terms");
   }
   if (!push.arrived) return stay(state);
-  const called: PhoneState = { phase: "called", plan: state.plan, session: null };
+  const called: PhoneState = { phase: "called", plan: state.plan, session: null, shown: false };
   return {
     state: called,
     effects: [progress("phone-called", "the phone learns that the drone waits at the point"), ...dialIfNear(called, context)],
@@ -252,6 +252,7 @@ function onSensor(state: PhoneState, name: string, context: DeviceContext): Resu
   if (name === "position" && "session" in state && state.session === null) {
     return { state, effects: dialIfNear(state, context) };
   }
+  if (name === "position" && state.phase === "called" && !state.shown) return showIfThere(state, context);
   if (name === "parcel-in-hand") return countersign(state, context);
   return stay(state);
 }
@@ -272,7 +273,7 @@ function onSessionOpened(
   const open = { ...state, session };
   // A session lost in the middle goes on where it stopped.
   if (open.phase === "taken") return { state: open, effects: [say(session.id, "parcel", { fact: open.fact })] };
-  return { state: open, effects: open.phase === "called" ? sayMeeting(open.plan, session, context) : [] };
+  return open.phase === "called" ? showIfThere({ ...open, shown: false }, context) : stay(open);
 }
 
 function onSessionMessage(
@@ -287,7 +288,7 @@ function onSessionMessage(
       const { sessionHash } = readMet(openFact(context.crypto, met));
       if (state.phase !== "called" || !equalBytes(sessionHash, state.session.hash)) return stay(state);
       // The drone asks again when the notaries want fresher facts.
-      return { state, effects: sayMeeting(state.plan, state.session, context) };
+      return showIfThere(state, context);
     }
     case "landed": {
       parseBody(landedSchema, event.body);
@@ -364,9 +365,11 @@ function onPapers(
 
 // ---------------------------------------------------------------- small words
 
-function sayMeeting(plan: DeliveryPlan, session: OpenSession, context: DeviceContext): DeviceEffect[] {
+/** The phone signs where it is and whom it met once it really is there: within the terms' radius of the point. */
+function showIfThere(state: PhoneState & { phase: "called" }, context: DeviceContext): Result {
   const here = reading(context);
-  if (here === undefined) return [];
+  const { plan, session } = state;
+  if (session === null || here === undefined || distanceMm(here, plan.point) > plan.radiusMm) return stay(state);
   const fact = (kind: string, body: ReturnType<typeof positionBody>): Uint8Array =>
     signFact(context.signer, { kind, subject: plan.termsId, timeMs: context.now, body });
   const met = metBody({
@@ -374,7 +377,8 @@ function sayMeeting(plan: DeliveryPlan, session: OpenSession, context: DeviceCon
     initiatorIdentity: context.signer.publicKey,
     responderIdentity: publicKeyFromId(plan.drone),
   });
-  return [say(session.id, "meeting", { position: fact("position", positionBody(here)), met: fact("met", met) })];
+  const facts = { position: fact("position", positionBody(here)), met: fact("met", met) };
+  return { state: { ...state, shown: true }, effects: [say(session.id, "meeting", facts)] };
 }
 
 function reading(context: DeviceContext): PhoneReading | undefined {

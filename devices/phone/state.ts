@@ -28,8 +28,8 @@ export type PhoneState =
   /** Signed; waits for the contract to be open, then holds the price. */
   | { phase: "signed"; plan: DeliveryPlan }
   | { phase: "held"; plan: DeliveryPlan }
-  /** The drone is at the point: go there, meet it over BLE. */
-  | { phase: "called"; plan: DeliveryPlan; session: OpenSession | null }
+  /** The drone is at the point: go there, meet it over BLE; `shown` once the facts of this session are out. */
+  | { phase: "called"; plan: DeliveryPlan; session: OpenSession | null; shown: boolean }
   /** The drone stands on the ground. */
   | { phase: "landed"; plan: DeliveryPlan; session: OpenSession | null; droneFact: Uint8Array | null }
   /** Countersigned; the receipt is awaited. */

@@ -220,6 +220,25 @@ export async function readStream(options: ReadStreamOptions): Promise<ReadStream
   return result;
 }
 
+function openAll(
+  options: ReadStreamOptions,
+  manifests: readonly Uint8Array[],
+): { opened: OpenedManifest[]; badManifests: Uint8Array[] } {
+  const opened: OpenedManifest[] = [];
+  const badManifests: Uint8Array[] = [];
+  for (const signed of manifests) {
+    try {
+      const manifest = openManifest(options.crypto, signed, options.publisher);
+      if (equalBytes(manifest.streamId, options.streamId)) opened.push(manifest);
+      else badManifests.push(signed);
+    } catch (error) {
+      if (errorCode(error) !== "manifest-invalid") throw error;
+      badManifests.push(signed);
+    }
+  }
+  return { opened, badManifests };
+}
+
 /**
  * Asks for as many shards as are still missing, at once, until k good ones are there or all were asked for.
  */

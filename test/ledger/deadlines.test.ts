@@ -74,7 +74,7 @@ describe("a delivery", () => {
   });
 
   it("is never in the log in plain text", () => {
-    const terms = new TextEncoder().encode("Village Square");
+    const terms = "Village Square";
     const found = world.log.some((bytes) => Buffer.from(bytes).includes(terms));
     expect(found).toBe(false);
   });
@@ -162,12 +162,10 @@ describe("an orderer that holds evidence back", () => {
     expect(balances()).toEqual([9_500n, 200n, 300n]);
   });
 
-  it("evidence and refund at once: whatever comes first in the log holds, for all alike", () => {
+  it("a meeting made at the last moment and sent before the last claim still counts", () => {
     until(delivery.landByMs + MINUTE - 100);
     send(drone.device, meetingDraft(delivery, delivery.landByMs - 1));
     until(delivery.landByMs + 4 * MINUTE);
-    const [first, ...others] = labels();
-    expect(first).toBe("may-land");
-    expect(others).toEqual(Array(3).fill(first));
+    expect(labels()).toEqual(Array(4).fill("may-land"));
   });
 });

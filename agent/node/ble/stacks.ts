@@ -52,6 +52,8 @@ export interface Stack {
 
 export interface StackBindings {
   onStateChange?: (state: string) => void;
+  _sigIntHandler?: () => void;
+  _exitHandler?: () => void;
   /** Absent on macOS, where the system is the host. */
   _hci?: StackHci;
 }
@@ -79,9 +81,6 @@ export async function openStack<T extends Stack>(
 ): Promise<T> {
   const withBindings = loadStack(packageName);
   let stack: T | undefined;
-  // Both stacks end the process at Ctrl-C when they listen last; the agent closes in its own order.
-  // A virtual adapter needs no release at exit either, and a world may have very many of them.
-  const removeListeners = (transport === "system" ? ["SIGINT"] : ["SIGINT", "exit"]).map(rememberListeners);
   try {
     stack =
       transport === "system"
@@ -98,20 +97,21 @@ export async function openStack<T extends Stack>(
       cause,
     });
   } finally {
-    for (const remove of removeListeners) remove();
+    if (stack !== undefined) releaseProcess(stack._bindings, transport !== "system");
   }
 }
 
-/** Removes, when called, the listeners of the process that were added since. */
-function rememberListeners(event: string): () => void {
-  const listeners = (): Listener[] => process.listeners(event as "SIGINT") as Listener[];
-  const before = new Set(listeners());
-  return () => {
-    for (const listener of listeners()) if (!before.has(listener)) process.removeListener(event, listener);
-  };
+/**
+ * Both stacks end the process at Ctrl-C when they listen last; the agent closes in its
+ * own order. A virtual adapter needs no release at exit either, and a world may have very many of them.
+ */
+function releaseProcess(
+  { _sigIntHandler: interrupted, _exitHandler: exited }: StackBindings,
+  virtual: boolean,
+): void {
+  if (interrupted !== undefined) process.removeListener("SIGINT", interrupted);
+  if (virtual && exited !== undefined) process.removeListener("exit", exited);
 }
-
-type Listener = () => void;
 
 /** Stops a stack whatever state it is in, so that it no longer keeps the process alive. */
 export function stopStack(stack: Stack): void {

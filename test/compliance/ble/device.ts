@@ -11,6 +11,8 @@ export const ASK = {
   /** Notify [report, count high, count low, in order]. */
   report: 0x52,
   hangUp: 0x44,
+  /** Notify as many bytes as `notifySize` says, that number in the first two. */
+  fullest: 0x4d,
   /** As `burst`, and disconnect. */
   farewell: 0x46,
   /** Notify one byte more than fits, and answer with [overflow, 1 if that was refused]. */
@@ -54,7 +56,11 @@ export function scriptedDevice(): { handler: PeripheralHandler; log: DeviceLog }
     const seen = silent.get(connection.id) ?? { count: 0, inOrder: true };
     if (value[0] === ASK.echo) await notify(connection, value);
     else if (value[0] === ASK.burst) burst(connection, number, value[3] ?? 0);
-    else if (value[0] === ASK.hangUp) connection.disconnect();
+    else if (value[0] === ASK.fullest) {
+      const fullest = new Uint8Array(connection.notifySize).fill(0xee);
+      fullest.set([fullest.length >> 8, fullest.length & 0xff]);
+      await notify(connection, fullest);
+    } else if (value[0] === ASK.hangUp) connection.disconnect();
     else if (value[0] === ASK.farewell) {
       burst(connection, number, value[3] ?? 0);
       connection.disconnect();

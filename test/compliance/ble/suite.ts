@@ -106,6 +106,11 @@ function carrying({ world }: Context): void {
       await link.write(value);
       expect(await answer).toEqual(value);
     }
+    const answer = next();
+    await link.write(Uint8Array.of(ASK.fullest));
+    const fullest = await answer;
+    expect(fullest.length).toBe(((fullest[0] ?? 0) << 8) | (fullest[1] ?? 0));
+    expect(fullest.length).toBeGreaterThanOrEqual(20);
     await link.disconnect();
   });
 
@@ -265,7 +270,23 @@ function moving({ world }: Context): void {
     world().moveDevice(1);
   });
 
-  it("connects to another attempt after one that timed out", async () => {
+  it("gives up on an absent device and connects to another, with no late connection", async () => {
+    const absent = world().phone.connect(
+      "c0:de:00:00:00:99",
+      { notified: () => {}, disconnected: () => {} },
+      200,
+    );
+    await expectCode(absent, "radio-failed");
+    world().moveDevice(FAR_M);
+    await expectCode(connect(world(), world().phone, 200), "radio-failed");
+    const before = (await world().deviceLog()).connected.length;
+    world().moveDevice(1);
+    await pause(world(), 400);
+    expect((await world().deviceLog()).connected.length).toBe(before);
+    await connect(world()).then(({ link }) => link.disconnect());
+  });
+
+  it("connects after attempts that timed out", async () => {
     world().moveDevice(FAR_M);
     await expectCode(connect(world(), world().phone, 200), "radio-failed");
     await expectCode(connect(world(), world().phone, 200), "radio-failed");

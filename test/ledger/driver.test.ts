@@ -1,0 +1,170 @@
+/** The notary's driver with real parts: four notaries, lmdb log and stores, a bus, the machine's clock. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { nodeCrypto as crypto, systemClock } from "../../agent/node/crypto.ts";
+import { openLmdbLog } from "../../agent/node/lmdb-log.ts";
+import { openLmdbStore } from "../../agent/node/lmdb-store.ts";
+import { startNotary } from "../../agent/roles/notary.ts";
+import type { NotaryRole } from "../../agent/roles/notary.ts";
+import { encodeMessage } from "../../protocols/encoding/messages.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
+import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
+import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
+import type { EntryBody } from "../../protocols/ledger/entry.ts";
+import { makeSubmission } from "../../protocols/ledger/submission.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import type { Bus, OrderLog, Signer, Store } from "../../protocols/ports.ts";
+import { castTopic } from "../../protocols/topics.ts";
+import { memoryNetwork } from "../../simulators/network/memory-bus.ts";
+import type { MemoryNetwork } from "../../simulators/network/memory-bus.ts";
+import { seededRandom } from "../../simulators/random.ts";
+import { eventually } from "../compliance/bus.ts";
+import { cardOf, committeeOf } from "./committee.ts";
+import { alice, bank, euro, people, shop } from "./village.ts";
+
+const memo = new Uint8Array();
+const { network, configs } = committeeOf(4);
+const random = seededRandom(1);
+
+let folder: string;
+let bus: MemoryNetwork;
+let log: OrderLog;
+let stores: Store[];
+let roles: NotaryRole[];
+let aliceBus: Bus;
+let failures: unknown[];
+/** Receipts by agent id. */
+let delivered: Map<string, Uint8Array[]>;
+
+async function start(index: number): Promise<NotaryRole> {
+  return startNotary({
+    config: configs[index]!,
+    bus: bus.join(network.notaries[index]!.id),
+    log,
+    store: stores[index]!,
+    clock: systemClock,
+    deliver: (to, kind, body) => {
+      expect(kind).toBe("receipt");
+      const { receipt } = parseBody(LEDGER_SCHEMAS.receipt, body);
+      delivered.set(to, [...(delivered.get(to) ?? []), receipt]);
+    },
+    failed: (error) => failures.push(error),
+  });
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "segment-notary-"));
+  bus = memoryNetwork({ network: "village", clock: systemClock, random, delayMs: 1, jitterMs: 2 });
+  log = openLmdbLog(join(folder, "order.lmdb"));
+  stores = configs.map((_, index) => openLmdbStore(join(folder, `${index}.lmdb`)));
+  delivered = new Map();
+  failures = [];
+  roles = await Promise.all(configs.map((_, index) => start(index)));
+  aliceBus = bus.join(agentId(alice.device.publicKey));
+});
+
+afterEach(async () => {
+  await Promise.all(roles.map((role) => role.stop()));
+  await bus.close();
+  await log.close();
+  for (const store of stores) await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** The card's window is the machine's time, as everything here. */
+function card(person: (typeof people)[number]): EntryBody {
+  const now = systemClock.now();
+  return { kind: "card", card: cardOf(person.root, person.device, now - 1_000, now + 1_000_000) };
+}
+
+async function settle(signer: Signer, body: EntryBody, direct = false): Promise<Uint8Array> {
+  const { id, record } = makeSubmission({ crypto, random, network, signer }, systemClock.now(), { body });
+  if (direct) for (const role of roles) role.submit(record);
+  else await aliceBus.publish(castTopic("village", agentId(alice.device.publicKey), "entry"), record);
+  await eventually("a receipt", () => roles.every(({ core }) => core.receiptFor(id) !== undefined));
+  return id;
+}
+
+async function begin(): Promise<void> {
+  for (const person of people) await settle(person.device, card(person));
+  await settle(bank.device, { kind: "currency", code: "EUR", exponent: 2, name: "Euro" });
+  await settle(bank.device, { kind: "mint", currency: euro, to: alice.root.publicKey, amount: 10_000n });
+}
+
+const transfer = (amount: bigint): EntryBody => {
+  return { kind: "transfer", to: shop.root.publicKey, currency: euro, amount, memo };
+};
+
+describe("the notary's driver", () => {
+  it("settles what is cast, delivers the receipt once, and answers questions", async () => {
+    await begin();
+    const aliceId = agentId(alice.device.publicKey);
+    delivered.clear();
+    const entryId = await settle(alice.device, transfer(2_490n));
+    await eventually("the delivery", () => delivered.has(aliceId));
+    expect(delivered.get(aliceId)).toHaveLength(1);
+    expect(verifyReceipt(crypto, delivered.get(aliceId)![0]!, network)).toMatchObject({ entryId, outcome: "ok" });
+
+    const ask = async (from: string, kind: string, body: unknown) => roles[2]!.request(from, kind, encodeMessage(body));
+    const receipt = await ask(aliceId, "receipt-wanted", { entryId });
+    expect(verifyReceipt(crypto, parseBody(LEDGER_SCHEMAS.receipt, receipt!.body).receipt, network).entryId).toEqual(entryId);
+    expect((await ask(aliceId, "receipt-wanted", { entryId: new Uint8Array(32) }))?.kind).toBe("receipt-missing");
+
+    const account = await ask(aliceId, "account-wanted", {});
+    expect(parseBody(LEDGER_SCHEMAS.account, account!.body)).toMatchObject({
+      root: alice.root.publicKey,
+      balances: [{ currency: euro, minor: 7_510n }],
+    });
+    const stranger = await ask(agentId(configs[0]!.termSigner.publicKey), "account-wanted", {});
+    expect(parseBody(LEDGER_SCHEMAS.account, stranger!.body)).toMatchObject({ root: null, balances: [] });
+
+    const currencies = await ask(aliceId, "currencies-wanted", {});
+    expect(parseBody(LEDGER_SCHEMAS.currencies, currencies!.body).currencies).toMatchObject([
+      { id: euro, code: "EUR", exponent: 2, supply: 10_000n },
+    ]);
+    expect((await ask(aliceId, "contract-wanted", { termsId: new Uint8Array(32) }))?.kind).toBe("contract-missing");
+    expect(await ask(aliceId, "shard-get", {})).toBeNull();
+    await expect(ask(aliceId, "receipt-wanted", { entryId: 5 })).rejects.toMatchObject({ code: "message-invalid" });
+    expect(failures).toEqual([]);
+  });
+
+  it("delivers the receipt again to who submits again", async () => {
+    await begin();
+    const aliceId = agentId(alice.device.publicKey);
+    const { id, record } = makeSubmission({ crypto, random, network, signer: alice.device }, systemClock.now(), {
+      body: transfer(1n),
+    });
+    const topic = castTopic("village", aliceId, "entry");
+    await aliceBus.publish(topic, record);
+    await eventually("a receipt", () => roles.every(({ core }) => core.receiptFor(id) !== undefined));
+    await eventually("the delivery", () => delivered.get(aliceId)?.length === 5); // card, currency and mint are others'
+    await aliceBus.publish(topic, record);
+    await eventually("another delivery", () => (delivered.get(aliceId)?.length ?? 0) >= 6);
+  }, 20_000);
+
+  it("goes on from its store and the log after a restart", async () => {
+    await begin();
+    await settle(alice.device, transfer(1n));
+    await roles[1]!.stop();
+    roles[1] = await start(1);
+    expect(roles[1].core.height).toBe(roles[0]!.core.height);
+    expect(roles[1].core.accountBalances(shop.root.publicKey).get(euro)).toBe(1n);
+    await settle(alice.device, transfer(2n), true);
+    expect(roles[1].core.accountBalances(shop.root.publicKey).get(euro)).toBe(3n);
+    expect(failures).toEqual([]);
+  });
+
+  it("stops, and says so, when its store fails", async () => {
+    await begin();
+    stores[3]!.commit = () => Promise.reject(new SegmentError("store-failed", "the disk is full"));
+    const { record } = makeSubmission({ crypto, random, network, signer: alice.device }, systemClock.now(), {
+      body: transfer(1n),
+    });
+    for (const role of roles) role.submit(record);
+    await eventually("the failure", () => failures.length === 1);
+    expect(failures[0]).toMatchObject({ code: "store-failed" });
+  });
+});
