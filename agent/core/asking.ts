@@ -15,7 +15,7 @@ interface Open {
   resolve: (answer: Answered) => void;
 }
 
-const ANSWER_MS = 3_000;
+const ANSWER_MS = 1_500;
 
 export class Asker {
   readonly #messenger: Messenger;

@@ -38,7 +38,7 @@ export class LedgerClient {
   }
 
   /** Takes in a message; returns whether it was a receipt. Errors: message-invalid, receipt-*. */
-  received(message: OpenedEnvelope): boolean {
+  received(message: Pick<OpenedEnvelope, "kind" | "body">): boolean {
     if (message.kind !== "receipt") return false;
     const { receipt: bytes } = parseBody(LEDGER_SCHEMAS.receipt, message.body);
     const receipt = verifyReceipt(this.#parts.crypto, bytes, this.#parts.network);
@@ -46,11 +46,18 @@ export class LedgerClient {
     return true;
   }
 
-  /** Errors: the ledger's refusal by its code; `quorum-missing` when no receipt comes in time. */
-  async submit(draft: EntryDraft, options: { signer?: Signer; patienceMs?: number } = {}): Promise<Certified> {
+  /**
+   * Errors: the ledger's refusal by its code; `quorum-missing` when no receipt comes in time. Until its
+   * validity has passed (10 minutes unless told otherwise) such an entry may still be executed.
+   */
+  async submit(
+    draft: EntryDraft,
+    options: { signer?: Signer; patienceMs?: number; validityMs?: number } = {},
+  ): Promise<Certified> {
     const { network, crypto, random, clock, linkClock, messenger } = this.#parts;
     const signer = options.signer ?? this.#parts.signer;
-    const { id, record } = makeSubmission({ crypto, random, network, signer }, clock.now(), draft);
+    const maker = { crypto, random, network, signer };
+    const { id, record } = makeSubmission(maker, clock.now(), draft, options.validityMs);
     const key = toHex(id);
     const patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS;
     const cast = (): void => {
@@ -61,7 +68,8 @@ export class LedgerClient {
       const deadline = linkClock.at(linkClock.now() + patienceMs, () => {
         repeat.cancel();
         this.#waiting.delete(key);
-        reject(new SegmentError("quorum-missing", `the notaries have not certified the entry within ${patienceMs} ms`));
+        const problem = `the notaries have not certified the entry within ${patienceMs} ms`;
+        reject(new SegmentError("quorum-missing", problem, { where: `entry ${key}` }));
       });
       const again = (): void => {
         cast();

@@ -122,6 +122,29 @@ export class Messenger {
     });
   }
 
+  /** Shows our card to everybody who listens for newcomers; they introduce themselves in turn. */
+  announce(): Promise<void> {
+    return this.cast("card", this.#parts.keys.card);
+  }
+
+  /**
+   * For always-on agents: learns the cards of newcomers and introduces itself to them. `learned` gets each
+   * new card, to be kept across restarts.
+   */
+  async welcome(learned: (card: Uint8Array) => void): Promise<void> {
+    await this.onCast("card", (sender, payload) => {
+      const { crypto, clock } = this.#parts;
+      const card = openCard(crypto, payload, clock.now());
+      if (agentId(card.identity) !== sender) throw new SegmentError("card-invalid", "a newcomer showed another's card");
+      if (sender === this.self) return;
+      const known = this.#cards.has(sender);
+      if (!known && this.#cards.size >= MAX_PEERS) throw new SegmentError("queue-full", "too many agents are known");
+      this.meet(payload);
+      if (!known) learned(payload);
+      this.#publish(sender, CARD_KIND, this.#parts.keys.card).catch((error: unknown) => this.countDrop(errorCode(error)));
+    });
+  }
+
   /** Only a device's own card: nobody is introduced by another. */
   #introduce(message: OpenedEnvelope): void {
     const { crypto, clock } = this.#parts;

@@ -88,39 +88,36 @@ class JournalStore implements Store {
 
   async #flush(): Promise<void> {
     try {
-      await this.#flushAll();
+      while (this.#waiting.length > 0) await this.#flushBatch(this.#waiting.splice(0));
     } finally {
       // In the same turn as the last look at what waits: a commit that comes later starts anew.
       this.#flushing = undefined;
     }
   }
 
-  async #flushAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting;
-      this.#waiting = [];
-      try {
-        // One record for the whole batch: a torn write can then only be the last record of the file.
-        const bytes = encodeRecord(new Map(batch.flatMap(({ changes }) => [...changes])));
-        await this.#file.appendFile(bytes);
-        await this.#file.datasync();
-        this.#bytes += bytes.length;
-      } catch (error) {
-        // After a failed flush nobody knows what reached the disk: refuse everything until a restart replays it.
-        this.#failure = new SegmentError("store-failed", `the journal cannot be written: ${(error as Error).message}`, {
-          where: this.#path,
-          cause: error,
-        });
-        for (const { reject } of [...batch, ...this.#waiting]) reject(this.#failure);
-        this.#waiting = [];
-        return;
-      }
-      for (const { changes, resolve } of batch) {
-        applyChanges(this.#values, changes);
-        resolve();
-      }
-      if (this.#bytes > COMPACT_ABOVE_BYTES && this.#bytes > 4 * this.#liveBytes()) await this.#compact();
+  async #flushBatch(batch: Waiting[]): Promise<void> {
+    try {
+      // One record for the whole batch: a torn write can then only be the last record of the file.
+      const bytes = encodeRecord(new Map(batch.flatMap(({ changes }) => [...changes])));
+      await this.#file.appendFile(bytes);
+      await this.#file.datasync();
+      this.#bytes += bytes.length;
+    } catch (error) {
+      this.#poison(batch, error);
+      return;
     }
+    for (const { changes, resolve } of batch) {
+      applyChanges(this.#values, changes);
+      resolve();
+    }
+    if (this.#bytes > COMPACT_ABOVE_BYTES && this.#bytes > 4 * this.#liveBytes()) await this.#compact();
+  }
+
+  /** After a failed flush nobody knows what reached the disk: everything is refused until a restart replays it. */
+  #poison(batch: Waiting[], error: unknown): void {
+    const message = `the journal cannot be written: ${(error as Error).message}`;
+    this.#failure = new SegmentError("store-failed", message, { where: this.#path, cause: error });
+    for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(this.#failure);
   }
 
   #liveBytes(): number {

@@ -123,27 +123,25 @@ export class NotaryRole {
 
   async #readAll(): Promise<void> {
     try {
-      await this.#readPages();
+      while (this.#readAgain && !this.#stopped) await this.#readPage();
     } finally {
       // In the same turn as the last look: what comes later starts anew.
       this.#reading = undefined;
     }
   }
 
-  async #readPages(): Promise<void> {
+  async #readPage(): Promise<void> {
     const { log, clock } = this.#parts;
-    while (this.#readAgain && !this.#stopped) {
-      this.#readAgain = false;
-      const from = this.core.nextIndex;
-      const records = await log.read(from, PAGE);
-      const goesOn = records.length === PAGE && (await log.read(from + PAGE, 1)).length > 0;
-      for (const [place, { index, record }] of records.entries()) {
-        const more = goesOn || place + 1 < records.length;
-        this.#handle({ kind: "record", now: clock.now(), index, bytes: record, more });
-        if (this.#stopped) return;
-      }
-      if (goesOn) this.#readAgain = true;
+    this.#readAgain = false;
+    const from = this.core.nextIndex;
+    const records = await log.read(from, PAGE);
+    const goesOn = records.length === PAGE && (await log.read(from + PAGE, 1)).length > 0;
+    for (const [place, { index, record }] of records.entries()) {
+      const more = goesOn || place + 1 < records.length;
+      this.#handle({ kind: "record", now: clock.now(), index, bytes: record, more });
+      if (this.#stopped) return;
     }
+    if (goesOn) this.#readAgain = true;
   }
 
   #handle(event: NotaryEvent): void {
@@ -162,24 +160,20 @@ export class NotaryRole {
 
   async #performAll(): Promise<void> {
     try {
-      await this.#performInOrder();
+      while (this.#effects.length > 0) await this.#performBatch(this.#effects.splice(0));
     } finally {
       this.#performing = undefined;
     }
   }
 
-  async #performInOrder(): Promise<void> {
-    while (this.#effects.length > 0) {
-      const effects = this.#effects;
-      this.#effects = [];
-      // One commit for all of them: earlier than asked is durable too, later would not be.
-      const changes = new Map<string, Uint8Array>();
-      for (const effect of effects) {
-        if (effect.kind === "persist") changes.set(STORE_PREFIX + effect.key, effect.bytes);
-      }
-      if (changes.size > 0) await this.#parts.store.commit(changes);
-      for (const effect of effects) await this.#perform(effect);
+  async #performBatch(effects: NotaryEffect[]): Promise<void> {
+    // One commit for all of them: earlier than asked is durable too, later would not be.
+    const changes = new Map<string, Uint8Array>();
+    for (const effect of effects) {
+      if (effect.kind === "persist") changes.set(STORE_PREFIX + effect.key, effect.bytes);
     }
+    if (changes.size > 0) await this.#parts.store.commit(changes);
+    for (const effect of effects) await this.#perform(effect);
   }
 
   async #perform(effect: NotaryEffect): Promise<void> {

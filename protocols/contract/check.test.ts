@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { errorCode, SegmentError } from "../errors.ts";
+import { errorCode } from "../errors.ts";
+import type { SegmentError } from "../errors.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import { assertSafe, checkTerms, endings, SHORTEST_DISPUTE_MS } from "./check.ts";
 import { decodeTerms, encodeTerms } from "./terms.ts";
@@ -57,7 +58,13 @@ const attest = (role: string, factKind = "wh"): Observation => ({
   factKind,
   maxAgeMs: 1,
 });
-const both: Observation = { kind: "signed", k: 2, roles: ["buyer", "shop"], factKind: "wh", maxAgeMs: 1 };
+const both: Extract<Observation, { kind: "signed" }> = {
+  kind: "signed",
+  k: 2,
+  roles: ["buyer", "shop"],
+  factKind: "wh",
+  maxAgeMs: 1,
+};
 const before: Observation = { kind: "before", timeMs: OPENS };
 const hash: Observation = { kind: "hash", digest: new Uint8Array(32) };
 const metered: AmountExpr = {
@@ -77,6 +84,8 @@ function afterDeposit(cases: Case[], onTimeout: Node = restTo("buyer")): Node {
 }
 
 describe("safe terms", () => {
+  const payEnergy = pay("buyer", available, restTo("shop"), KWH);
+  const energy: Case = { kind: "deposit", by: "shop", currency: KWH, amount: 7n, then: payEnergy };
   const safe: [name: string, contract: Node][] = [
     ["nothing at all", CLOSE],
     ["only waiting", when(1, [])],
@@ -108,26 +117,7 @@ describe("safe terms", () => {
         }),
       ]),
     ],
-    [
-      "an exchange of two currencies",
-      when(1, [
-        deposit(
-          when(
-            2,
-            [
-              {
-                kind: "deposit",
-                by: "shop",
-                currency: KWH,
-                amount: 7n,
-                then: pay("buyer", available, restTo("shop"), KWH),
-              },
-            ],
-            restTo("buyer"),
-          ),
-        ),
-      ]),
-    ],
+    ["an exchange of two currencies", afterDeposit([energy])],
     ["deadlines that touch on another branch", when(1, [deposit(restTo("shop"), "buyer", 1n)], when(2, []))],
   ];
   it.each(safe)("%s", (_, contract) => {
@@ -163,6 +153,12 @@ describe("unsafe terms", () => {
           ),
         ),
       ]),
+      "pot-short",
+      "contract.cases[0].then.cases[0].then.then",
+    ],
+    [
+      "less sure to be left than was deposited",
+      afterDeposit([facts(both, pay("shop", metered, pay("drone", exactly(11n), restTo("buyer"))))]),
       "pot-short",
       "contract.cases[0].then.cases[0].then.then",
     ],
@@ -281,6 +277,14 @@ describe("unsafe terms", () => {
       "contract.cases[0].then.cases[0].then",
     ],
     [
+      "metered by one of three, of whom two must sign",
+      afterDeposit([
+        facts({ ...both, roles: ["buyer", "drone", "shop"] }, pay("shop", metered, restTo("buyer"))),
+      ]),
+      "unproven-field",
+      "contract.cases[0].then.cases[0].then",
+    ],
+    [
       "metered without facts",
       afterDeposit([choice("buyer", "accept", pay("shop", metered, restTo("buyer")))]),
       "unproven-field",
@@ -347,7 +351,7 @@ describe("unsafe terms", () => {
 
 describe("facts that could be shown twice", () => {
   const twice = (first: string, second: string): Node => {
-    const said = (factKind: string): Observation => ({ ...both, factKind }) as Observation;
+    const said = (factKind: string): Observation => ({ ...both, factKind });
     const later = when(3, [facts(said(second), restTo("shop"))], restTo("buyer"));
     return afterDeposit([facts(said(first), pay("shop", exactly(10n), later))]);
   };

@@ -98,7 +98,7 @@ describe("malformed facts", () => {
     ["too much text", { body: ["x".repeat(MAX_FACT_BYTES)] }],
   ];
   it.each(wrong)("with %s are not signed", (_, change) => {
-    expect(codeOf(() => signFact(drone, { ...position, ...change } as FactContent))).toBe("fact-invalid");
+    expect(codeOf(() => signFact(drone, { ...position, ...change }))).toBe("fact-invalid");
   });
 
   const payloads: [name: string, payload: CborValue][] = [

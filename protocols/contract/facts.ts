@@ -100,7 +100,7 @@ function readContent(payload: Uint8Array): FactContent {
 }
 
 /** Whether a text can name a kind of fact. */
-export function isFactKind(kind: string): boolean {
+function isFactKind(kind: string): boolean {
   return /^[a-z][a-z0-9-]{0,31}$/.test(kind);
 }
 

@@ -5,7 +5,7 @@ import { equalBytes } from "../encoding/bytes.ts";
 import { checkTerms, endings } from "./check.ts";
 import type { Ending } from "./check.ts";
 import { nodeAt, startContract, stepContract } from "./machine.ts";
-import type { ContractState, Input, Payment, Step } from "./machine.ts";
+import type { ContractState, Input, Step } from "./machine.ts";
 import { decodeContractState, encodeContractState } from "./state-codec.ts";
 import type { Contract } from "./terms.ts";
 import { decodeTerms, encodeTerms } from "./terms.ts";
@@ -42,7 +42,7 @@ function book(before: Books, input: Input | undefined, step: Step, nowMs: number
   const { state, payments } = done(step);
   let { deposited, paid } = before;
   if (input?.kind === "deposit") deposited = add(deposited, `${input.by}/${input.currency}`, input.amount);
-  for (const { to, currency, amount } of payments as Payment[]) {
+  for (const { to, currency, amount } of payments) {
     must(amount > 0n, "payments are above zero");
     paid = add(paid, `${to}/${currency}`, amount);
   }

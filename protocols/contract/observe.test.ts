@@ -138,6 +138,10 @@ describe("observations", () => {
     expect(verdict(met, both(turned, body))).toMatch(/different sessions/);
     const other = [crypto.sha256(new Uint8Array(1)), body[1]!, body[2]!];
     expect(verdict(met, both(body, other))).toMatch(/different sessions/);
+    const begunByShop = [body[0]!, SHOP.identity, body[2]!];
+    expect(verdict(met, both(body, begunByShop))).toMatch(/different sessions/);
+    const endedByShop = [body[0]!, body[1]!, SHOP.identity];
+    expect(verdict(met, both(body, endedByShop))).toMatch(/different sessions/);
     const withShop = [body[0]!, body[1]!, SHOP.identity];
     expect(verdict(met, both(withShop, withShop))).toMatch(/was not between drone and buyer/);
     expect(verdict(met, both(body, ["hello"]))).toMatch(/does not say who met/);

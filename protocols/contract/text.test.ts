@@ -25,6 +25,7 @@ describe("a delivery in words", () => {
       Step 3: the drone may land, until 4 March 2026, 11:10 UTC. Evidence of it counts if it arrives by 4 March 2026, 11:12 UTC.
       - If the drone and the buyer state alike that the parcel was taken (at most 1 hour 12 minutes earlier): the shop gets 19.90 EUR, the drone gets all that is left and it ends.
       - If the drone states that the parcel was taken (at most 1 hour 12 minutes earlier): step 4 follows.
+      - If the drone cancels: the buyer gets all that is left and it ends.
       - If none of this happens, from 4 March 2026, 11:14 UTC on: the drone gets 3.00 EUR, the shop gets 2.00 EUR, the buyer gets all that is left and it ends.
       Step 4: time to object, until 5 March 2026, 11:12 UTC.
       - If the buyer objects: the shop gets 9.95 EUR, the drone gets 2.50 EUR, the buyer gets all that is left and it ends.
@@ -51,6 +52,7 @@ describe("a delivery in words", () => {
       Étape 3 : le drone peut se poser, jusqu’au 4 mars 2026 à 11:10 UTC. Les preuves en comptent si elles arrivent au plus tard le 4 mars 2026 à 11:12 UTC.
       - Si le drone et l’acheteur attestent de même que le colis a été pris (au plus 1 heure 12 minutes auparavant) : le magasin reçoit 19,90 EUR, le drone reçoit tout ce qui reste et tout est terminé.
       - Si le drone atteste que le colis a été pris (au plus 1 heure 12 minutes auparavant) : l’étape 4 suit.
+      - Si le drone annule : l’acheteur reçoit tout ce qui reste et tout est terminé.
       - Si rien de cela n’arrive, à partir du 4 mars 2026 à 11:14 UTC : le drone reçoit 3,00 EUR, le magasin reçoit 2,00 EUR, l’acheteur reçoit tout ce qui reste et tout est terminé.
       Étape 4 : délai de contestation, jusqu’au 5 mars 2026 à 11:12 UTC.
       - Si l’acheteur conteste : le magasin reçoit 9,95 EUR, le drone reçoit 2,50 EUR, l’acheteur reçoit tout ce qui reste et tout est terminé.
@@ -70,6 +72,7 @@ describe("a delivery in words", () => {
       The buyer deposits 24.90 EUR; then the drone and the buyer are at the place and the drone and the buyer have recognised each other; then the drone states that the parcel was taken; then the buyer objects; then nothing more happens (the arbiter decides). | The buyer has paid 24.90 EUR and gets 12.45 EUR back; the drone gets 2.50 EUR; the shop gets 9.95 EUR. | 12 March 2026, 11:18 UTC
       The buyer deposits 24.90 EUR; then the drone and the buyer are at the place and the drone and the buyer have recognised each other; then the drone states that the parcel was taken; then the buyer accepts. | The buyer has paid 24.90 EUR and gets nothing back; the drone gets 5.00 EUR; the shop gets 19.90 EUR. | 5 March 2026, 11:12 UTC
       The buyer deposits 24.90 EUR; then the drone and the buyer are at the place and the drone and the buyer have recognised each other; then the drone states that the parcel was taken; then nothing more happens (time to object). | The buyer has paid 24.90 EUR and gets nothing back; the drone gets 5.00 EUR; the shop gets 19.90 EUR. | 5 March 2026, 11:16 UTC
+      The buyer deposits 24.90 EUR; then the drone and the buyer are at the place and the drone and the buyer have recognised each other; then the drone cancels. | The buyer has paid 24.90 EUR and gets 24.90 EUR back. | 4 March 2026, 11:10 UTC
       The buyer deposits 24.90 EUR; then the drone and the buyer are at the place and the drone and the buyer have recognised each other; then nothing more happens (the drone may land). | The buyer has paid 24.90 EUR and gets 19.90 EUR back; the drone gets 3.00 EUR; the shop gets 2.00 EUR. | 4 March 2026, 11:14 UTC
       The buyer deposits 24.90 EUR; then the drone cancels. | The buyer has paid 24.90 EUR and gets 24.90 EUR back. | 4 March 2026, 11:00 UTC
       The buyer deposits 24.90 EUR; then nothing more happens (in flight). | The buyer has paid 24.90 EUR and gets 19.90 EUR back; the drone gets 3.00 EUR; the shop gets 2.00 EUR. | 4 March 2026, 11:04 UTC
@@ -86,6 +89,7 @@ describe("a delivery in words", () => {
       L’acheteur dépose 24,90 EUR ; puis le drone et l’acheteur sont sur place et le drone et l’acheteur se sont reconnus ; puis le drone atteste que le colis a été pris ; puis l’acheteur conteste. | L’acheteur a payé 24,90 EUR et récupère 12,45 EUR ; le drone reçoit 2,50 EUR ; le magasin reçoit 9,95 EUR. | 5 mars 2026 à 11:12 UTC
       L’acheteur dépose 24,90 EUR ; puis le drone et l’acheteur sont sur place et le drone et l’acheteur se sont reconnus ; puis le drone atteste que le colis a été pris ; puis l’acheteur accepte. | L’acheteur a payé 24,90 EUR et ne récupère rien ; le drone reçoit 5,00 EUR ; le magasin reçoit 19,90 EUR. | 5 mars 2026 à 11:12 UTC
       L’acheteur dépose 24,90 EUR ; puis le drone et l’acheteur sont sur place et le drone et l’acheteur se sont reconnus ; puis le drone atteste que le colis a été pris ; puis plus rien ne se passe (délai de contestation). | L’acheteur a payé 24,90 EUR et ne récupère rien ; le drone reçoit 5,00 EUR ; le magasin reçoit 19,90 EUR. | 5 mars 2026 à 11:16 UTC
+      L’acheteur dépose 24,90 EUR ; puis le drone et l’acheteur sont sur place et le drone et l’acheteur se sont reconnus ; puis le drone annule. | L’acheteur a payé 24,90 EUR et récupère 24,90 EUR. | 4 mars 2026 à 11:10 UTC
       L’acheteur dépose 24,90 EUR ; puis le drone et l’acheteur sont sur place et le drone et l’acheteur se sont reconnus ; puis plus rien ne se passe (le drone peut se poser). | L’acheteur a payé 24,90 EUR et récupère 19,90 EUR ; le drone reçoit 3,00 EUR ; le magasin reçoit 2,00 EUR. | 4 mars 2026 à 11:14 UTC
       L’acheteur dépose 24,90 EUR ; puis le drone annule. | L’acheteur a payé 24,90 EUR et récupère 24,90 EUR. | 4 mars 2026 à 11:00 UTC
       L’acheteur dépose 24,90 EUR ; puis plus rien ne se passe (en vol). | L’acheteur a payé 24,90 EUR et récupère 19,90 EUR ; le drone reçoit 3,00 EUR ; le magasin reçoit 2,00 EUR. | 4 mars 2026 à 11:04 UTC

@@ -37,6 +37,11 @@ const STATEMENTS = new Map([
   ["met", "whom it met"],
 ]);
 
+const DETAILS = new Map([
+  ["goods", "Goods"],
+  ["address", "Address"],
+]);
+
 const TEMPLATES = new Map([["delivery", "a delivery"]]);
 
 const UNITS = [
@@ -71,14 +76,11 @@ export const english: Words = {
 
   title: (template, parties) => `terms for ${TEMPLATES.get(template) ?? `“${template}”`} between ${parties}`,
   detail: (name, value, time) => {
-    if (name === "goods") return [`Goods: “${String(value)}”`];
-    if (name === "address") return [`Address: “${String(value)}”`];
-    if (name === "orderedAtMs" && typeof value === "number") return [`Ordered: ${time(value)}`];
-    if (name === "altitudeMm" && typeof value === "number") {
-      return [`Altitude of the place: ${Math.round(value / 1_000)} m`];
-    }
-    if (typeof value === "number") return [`${name}: ${value}`];
-    return typeof value === "string" ? [`${name}: “${value}”`] : [];
+    if (typeof value === "string") return [`${DETAILS.get(name) ?? name}: “${value}”`];
+    if (typeof value !== "number") return [];
+    if (name === "orderedAtMs") return [`Ordered: ${time(value)}`];
+    if (name === "altitudeMm") return [`Altitude of the place: ${Math.round(value / 1_000)} m`];
+    return [`${name}: ${value}`];
   },
   offer: (from, until) => `all must have signed between ${from} and ${until}`,
   step: (number, label, until) => `Step ${number}: ${label}, until ${until}.`,

@@ -37,6 +37,11 @@ const STATEMENTS = new Map([
   ["met", "qui il a rencontré"],
 ]);
 
+const DETAILS = new Map([
+  ["goods", "Marchandise"],
+  ["address", "Adresse"],
+]);
+
 const TEMPLATES = new Map([["delivery", "une livraison"]]);
 
 const UNITS = [
@@ -72,14 +77,11 @@ export const french: Words = {
   title: (template, parties) =>
     `conditions pour ${TEMPLATES.get(template) ?? `« ${template} »`} entre ${parties}`,
   detail: (name, value, time) => {
-    if (name === "goods") return [`Marchandise : « ${String(value)} »`];
-    if (name === "address") return [`Adresse : « ${String(value)} »`];
-    if (name === "orderedAtMs" && typeof value === "number") return [`Commande : ${time(value)}`];
-    if (name === "altitudeMm" && typeof value === "number") {
-      return [`Altitude du lieu : ${Math.round(value / 1_000)} m`];
-    }
-    if (typeof value === "number") return [`${name} : ${value}`];
-    return typeof value === "string" ? [`${name} : « ${value} »`] : [];
+    if (typeof value === "string") return [`${DETAILS.get(name) ?? name} : « ${value} »`];
+    if (typeof value !== "number") return [];
+    if (name === "orderedAtMs") return [`Commande : ${time(value)}`];
+    if (name === "altitudeMm") return [`Altitude du lieu : ${Math.round(value / 1_000)} m`];
+    return [`${name} : ${value}`];
   },
   offer: (from, until) => `tous doivent avoir signé entre le ${from} et le ${until}`,
   step: (number, label, until) => `Étape ${number} : ${label}, jusqu’au ${until}.`,

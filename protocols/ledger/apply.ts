@@ -6,7 +6,6 @@
 import { errorCode, SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { equalBytes } from "../encoding/bytes.ts";
-import { encodeCbor } from "../encoding/cbor.ts";
 import { openCard } from "../identity/card.ts";
 import { currencyId, exponentOf, MAX_EXPONENT } from "../money/currencies.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
@@ -123,7 +122,7 @@ type Body<K extends EntryBody["kind"]> = Extract<EntryBody, { kind: K }>;
 function applyCard(draft: Draft, entry: Entry, body: Body<"card">, { crypto, timeMs }: ApplyContext): EntryResult {
   const card = openCard(crypto, body.card, timeMs);
   const { root, identity, notBefore, notAfter } = card;
-  if (draft.isRevoked(identity, root)) throw new SegmentError("card-revoked", "its root has revoked this device");
+  if (draft.wasRevoked(identity, root)) throw new SegmentError("card-revoked", "its root has revoked this device");
   const known = draft.device(identity);
   if (known !== undefined) {
     const sameRoot = equalBytes(known.root, root);
@@ -134,7 +133,7 @@ function applyCard(draft: Draft, entry: Entry, body: Body<"card">, { crypto, tim
       throw new SegmentError("card-invalid", "the ledger has a newer card of this device");
     }
   }
-  draft.putDevice(identity, { root, notBefore, notAfter });
+  draft.putDevice(identity, { root, notBefore, notAfter, isRevoked: false });
   return { kind: "card", identity, root };
 }
 
@@ -144,7 +143,7 @@ function applyRevoke(draft: Draft, entry: Entry, { identity }: Body<"revoke">): 
   if (!equalBytes(device.root, entry.signer)) {
     throw new SegmentError("entry-unauthorized", "only the root of its card revokes a device");
   }
-  draft.put(keys.revoked(identity, device.root), encodeCbor(1));
+  draft.revoke(identity, device);
   return { kind: "revoke", identity };
 }
 

@@ -137,31 +137,31 @@ export class Attesting {
   }
 
   #certified(tally: Tally): void {
-    const { header, headerBytes, executed } = tally.block;
+    const { header, headerBytes, lines } = tally.block;
     const certificate = tally.certificate!;
     const key = `certificate/${header.height}`;
     this.#context.emit({ kind: "persist", key, bytes: encodeCbor(certificateFields(certificate)) });
     // While catching up, the others have long delivered these.
-    const receipts = this.#context.isBehind ? [] : executed.map((_, index) => this.#settled(tally, index));
+    const receipts = this.#context.isBehind ? [] : lines.map((_, index) => this.#settled(tally, index));
     this.#context.emit({ kind: "certified", header, headerBytes, certificate, receipts });
   }
 
   #settled(tally: Tally, index: number): Settled {
     const { block } = tally;
-    const { record, parties, leaf, applied } = block.executed[index]!;
+    const { entryId, signer, entry, parties, leaf, refusal } = block.lines[index]!;
     const certificate = tally.certificate!;
     return {
-      entryId: record.entry.id,
-      signer: record.entry.signer,
-      rank: this.#context.rank(turnOf(record.entry.id)),
-      refusal: applied.ok ? undefined : { code: applied.code, message: applied.message },
+      entryId,
+      signer,
+      rank: this.#context.rank(turnOf(entryId)),
+      refusal,
       get parties() {
         return parties.map(agentId);
       },
       get bytes() {
         const path = merklePath(block.tree, index);
         const { headerBytes: header } = block;
-        return encodeReceipt({ header, certificate, leaf, leafIndex: index, path, entry: record.entry.bytes });
+        return encodeReceipt({ header, certificate, leaf, leafIndex: index, path, entry });
       },
     };
   }

@@ -4,7 +4,7 @@
  * up to zero is refused here, whatever the rest of the code believed.
  */
 import { toHex } from "../encoding/bytes.ts";
-import { decodeCbor, encodeCbor } from "../encoding/cbor.ts";
+import { encodeCbor } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
 import { SegmentError } from "../errors.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
@@ -17,6 +17,8 @@ export interface DeviceRecord {
   /** Of the card: it holds from notBefore up to, and without, notAfter. */
   notBefore: TimeMs;
   notAfter: TimeMs;
+  /** By this root, and for good. */
+  isRevoked: boolean;
 }
 
 export interface CurrencyRecord {
@@ -92,7 +94,7 @@ export class Draft implements StateReader {
     if (after > MAX_AMOUNT) throw new SegmentError("amount-overflow", `${currency}: beyond 2^63 - 1 minor units`);
     this.#imbalance.set(currency, (this.#imbalance.get(currency) ?? 0n) + change);
     if (after === 0n) this.remove(key);
-    else this.put(key, encodeCbor(after));
+    else this.put(key, amountBytes(after));
   }
 
   currency(id: string): CurrencyRecord | undefined {
@@ -119,15 +121,26 @@ export class Draft implements StateReader {
     const bytes = this.get(keys.device(identity));
     if (bytes === undefined) return undefined;
     const reader = FieldReader.fromBytes(bytes, "device");
-    return { root: reader.bytes("root"), notBefore: reader.int("notBefore"), notAfter: reader.int("notAfter") };
+    return {
+      root: reader.bytes("root"),
+      notBefore: reader.int("notBefore"),
+      notAfter: reader.int("notAfter"),
+      isRevoked: reader.bool("isRevoked"),
+    };
   }
 
-  putDevice(identity: Uint8Array, { root, notBefore, notAfter }: DeviceRecord): void {
-    this.put(keys.device(identity), encodeCbor([root, notBefore, notAfter]));
+  putDevice(identity: Uint8Array, { root, notBefore, notAfter, isRevoked }: DeviceRecord): void {
+    this.put(keys.device(identity), encodeCbor([root, notBefore, notAfter, isRevoked]));
     if (this.get(keys.owner(root)) === undefined) this.put(keys.owner(root), encodeCbor(1));
   }
 
-  isRevoked(identity: Uint8Array, root: Uint8Array): boolean {
+  /** Remembered apart from the device, which may have moved to another root meanwhile. */
+  revoke(identity: Uint8Array, device: DeviceRecord): void {
+    this.put(keys.revoked(identity, device.root), encodeCbor(1));
+    this.putDevice(identity, { ...device, isRevoked: true });
+  }
+
+  wasRevoked(identity: Uint8Array, root: Uint8Array): boolean {
     return this.get(keys.revoked(identity, root)) !== undefined;
   }
 
@@ -143,7 +156,7 @@ export class Draft implements StateReader {
   rootOf(identity: Uint8Array, timeMs: TimeMs): Uint8Array {
     const device = this.device(identity);
     if (device === undefined) throw new SegmentError("account-unknown", "the signer's card is not registered");
-    if (this.isRevoked(identity, device.root)) throw new SegmentError("card-revoked", "the signer's card is revoked");
+    if (device.isRevoked) throw new SegmentError("card-revoked", "the signer's card is revoked");
     if (timeMs < device.notBefore || timeMs >= device.notAfter) {
       throw new SegmentError("card-expired", "the signer's card is not valid at this time");
     }
@@ -158,7 +171,14 @@ export class Draft implements StateReader {
   }
 }
 
+/** Eight bytes, big-endian: amounts are written more often than all else. */
+function amountBytes(amount: bigint): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, amount);
+  return bytes;
+}
+
 /** A stored amount; what is not there is zero. */
 export function readAmount(bytes: Uint8Array | undefined): bigint {
-  return bytes === undefined ? 0n : BigInt(decodeCbor(bytes) as number | bigint);
+  return bytes === undefined ? 0n : new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0);
 }

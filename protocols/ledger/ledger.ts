@@ -4,9 +4,10 @@ import type { ContractState } from "../contract/machine.ts";
 import type { Contract } from "../contract/terms.ts";
 import { toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { Crypto, TimeMs } from "../ports.ts";
 import { applyEntry } from "./apply.ts";
-import type { Applied, LedgerRules } from "./apply.ts";
+import type { ApplyContext, LedgerRules } from "./apply.ts";
 import { ContractCache } from "./apply-contract.ts";
 import { encodeHeader, headerHash } from "./block.ts";
 import type { Header } from "./block.ts";
@@ -37,13 +38,32 @@ export interface VerifiedRecord {
   bytes: Uint8Array;
 }
 
-/** One executed entry of a block. */
-export interface Executed {
-  record: VerifiedRecord;
-  applied: Applied;
+/** One entry's line in a block: what its receipt is made from. */
+export interface Line {
+  entryId: Uint8Array;
+  idHex: string;
+  signer: Uint8Array;
+  /** The signed entry. */
+  entry: Uint8Array;
   leaf: Uint8Array;
   /** Device keys of those whom the receipt concerns. */
   parties: Uint8Array[];
+  /** Undefined for an accepted entry. */
+  refusal: Refusal | undefined;
+}
+
+export interface Refusal {
+  code: ErrorCode;
+  message: string;
+  /** The entry is used up (see `Applied`). */
+  final: boolean;
+}
+
+/** What became of a record, in the order of the block's lines. */
+export interface Executed {
+  record: VerifiedRecord;
+  result: EntryResult | null;
+  refusal: Refusal | undefined;
 }
 
 export interface Block {
@@ -51,7 +71,7 @@ export interface Block {
   headerBytes: Uint8Array;
   hash: Uint8Array;
   tree: MerkleTree;
-  executed: Executed[];
+  lines: Line[];
 }
 
 /** The ledger's rules for a network. */
@@ -131,23 +151,64 @@ export class Ledger {
   }
 
   /** Executes what stands between the last cut and this one, at `logIndex`. At least one record is new. */
-  execute(records: VerifiedRecord[], stamps: Stamp[], logIndex: number): Block {
-    const { crypto } = this.rules;
+  execute(records: VerifiedRecord[], stamps: Stamp[], logIndex: number): { block: Block; executed: Executed[] } {
     const timeMs = Math.max(this.#timeMs, medianTime(stamps.map((stamp) => stamp.timeMs)));
     const seenAt = seenTimes(stamps);
     this.#seen.forgetExpired(timeMs);
+    const context: ApplyContext = {
+      ...this.rules,
+      timeMs,
+      seenMs: timeMs,
+      stateRoot: this.#stateRoot,
+      attachment: undefined,
+    };
+    const lines: Line[] = [];
     const executed: Executed[] = [];
     for (const record of records) {
       if (this.hasSeen(record.entry, record.idHex)) continue;
-      const seenMs = Math.min(timeMs, seenAt.get(record.idHex) ?? timeMs);
-      executed.push(this.#executeOne(record, executed.length, timeMs, seenMs));
+      context.seenMs = Math.min(timeMs, seenAt.get(record.idHex) ?? timeMs);
+      context.attachment = record.attachment;
+      const one = this.#executeOne(record, context);
+      lines.push(this.#line(one, lines.length));
+      executed.push(one);
     }
     this.#seen.commit();
     this.#stateRoot = this.#state.root();
-    const tree = buildTree(crypto, executed.map(({ leaf }) => leafHash(crypto, leaf)));
+    return { block: this.#close(lines, timeMs, logIndex), executed };
+  }
+
+  #executeOne(record: VerifiedRecord, context: ApplyContext): Executed {
+    const { entry, idHex } = record;
+    const applied = applyEntry(this.#state, entry, context);
+    if (applied.ok) this.#state.write(applied.writes);
+    if (applied.ok || applied.final) this.#seen.add(entry.notAfter, entry.id, idHex);
+    if (!applied.ok) {
+      const { code, message, final } = applied;
+      return { record, result: null, refusal: { code, message, final } };
+    }
+    if (applied.result.kind === "currency") this.#currencies.push(applied.result.currency);
+    return { record, result: applied.result, refusal: undefined };
+  }
+
+  #line({ record, result, refusal }: Executed, index: number): Line {
+    const { entry, idHex } = record;
+    return {
+      entryId: entry.id,
+      idHex,
+      signer: entry.signer,
+      entry: entry.bytes,
+      leaf: encodeLeaf({ index, entryId: entry.id, outcome: refusal?.code ?? "ok", result }),
+      parties: partyKeys(entry, this.#contractTouchedBy(result)),
+      refusal,
+    };
+  }
+
+  #close(lines: Line[], timeMs: TimeMs, logIndex: number): Block {
+    const { crypto, networkHash: network, zone } = this.rules;
+    const tree = buildTree(crypto, lines.map(({ leaf }) => leafHash(crypto, leaf)));
     const header: Header = {
-      networkHash: this.rules.networkHash,
-      zone: this.rules.zone,
+      networkHash: network,
+      zone,
       term: this.#term,
       height: this.#height + 1,
       previous: this.#previous,
@@ -155,29 +216,14 @@ export class Ledger {
       timeMs,
       leavesRoot: treeRoot(tree),
       stateRoot: this.#stateRoot,
-      leafCount: executed.length,
+      leafCount: lines.length,
     };
     const headerBytes = encodeHeader(header);
     const hash = headerHash(crypto, headerBytes);
     this.#height = header.height;
     this.#previous = hash;
     this.#timeMs = timeMs;
-    return { header, headerBytes, hash, tree, executed };
-  }
-
-  #executeOne(record: VerifiedRecord, index: number, timeMs: TimeMs, seenMs: TimeMs): Executed {
-    const { entry, attachment } = record;
-    const context = { ...this.rules, timeMs, seenMs, stateRoot: this.#stateRoot, attachment };
-    const applied = applyEntry(this.#state, entry, context);
-    if (applied.ok) {
-      this.#state.write(applied.writes);
-      if (applied.result.kind === "currency") this.#currencies.push(applied.result.currency);
-    }
-    if (applied.ok || applied.final) this.#seen.add(entry.notAfter, entry.id, record.idHex);
-    const outcome = applied.ok ? "ok" : applied.code;
-    const result = applied.ok ? applied.result : null;
-    const leaf = encodeLeaf({ index, entryId: entry.id, outcome, result });
-    return { record, applied, leaf, parties: partyKeys(entry, this.#contractTouchedBy(result)) };
+    return { header, headerBytes, hash, tree, lines };
   }
 
   #contractTouchedBy(result: EntryResult | null): Contract | undefined {

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
 import type { Header } from "./block.ts";
 import type { Certificate } from "./certificate.ts";
+import type { Refusal } from "./ledger.ts";
 import type { NetworkDescription } from "./network.ts";
 
 /** The bus channels that notaries listen to. */
@@ -57,7 +58,7 @@ export interface Settled {
   /** 0 at the notary whose turn it is to deliver the receipt, 1 at the next, and so on. */
   rank: number;
   /** Why it was refused, in words (not certified, unlike the code in the receipt); undefined if it was not. */
-  refusal: { code: ErrorCode; message: string } | undefined;
+  refusal: Refusal | undefined;
   /** The receipt's bytes; encoded on first use, because most notaries need not send it. */
   readonly bytes: Uint8Array;
 }

@@ -244,24 +244,24 @@ export class NotaryCore {
     this.#attesting.logged(cut.certificates);
     const stamps = this.#cutting.validCut(cut);
     if (stamps === undefined) return;
-    const block = this.#ledger.execute(this.#cutting.takeBlock(), stamps, index);
-    for (const executed of block.executed) this.#executed(executed);
+    const { block, executed } = this.#ledger.execute(this.#cutting.takeBlock(), stamps, index);
+    for (const one of executed) this.#executed(one);
     this.#attesting.vote(block);
   }
 
-  #executed({ record, applied }: Executed): void {
+  #executed({ record, result, refusal }: Executed): void {
     const { idHex } = record;
     const waiting = this.#pool.get(idHex);
-    if (applied.ok || applied.final || waiting?.record.bytes === record.bytes) {
+    if (refusal === undefined || refusal.final || waiting?.record.bytes === record.bytes) {
       this.#pool.remove(idHex);
     } else if (waiting !== undefined) {
       // Somebody's broken copy went in; ours, which was checked, still has to.
       waiting.inLog = false;
       this.#context.plan(TURN_MS * this.#context.rank(turnOf(record.entry.id)), { kind: "append", idHex });
     }
-    if (!applied.ok || !("seq" in applied.result)) return;
-    const { termsId, seq } = applied.result;
-    this.#deadlines.moved(termsId, seq, this.#ledger.contractView(termsId)?.state.deadlines ?? null);
+    if (result === null || !("seq" in result)) return;
+    const deadlines = this.#ledger.contractView(result.termsId)?.state.deadlines ?? null;
+    this.#deadlines.moved(result.termsId, result.seq, deadlines);
   }
 
   // Time.

@@ -23,7 +23,8 @@ const GROUP_BYTES = BUCKETS_PER_GROUP * HASH_BYTES;
 
 interface Slot {
   value: Uint8Array;
-  digest: Uint8Array;
+  /** The key in UTF-8, encoded once. */
+  keyBytes: Uint8Array;
   bucket: number;
 }
 
@@ -70,23 +71,29 @@ export class LedgerState implements StateReader {
   }
 
   set(key: string, value: Uint8Array): void {
-    const keyBytes = utf8(key);
-    const digest = entryDigest(this.#crypto, keyBytes, value);
     const known = this.#slots.get(key);
-    const bucketIndex = known?.bucket ?? this.#bucketOf(keyBytes);
-    this.#slots.set(key, { value, digest, bucket: bucketIndex });
+    if (known === undefined) {
+      this.#insert(key, value);
+      return;
+    }
+    known.value = value;
+    const bucket = this.#buckets.get(known.bucket)!;
+    bucket.digests[position(bucket.keys, key)] = entryDigest(this.#crypto, known.keyBytes, value);
+    this.#dirtyBuckets.add(known.bucket);
+  }
+
+  #insert(key: string, value: Uint8Array): void {
+    const keyBytes = utf8(key);
+    const bucketIndex = this.#bucketOf(keyBytes);
+    this.#slots.set(key, { value, keyBytes, bucket: bucketIndex });
     let bucket = this.#buckets.get(bucketIndex);
     if (bucket === undefined) {
       bucket = { keys: [], digests: [] };
       this.#buckets.set(bucketIndex, bucket);
     }
     const at = position(bucket.keys, key);
-    if (known === undefined) {
-      bucket.keys.splice(at, 0, key);
-      bucket.digests.splice(at, 0, digest);
-    } else {
-      bucket.digests[at] = digest;
-    }
+    bucket.keys.splice(at, 0, key);
+    bucket.digests.splice(at, 0, entryDigest(this.#crypto, keyBytes, value));
     this.#dirtyBuckets.add(bucketIndex);
   }
 

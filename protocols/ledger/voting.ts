@@ -109,10 +109,10 @@ export class Voting {
     this.#height = height;
     this.#tallies.set(height, { block, votes: new Map(), contrary: new Map(), certificate: undefined });
     this.#uncertified.add(height);
-    this.#keptEntries += block.executed.length;
-    for (const [index, { record, applied }] of block.executed.entries()) {
-      const isFinal = applied.ok || applied.final;
-      if (isFinal || !this.#receipts.has(record.idHex)) this.#receipts.set(record.idHex, { height, index });
+    this.#keptEntries += block.lines.length;
+    for (const [index, { idHex, refusal }] of block.lines.entries()) {
+      const isFinal = refusal === undefined || refusal.final;
+      if (isFinal || !this.#receipts.has(idHex)) this.#receipts.set(idHex, { height, index });
     }
     this.#forgetOld();
   }
@@ -122,10 +122,10 @@ export class Voting {
       const tally = this.#tallies.get(this.#oldest);
       this.#tallies.delete(this.#oldest);
       this.#uncertified.delete(this.#oldest);
-      for (const { record } of tally?.block.executed ?? []) {
-        if (this.#receipts.get(record.idHex)?.height === this.#oldest) this.#receipts.delete(record.idHex);
+      for (const { idHex } of tally?.block.lines ?? []) {
+        if (this.#receipts.get(idHex)?.height === this.#oldest) this.#receipts.delete(idHex);
       }
-      this.#keptEntries -= tally?.block.executed.length ?? 0;
+      this.#keptEntries -= tally?.block.lines.length ?? 0;
       this.#loggedUpTo = Math.max(this.#loggedUpTo, this.#oldest);
       this.#oldest++;
     }

@@ -1,6 +1,8 @@
 import { createConnection } from "node:net";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { errorCode } from "../../protocols/errors.ts";
 import { Air } from "./air.ts";
@@ -25,7 +27,7 @@ describe("a served radio", () => {
     expect((await once(driver, "data"))[0]).toEqual(RESET_DONE);
     driver.stop();
     await radio.close();
-    expect(existsSync(radio.path)).toBe(false);
+    expect(existsSync(dirname(radio.path))).toBe(false);
   });
 
   it("hangs up on what is not H4", async () => {
@@ -62,8 +64,14 @@ describe("a served radio", () => {
 
   it("refuses a path that is too long for a socket", async () => {
     radio = { path: "", close: async () => {} };
-    expect(
-      await serveRadio(air, "c0:00:00:00:00:01", `/tmp/${"x".repeat(100)}`).then(() => "", errorCode),
-    ).toBe("store-failed");
+    const top = mkdtempSync(join(tmpdir(), "long-"));
+    const parent = join(top, "x".repeat(100));
+    mkdirSync(parent);
+    expect(await serveRadio(air, "c0:00:00:00:00:01", parent).then(() => "", errorCode)).toBe("store-failed");
+    expect(readdirSync(parent)).toEqual([]);
+    expect(await serveRadio(air, "c0:00:00:00:00:01", join(top, "absent")).then(() => "", errorCode)).toBe(
+      "store-failed",
+    );
+    rmSync(top, { recursive: true });
   });
 });

@@ -2,6 +2,7 @@
  * The air for several processes: the world serves each radio at its own unix socket,
  * and a process that connects there speaks H4 to the controller behind it.
  */
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,20 +21,21 @@ export interface ServedRadio {
   close(): Promise<void>;
 }
 
-let served = 0;
-
 /** Serves the radio of that address. One process at a time; when it leaves, the controller is powered off. */
-export async function serveRadio(
-  air: Air,
-  address: string,
-  directory: string = tmpdir(),
-): Promise<ServedRadio> {
-  served += 1;
-  const path = join(directory, `segment-${process.pid}-${served}.hci`);
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new SegmentError("store-failed", `a socket's path has at most ${MAX_PATH_BYTES} bytes: ${path}`, {
-      where: path,
+export async function serveRadio(air: Air, address: string, parent: string = tmpdir()): Promise<ServedRadio> {
+  // A folder of its own, closed to other users: nobody else's radio, no leftover of a world that was killed.
+  const directory = await mkdtemp(join(parent, "segment-")).catch((cause: unknown) => {
+    throw new SegmentError("store-failed", "a radio's socket needs a temporary folder", {
+      where: parent,
+      cause,
     });
+  });
+  const path = join(directory, "hci");
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+    await remove();
+    const message = `a socket's path has at most ${MAX_PATH_BYTES} bytes: ${path}`;
+    throw new SegmentError("store-failed", message, { where: path });
   }
   let current: Socket | undefined;
   const server = createServer((socket) => {
@@ -45,11 +47,11 @@ export async function serveRadio(
   await listen(server, path);
   return {
     path,
-    close: () =>
-      new Promise<void>((resolve) => {
-        current?.destroy();
-        server.close(() => resolve());
-      }),
+    close: async () => {
+      current?.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await remove();
+    },
   };
 }
 

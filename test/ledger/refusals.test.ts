@@ -36,7 +36,7 @@ function refused(cases: Case[]): void {
     before?.();
     const root = village.ledger.allBalances();
     const executed = village.settle(signer ?? alice.device, typeof draft === "function" ? draft() : draft, frame);
-    expect(executed.applied).toMatchObject({ ok: false, code });
+    expect(executed).toMatchObject({ result: null, refusal: { code } });
     expect(village.ledger.allBalances()).toEqual(root);
   });
 }
@@ -92,7 +92,7 @@ describe("an entry's frame", () => {
     village.now = record.entry.notAfter;
     expect(village.execute([record, village.record(alice.device, { body: toShop(1n) })]).executed).toHaveLength(1);
     village.now = record.entry.notAfter + 2 * MINUTE;
-    expect(village.execute([record]).executed[0]!.applied).toMatchObject({ ok: false, code: "entry-expired" });
+    expect(village.execute([record]).executed[0]!.refusal).toMatchObject({ code: "entry-expired" });
     expect(village.balance(alice)).toBe(9_998n);
   });
 
@@ -104,8 +104,8 @@ describe("an entry's frame", () => {
 
     const open = village.record(shop.device, deliveryOf(1).open);
     const stripped = { ...open, attachment: undefined };
-    expect(village.execute([stripped]).executed[0]!.applied).toMatchObject({ code: "seal-broken", final: false });
-    expect(village.execute([open]).executed[0]!.applied.ok).toBe(true);
+    expect(village.execute([stripped]).executed[0]!.refusal).toMatchObject({ code: "seal-broken", final: false });
+    expect(village.execute([open]).executed[0]!.refusal).toBeUndefined();
   });
 });
 
@@ -227,10 +227,10 @@ describe("money", () => {
   it("is examined without saying how much there is", () => {
     const termsIdBytes = new Uint8Array(32).fill(1);
     for (const [amount, sufficient] of [[10_000n, true], [10_001n, false]] as const) {
-      const { applied } = village.settle(alice.device, {
+      const { result } = village.settle(alice.device, {
         body: { kind: "examine", termsId: termsIdBytes, currency: euro, amount },
       });
-      expect(applied).toMatchObject({ ok: true, result: { account: alice.root.publicKey, amount, sufficient } });
+      expect(result).toMatchObject({ account: alice.root.publicKey, amount, sufficient });
     }
   });
 });
@@ -435,19 +435,16 @@ describe("driving a contract", () => {
     expect(village.ledger.allBalances().holds).toMatchObject([{ currency: euro, amount: 2_490n }]);
     expect(village.code(drone.device, meetingDraft(delivery, village.now))).toBe("ok");
     expect(village.ledger.contractView(id)?.state.label).toBe("may-land");
-    const { applied } = village.settle(drone.device, removedDraft(delivery, village.now));
-    expect(applied).toMatchObject({
-      ok: true,
-      result: {
-        kind: "facts",
-        seq: 3,
-        label: "closed",
-        closed: true,
-        payments: [
-          { account: shop.root.publicKey, currency: euro, amount: 1_990n },
-          { account: drone.root.publicKey, currency: euro, amount: 500n },
-        ],
-      },
+    const { result } = village.settle(drone.device, removedDraft(delivery, village.now));
+    expect(result).toMatchObject({
+      kind: "facts",
+      seq: 3,
+      label: "closed",
+      closed: true,
+      payments: [
+        { account: shop.root.publicKey, currency: euro, amount: 1_990n },
+        { account: drone.root.publicKey, currency: euro, amount: 500n },
+      ],
     });
     expect(village.ledger.allBalances().holds).toEqual([]);
     expect([alice, shop, drone].map((person) => village.balance(person))).toEqual([7_510n, 1_990n, 500n]);

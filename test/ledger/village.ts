@@ -123,7 +123,7 @@ export class DirectLedger {
     return verifyRecord(crypto, this.configs[0]!.sealSecretKey, decoded, bytes);
   }
 
-  execute(records: VerifiedRecord[]): Block {
+  execute(records: VerifiedRecord[]): { block: Block; executed: Executed[] } {
     const stamp = { notary: 0, height: this.ledger.height + 1, timeMs: this.now, seen: [], bytes: new Uint8Array() };
     return this.ledger.execute(records, [stamp], this.#logIndex++);
   }
@@ -134,8 +134,7 @@ export class DirectLedger {
 
   /** The outcome's code. */
   code(signer: Signer, draft: EntryDraft, frame: Partial<EntryFrame> = {}): string {
-    const { applied } = this.settle(signer, draft, frame);
-    return applied.ok ? "ok" : applied.code;
+    return this.settle(signer, draft, frame).refusal?.code ?? "ok";
   }
 
   /** All are registered, and Alice has 100.00. */

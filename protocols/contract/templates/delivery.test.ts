@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { errorCode, SegmentError } from "../../errors.ts";
+import { errorCode } from "../../errors.ts";
+import type { SegmentError } from "../../errors.ts";
 import { checkTerms, endings, howItEnds } from "../check.ts";
 import { stepContract } from "../machine.ts";
 import type { ContractState, Input } from "../machine.ts";
@@ -96,9 +97,9 @@ describe("a delivery that does not go well", () => {
     expect(gainsOf(delivery, deliveryIn("may-land"), { kind: "timeout" }, after)).toEqual(NO_SHOW);
   });
 
-  it("gives everything back when the drone cancels", () => {
+  it.each(["in-flight", "may-land"] as const)("gives everything back when the drone cancels: %s", (label) => {
     const cancel = choiceInput("drone", "cancel");
-    const gains = gainsOf(delivery, deliveryIn("in-flight"), cancel, ORDERED_AT + 5 * MINUTE);
+    const gains = gainsOf(delivery, deliveryIn(label), cancel, ORDERED_AT + 35 * MINUTE);
     expect(gains).toEqual({ buyer: 2_490n });
   });
 
@@ -180,7 +181,7 @@ describe("who lies", () => {
 });
 
 describe("the template", () => {
-  it("is safe, and ends in eight ways without an arbiter, ten with", () => {
+  it("is safe, and ends in nine ways without an arbiter, eleven with", () => {
     expect(checkTerms(delivery.terms)).toEqual([]);
     expect(checkTerms(arbitrated.terms)).toEqual([]);
     expect(
@@ -192,12 +193,13 @@ describe("the template", () => {
       "buyer chooses object",
       "buyer chooses accept",
       "disputable times out",
+      "drone chooses cancel",
       "may-land times out",
       "drone chooses cancel",
       "in-flight times out",
       "awaiting-deposit times out",
     ]);
-    expect(endings(arbitrated.terms)).toHaveLength(10);
+    expect(endings(arbitrated.terms)).toHaveLength(11);
   });
 
   it("leaves payments of zero out", () => {
@@ -255,5 +257,7 @@ describe("the template", () => {
   it("begins by waiting for exactly the price", () => {
     const short: Input = { ...DEPOSIT, amount: 2_489n } as Input;
     expect(() => run(delivery, [[short, ORDERED_AT]])).toThrowError(/2490 minor units are due, not 2489/);
+    const generous: Input = { ...DEPOSIT, amount: 2_491n } as Input;
+    expect(() => run(delivery, [[generous, ORDERED_AT]])).toThrowError(/2490 minor units are due, not 2491/);
   });
 });

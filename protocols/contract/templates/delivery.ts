@@ -4,7 +4,8 @@
  *   awaiting-deposit  the buyer deposits the price: goods and flight
  *   in-flight         drone and buyer are at the point and met each other in one session -> may-land;
  *                     the drone may cancel: the buyer gets everything back
- *   may-land          both sign that the parcel left -> paid; the drone alone signs it -> disputable
+ *   may-land          both sign that the parcel left -> paid; the drone alone signs it -> disputable;
+ *                     the drone may still cancel (wind, something below): as before
  *   disputable        the buyer accepts, or says nothing -> paid; objects -> arbitration, or loss shared
  *   arbitration       (only with an arbiter) the arbiter rules: delivered or not; silent -> loss shared
  *
@@ -16,8 +17,8 @@
  * no-show. Who does not object to the drone's word has accepted it.
  *
  * What a lie can win, at most:
- * - a drone that never flies, or swears to a position it does not have: the no-show fee, which should
- *   therefore be below what it earns by delivering. It cannot reach may-land without the buyer's phone.
+ * - a drone that never flies, or never lands, and neither cancels: the no-show fee, which should therefore
+ *   be below what it earns by delivering. It cannot reach may-land without the buyer's phone.
  * - a drone that swears the parcel was taken when it was not: half of its own fee (the shop likewise
  *   half of the goods' price) if the buyer objects; nothing with an arbiter; the price if the buyer
  *   stays silent for all of the dispute window.
@@ -198,10 +199,7 @@ function inFlight(params: Params): When {
   return {
     kind: "when",
     label: "in-flight",
-    cases: [
-      { kind: "facts", condition: meeting, then: mayLand(params) },
-      choice("drone", "cancel", payments(params, [], "buyer")),
-    ],
+    cases: [{ kind: "facts", condition: meeting, then: mayLand(params) }, droneCancels(params)],
     ...deadlines(params, params.landByMs),
     onTimeout: noShow(params),
   };
@@ -220,6 +218,7 @@ function mayLand(params: Params): When {
     cases: [
       { kind: "facts", condition: taken, then: paid(params) },
       { kind: "facts", condition: droneSays, then: disputable(params, times.claimBy) },
+      droneCancels(params),
     ],
     ...times,
     onTimeout: noShow(params),
@@ -249,6 +248,11 @@ function arbitration(params: Params, fromMs: number): When {
     ...deadlines(params, fromMs + params.arbitrationMs),
     onTimeout: lossShared(params),
   };
+}
+
+/** What an honest drone does when it cannot deliver: the buyer is not to pay a no-show for it. */
+function droneCancels(params: Params): Case {
+  return choice("drone", "cancel", payments(params, [], "buyer"));
 }
 
 function choice(by: string, name: string, then: Node): Case {
