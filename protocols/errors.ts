@@ -88,8 +88,10 @@ export const REMEDIES = {
   "radio-unavailable": "No Bluetooth adapter answers: plug one in, or set HCI_CHANNEL_USER=1 and stop bluetoothd.",
   "radio-failed": "The Bluetooth link failed: come closer and try again.",
   // devices, profiles, simulation, command line
+  "reading-invalid": "The driver reports what this device does not understand: check the sensor and its profile.",
   "profile-invalid": "The hardware profile does not match its schema: the message says where.",
-  "track-invalid": "The track cannot be flown: the message names the file, the row and what is wrong with it.",
+  "track-invalid":
+    "Mend the row that the message names, or fly what is sound of the track with --tolerant, which says what it leaves out.",
   "home-missing": "There is no agent in that folder: make one with `segment init --home DIR`.",
   "home-exists": "The folder holds an agent already: choose another with --home, nothing was changed.",
   "home-locked": "Another process uses this home: stop it first, or choose another folder with --home.",

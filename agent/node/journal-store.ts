@@ -7,7 +7,7 @@
  * acknowledged. Flash wear is why this is a log and not a database of pages
  * (one write a commit, not dozens).
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, truncateSync } from "node:fs";
 import { open, rename, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -15,17 +15,21 @@ import { SegmentError } from "../../protocols/errors.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "../../protocols/encoding/cbor.ts";
 import { FieldReader } from "../../protocols/encoding/reader.ts";
 import type { Store } from "../../protocols/ports.ts";
-import { syncDirectory } from "./files.ts";
+import { makeFolderDurably, syncDirectory } from "./files.ts";
 
 const HEADER_BYTES = 8;
 /** A record is a step's changes: a few kilobytes. The bound keeps a damaged length from allocating the disk. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+/** What a change may weigh beside key and value; high enough that a record holds no more items than replay reads. */
+const CHANGE_OVERHEAD_BYTES = 64;
 const COMPACT_ABOVE_BYTES = 1024 * 1024;
 
+type Change = [key: string, value: Uint8Array | undefined];
 type Changes = ReadonlyMap<string, Uint8Array | undefined>;
 
 interface Waiting {
   changes: Changes;
+  bytes: number;
   resolve: () => void;
   reject: (error: unknown) => void;
 }
@@ -35,7 +39,7 @@ export async function openJournal(folder: string, name = "journal"): Promise<Sto
   const path = join(folder, name);
   const values = new Map<string, Uint8Array>();
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolderDurably(folder);
     if (existsSync(path)) replay(path, values);
     const file = await open(path, "a", 0o600);
     syncDirectory(folder);
@@ -66,7 +70,8 @@ class JournalStore implements Store {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#values.get(key);
+    // A copy: the caller may write into it.
+    return this.#values.get(key)?.slice();
   }
 
   keys(prefix: string): string[] {
@@ -75,37 +80,51 @@ class JournalStore implements Store {
 
   commit(changes: Changes): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    // A copy: the caller may reuse its arrays while this waits.
+    const copy = new Map([...changes].map(([key, value]) => [key, value?.slice()]));
+    const bytes = weightOf(copy);
+    if (bytes > MAX_RECORD_BYTES) {
+      const message = `one commit of ${bytes} bytes where ${MAX_RECORD_BYTES} fit`;
+      return Promise.reject(new SegmentError("cbor-too-large", message, { where: this.#path }));
+    }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ changes, resolve, reject });
+      this.#waiting.push({ changes: copy, bytes, resolve, reject });
       this.#flushing ??= this.#flush();
     });
   }
 
+  /** What was committed before is finished first. */
   async close(): Promise<void> {
+    this.#failure ??= new SegmentError("store-failed", "the journal is closed", { where: this.#path });
     await this.#flushing;
     await this.#file.close();
   }
 
   async #flush(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) await this.#flushBatch(this.#waiting.splice(0));
+      while (this.#waiting.length > 0) await this.#flushSome();
+    } catch (error) {
+      // After a failed write nobody knows what reached the disk: refuse everything until a restart replays it.
+      this.#failure = new SegmentError("store-failed", `the journal cannot be written: ${(error as Error).message}`, {
+        where: this.#path,
+        cause: error,
+      });
+      for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
     } finally {
-      // In the same turn as the last look at what waits: a commit that comes later starts anew.
+      // No await between the last look at what waits and this: a commit that comes later starts anew.
       this.#flushing = undefined;
     }
   }
 
-  async #flushBatch(batch: Waiting[]): Promise<void> {
-    try {
-      // One record for the whole batch: a torn write can then only be the last record of the file.
-      const bytes = encodeRecord(new Map(batch.flatMap(({ changes }) => [...changes])));
-      await this.#file.appendFile(bytes);
-      await this.#file.datasync();
-      this.#bytes += bytes.length;
-    } catch (error) {
-      this.#poison(batch, error);
-      return;
-    }
+  async #flushSome(): Promise<void> {
+    const count = fitting(this.#waiting.map(({ bytes }) => bytes));
+    const batch = this.#waiting.slice(0, count);
+    // One record for the whole batch: a torn write can then only be the last record of the file.
+    const bytes = encodeRecord(batch.flatMap(({ changes }) => [...changes]));
+    await this.#file.appendFile(bytes);
+    await this.#file.datasync();
+    this.#bytes += bytes.length;
+    this.#waiting.splice(0, count);
     for (const { changes, resolve } of batch) {
       applyChanges(this.#values, changes);
       resolve();
@@ -113,31 +132,31 @@ class JournalStore implements Store {
     if (this.#bytes > COMPACT_ABOVE_BYTES && this.#bytes > 4 * this.#liveBytes()) await this.#compact();
   }
 
-  /** After a failed flush nobody knows what reached the disk: everything is refused until a restart replays it. */
-  #poison(batch: Waiting[], error: unknown): void {
-    const message = `the journal cannot be written: ${(error as Error).message}`;
-    this.#failure = new SegmentError("store-failed", message, { where: this.#path, cause: error });
-    for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(this.#failure);
-  }
-
   #liveBytes(): number {
     let total = 0;
-    for (const [key, value] of this.#values) total += key.length + value.length + 8;
+    for (const [key, value] of this.#values) total += key.length + value.length + HEADER_BYTES;
     return total;
   }
 
+  /** Writes what is valid beside the journal and puts it in its place: a crash finds the one or the other, whole. */
   async #compact(): Promise<void> {
     const temporary = `${this.#path}.new`;
     const file = await open(temporary, "w", 0o600);
-    const bytes = encodeRecord(this.#values);
-    await file.writeFile(bytes);
-    await file.datasync();
-    await file.close();
+    try {
+      for (let rest = [...this.#values]; rest.length > 0; ) {
+        const count = fitting(rest.map((change) => weightOf([change])));
+        await file.appendFile(encodeRecord(rest.slice(0, count)));
+        rest = rest.slice(count);
+      }
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
     await rename(temporary, this.#path);
     syncDirectory(dirname(this.#path));
     await this.#file.close();
     this.#file = await open(this.#path, "a", 0o600);
-    this.#bytes = bytes.length;
+    this.#bytes = fstatSync(this.#file.fd).size;
   }
 }
 
@@ -148,8 +167,28 @@ function applyChanges(values: Map<string, Uint8Array>, changes: Changes): void {
   }
 }
 
-function encodeRecord(changes: Changes): Uint8Array {
-  const payload = encodeCbor([...changes].map(([key, value]): CborValue => [key, value ?? null]));
+/** At least as many bytes as the changes take in a record; UTF-8 is at most three times as long as the text. */
+function weightOf(changes: Iterable<Change>): number {
+  let total = 0;
+  for (const [key, value] of changes) total += CHANGE_OVERHEAD_BYTES + 3 * key.length + (value?.length ?? 0);
+  return total;
+}
+
+/** How many from the front fit one record; at least one. */
+function fitting(weights: readonly number[]): number {
+  let total = weights[0] ?? 0;
+  let count = 1;
+  for (const weight of weights.slice(1)) {
+    total += weight;
+    if (total > MAX_RECORD_BYTES) break;
+    count += 1;
+  }
+  return count;
+}
+
+function encodeRecord(changes: readonly Change[]): Uint8Array {
+  // Later changes of a key replace earlier ones.
+  const payload = encodeCbor([...new Map(changes)].map(([key, value]): CborValue => [key, value ?? null]));
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32BE(payload.length, 0);
   header.writeUInt32BE(crc32(payload), 4);
@@ -208,6 +247,9 @@ function decodeChanges(payload: Uint8Array, path: string, offset: number): Chang
     }
     return changes;
   } catch (error) {
-    throw new SegmentError("journal-corrupt", `the record at byte ${offset} is not a commit`, { where: path, cause: error });
+    throw new SegmentError("journal-corrupt", `the record at byte ${offset} is not a commit`, {
+      where: path,
+      cause: error,
+    });
   }
 }

@@ -12,6 +12,8 @@ export function openLmdbStore(path: string): Store {
 class LmdbStore implements Store {
   readonly #path: string;
   readonly #database: RootDatabase<Uint8Array, string>;
+  readonly #committing = new Set<Promise<unknown>>();
+  #closed = false;
 
   constructor(path: string, database: RootDatabase<Uint8Array, string>) {
     this.#path = path;
@@ -34,13 +36,18 @@ class LmdbStore implements Store {
 
   async commit(changes: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
     const database = this.#database;
+    // A copy: the transaction runs later, and the caller may reuse its map and arrays by then.
+    const copy = [...changes].map(([key, value]) => [key, value?.slice()] as const);
     try {
-      await database.transaction(() => {
-        for (const [key, value] of changes) {
+      if (this.#closed) throw new Error("the store is closed");
+      const committing = database.transaction(() => {
+        for (const [key, value] of copy) {
           if (value === undefined) void database.remove(key);
           else void database.put(key, value);
         }
       });
+      this.#committing.add(committing);
+      await committing.finally(() => this.#committing.delete(committing));
       await database.flushed;
     } catch (cause) {
       throw new SegmentError("store-failed", `the store cannot be written: ${(cause as Error).message}`, {
@@ -50,7 +57,10 @@ class LmdbStore implements Store {
     }
   }
 
+  /** What was committed before is finished first. */
   async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#committing);
     await this.#database.close();
   }
 }

@@ -110,7 +110,9 @@ export class NotaryRole {
 
   #heard(channel: NotaryChannel, topic: string, bytes: Uint8Array): void {
     const sender = senderOf(topic);
-    if (sender === undefined || sender === this.id) return;
+    if (sender === undefined) return;
+    // What it said itself it knows; but its owner's commands cast entries under the same identity.
+    if (channel !== "entry" && sender === this.id) return;
     // Only notaries stamp, vote and state: others are not worth a verification.
     if (channel !== "entry" && !this.#notaries.has(sender)) return;
     this.#handle({ kind: "cast", now: this.#parts.clock.now(), channel, bytes });

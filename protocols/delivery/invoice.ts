@@ -30,7 +30,10 @@ export function signInvoice(signer: Signer, invoice: Invoice): Uint8Array {
   return sign1("invoice", encodeCbor([1, number, termsId, issuedMs, seller, buyer, currency, lines, totalMinor]), signer);
 }
 
-/** Verifies and reads. Errors: signature-*, cbor-*, fact-invalid never; `entry-unauthorized` if another than the shop signed. */
+/**
+ * Verifies and reads. Errors: `signature-malformed`, `signature-invalid` (also when it is not this shop's
+ * for this delivery), `cbor-…`; `cbor-wrong-shape` when its lines do not add up.
+ */
 export function openInvoice(
   crypto: Crypto,
   bytes: Uint8Array,

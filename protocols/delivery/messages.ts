@@ -26,7 +26,7 @@ export const pointSchema = z.strictObject({
 });
 export type Point = z.infer<typeof pointSchema>;
 
-/** Buyer to shop: what, where, when, and at most for how much. */
+/** Buyer to shop: what, where and when. At most for how much is the phone's own business. */
 export const orderSchema = z.strictObject({
   orderId: id16,
   article: z.string().min(1).max(64),
@@ -80,7 +80,13 @@ export const landedSchema = z.strictObject({ termsId: id32 });
 /** In the session: the parcel left the drone; the drone's fact, or the phone's countersignature of it. */
 export const parcelSchema = z.strictObject({ fact: factBytes });
 
-/** In the session, drone to phone: the certified release and the shop's invoice. */
+/**
+ * A certified entry, passed on by the party that asked for it: the notaries tell each party once, and
+ * who was away then hears of it from here. The receiver verifies it like any other receipt.
+ */
+export const certifiedSchema = z.strictObject({ receipt: receiptBytes });
+
+/** Drone to phone, in the session or, if that is lost, over MQTT: the certified release and the shop's invoice. */
 export const papersSchema = z.strictObject({ receipt: receiptBytes, invoice: bytes(0, 8_192) });
 
 /** In the session, phone to drone: the papers are saved, you may go. */

@@ -2,8 +2,9 @@
  * The ledger's state: key -> bytes, with one hash over all of it.
  *
  * Keys fall into buckets by their hash; a bucket's hash covers its entries' digests, a
- * group's hash its buckets, the root its groups. A write rehashes one bucket and one
- * group, whatever the size of the state.
+ * group's hash its buckets, the root its groups. A write rehashes one entry, one bucket
+ * and one group, whatever the size of the state, and only when the root is asked for: a
+ * busy account is hashed once a block.
  */
 import { labelledHash } from "../crypto/hash.ts";
 import { utf8 } from "../encoding/bytes.ts";
@@ -41,6 +42,8 @@ export class LedgerState implements StateReader {
   /** An empty bucket hashes to zeros. */
   readonly #bucketHashes = new Uint8Array(GROUPS * GROUP_BYTES);
   readonly #groupHashes = new Uint8Array(GROUPS * HASH_BYTES);
+  /** Written since the last root. */
+  readonly #dirtyKeys = new Set<string>();
   readonly #dirtyBuckets = new Set<number>();
 
   constructor(crypto: Crypto) {
@@ -72,51 +75,44 @@ export class LedgerState implements StateReader {
 
   set(key: string, value: Uint8Array): void {
     const known = this.#slots.get(key);
-    if (known === undefined) {
-      this.#insert(key, value);
-      return;
+    if (known !== undefined) {
+      known.value = value;
+    } else {
+      const keyBytes = utf8(key);
+      this.#slots.set(key, { value, keyBytes, bucket: this.#bucketOf(keyBytes) });
     }
-    known.value = value;
-    const bucket = this.#buckets.get(known.bucket)!;
-    bucket.digests[position(bucket.keys, key)] = entryDigest(this.#crypto, known.keyBytes, value);
-    this.#dirtyBuckets.add(known.bucket);
-  }
-
-  #insert(key: string, value: Uint8Array): void {
-    const keyBytes = utf8(key);
-    const bucketIndex = this.#bucketOf(keyBytes);
-    this.#slots.set(key, { value, keyBytes, bucket: bucketIndex });
-    let bucket = this.#buckets.get(bucketIndex);
-    if (bucket === undefined) {
-      bucket = { keys: [], digests: [] };
-      this.#buckets.set(bucketIndex, bucket);
-    }
-    const at = position(bucket.keys, key);
-    bucket.keys.splice(at, 0, key);
-    bucket.digests.splice(at, 0, entryDigest(this.#crypto, keyBytes, value));
-    this.#dirtyBuckets.add(bucketIndex);
+    this.#dirtyKeys.add(key);
   }
 
   #remove(key: string): void {
     const slot = this.#slots.get(key);
     if (slot === undefined) return;
     this.#slots.delete(key);
-    const bucket = this.#buckets.get(slot.bucket)!;
-    const at = position(bucket.keys, key);
-    bucket.keys.splice(at, 1);
-    bucket.digests.splice(at, 1);
-    if (bucket.keys.length === 0) this.#buckets.delete(slot.bucket);
+    // The key may never have got into its bucket, or be back by the next root.
+    const bucket = this.#buckets.get(slot.bucket);
+    const at = bucket === undefined ? -1 : position(bucket.keys, key);
+    if (bucket?.keys[at] === key) {
+      bucket.keys.splice(at, 1);
+      bucket.digests.splice(at, 1);
+    }
+    this.#dirtyKeys.delete(key);
     this.#dirtyBuckets.add(slot.bucket);
   }
 
   /** Depends on the content alone, not on how it came about. 32 bytes. */
   root(): Uint8Array {
+    for (const key of this.#dirtyKeys) this.#digest(key, this.#slots.get(key)!);
+    this.#dirtyKeys.clear();
     const dirtyGroups = new Set<number>();
     for (const index of this.#dirtyBuckets) {
       const bucket = this.#buckets.get(index);
       const at = index * HASH_BYTES;
-      if (bucket === undefined) this.#bucketHashes.fill(0, at, at + HASH_BYTES);
-      else this.#bucketHashes.set(labelledHash(this.#crypto, "stateBucket", joined(bucket.digests)), at);
+      if (bucket === undefined || bucket.keys.length === 0) {
+        this.#buckets.delete(index);
+        this.#bucketHashes.fill(0, at, at + HASH_BYTES);
+      } else {
+        this.#bucketHashes.set(labelledHash(this.#crypto, "stateBucket", joined(bucket.digests)), at);
+      }
       dirtyGroups.add(Math.floor(index / BUCKETS_PER_GROUP));
     }
     this.#dirtyBuckets.clear();
@@ -125,6 +121,24 @@ export class LedgerState implements StateReader {
       this.#groupHashes.set(labelledHash(this.#crypto, "stateGroup", buckets), group * HASH_BYTES);
     }
     return labelledHash(this.#crypto, "stateGroup", this.#groupHashes);
+  }
+
+  /** Puts the digest of a written entry into its bucket. */
+  #digest(key: string, slot: Slot): void {
+    const digest = entryDigest(this.#crypto, slot.keyBytes, slot.value);
+    this.#dirtyBuckets.add(slot.bucket);
+    const bucket = this.#buckets.get(slot.bucket);
+    if (bucket === undefined) {
+      this.#buckets.set(slot.bucket, { keys: [key], digests: [digest] });
+      return;
+    }
+    const at = position(bucket.keys, key);
+    if (bucket.keys[at] === key) {
+      bucket.digests[at] = digest;
+    } else {
+      bucket.keys.splice(at, 0, key);
+      bucket.digests.splice(at, 0, digest);
+    }
   }
 
   #bucketOf(keyBytes: Uint8Array): number {

@@ -3,33 +3,22 @@
  * keepers, an issuer. Each is an agent of its own, with its own home, identity and MQTT
  * connection; only the process is common.
  */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Messenger } from "../../agent/core/messenger.ts";
-import { LedgerClient } from "../../agent/core/ledger-client.ts";
+import type { LedgerClient } from "../../agent/core/ledger-client.ts";
 import { serve } from "../../agent/core/service.ts";
-import { openFileBlobs } from "../../agent/node/blobs.ts";
-import { foundNetwork, loadCommittee, saveCommittee } from "../../agent/node/committee.ts";
+import { foundNetwork, saveCommittee } from "../../agent/node/committee.ts";
 import { createHome, joinNetwork, openHome, type Home } from "../../agent/node/home.ts";
-import { openLmdbLog } from "../../agent/node/lmdb-log.ts";
-import { openLmdbStore } from "../../agent/node/lmdb-store.ts";
-import { mqttBus, type MqttBus } from "../../agent/node/mqtt-bus.ts";
+import { connect as beginToConnect, type Connection, type Machine } from "../../agent/node/run-connection.ts";
+import { openLedgerClient, openOrderLog, runKeeper, runNotary } from "../../agent/node/run-roles.ts";
 import { startBroker, type Broker } from "../../agent/roles/broker.ts";
-import { openKeeper } from "../../agent/roles/keeper.ts";
-import { startNotary, type NotaryRole } from "../../agent/roles/notary.ts";
-import { SegmentError, errorCode } from "../../protocols/errors.ts";
-import { signerFromSeed } from "../../protocols/identity/keys.ts";
+import type { NotaryRole } from "../../agent/roles/notary.ts";
+import { errorCode } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
-import type { Clock, Crypto, Random } from "../../protocols/ports.ts";
 
-export interface Surroundings {
-  crypto: Crypto;
-  random: Random;
-  clock: Clock;
-  linkClock: Clock;
+export type { Connection } from "../../agent/node/run-connection.ts";
+
+export interface Surroundings extends Machine {
   folder: string;
-  /** Something that runs on has failed for good. */
-  failed: (error: unknown) => void;
 }
 
 /** Makes a home below the world's folder; the owner's root stays in it, because nobody is there to keep the words. */
@@ -53,7 +42,12 @@ export async function found(
   others: readonly Home[],
 ): Promise<{ network: NetworkDescription; homes: Map<string, Home> }> {
   const { crypto, random } = world;
-  const { network, secrets } = foundNetwork(crypto, random, name, notaries.map(({ id }) => id));
+  const { network, secrets } = foundNetwork(
+    crypto,
+    random,
+    name,
+    notaries.map(({ id }) => id),
+  );
   for (const [index, notary] of notaries.entries()) {
     const secret = secrets[index];
     if (secret !== undefined) saveCommittee(notary.folder, secret);
@@ -66,20 +60,16 @@ export async function found(
   return { network, homes };
 }
 
-/** An agent's connection: its bus, and the messages sealed for it. */
-export interface Connection {
-  home: Home;
-  bus: MqttBus;
-  messenger: Messenger;
-  close(): Promise<void>;
-}
-
-export async function connect(world: Surroundings, broker: Broker, network: NetworkDescription, home: Home): Promise<Connection> {
-  const { crypto, random, clock } = world;
-  const bus = mqttBus({ url: broker.url, network: network.network, signer: home.keys.signer, clock, random });
-  await bus.ready();
-  const messenger = new Messenger({ bus, clock, crypto, random, network: network.network, keys: home.keys });
-  return { home, bus, messenger, close: () => bus.close() };
+/** Connected: resolves once the broker has taken it in. */
+export async function connect(
+  world: Surroundings,
+  broker: Broker,
+  network: NetworkDescription,
+  home: Home,
+): Promise<Connection> {
+  const connection = beginToConnect(world, broker.url, network, home);
+  await connection.bus.ready();
+  return connection;
 }
 
 export function openBroker(world: Surroundings, network: NetworkDescription, port: number): Promise<Broker> {
@@ -100,40 +90,17 @@ export async function startNotaries(
   network: NetworkDescription,
   homes: readonly Home[],
 ): Promise<{ notaries: RunningNotary[]; close(): Promise<void> }> {
-  const logFolder = join(world.folder, "order-log");
-  mkdirSync(logFolder, { recursive: true });
-  const log = openLmdbLog(join(logFolder, "log.lmdb"));
+  const log = openOrderLog(world.folder);
   const notaries: RunningNotary[] = [];
-  for (const [index, home] of homes.entries()) {
+  for (const home of homes) {
     const connection = await connect(world, broker, network, home);
-    const secrets = loadCommittee(home.folder);
-    if (secrets === undefined) throw new SegmentError("keystore-damaged", "the notary has no term key", { where: home.folder });
-    const store = openLmdbStore(join(home.folder, "notary.lmdb"));
-    const { messenger, bus } = connection;
-    const role = await startNotary({
-      config: {
-        crypto: world.crypto,
-        network,
-        index,
-        termSigner: signerFromSeed(world.crypto, secrets.termSeed),
-        sealSecretKey: secrets.sealSecret,
-      },
-      bus,
-      log,
-      store,
-      clock: world.clock,
-      deliver: (to, kind, body) => {
-        messenger.send(to, kind, body).catch((error: unknown) => messenger.countDrop(errorCode(error)));
-      },
-      failed: world.failed,
-    });
-    await serve(messenger, (from, kind, body) => role.request(from, kind, body));
+    const notary = await runNotary(world, connection, log);
+    await serve(connection.messenger, notary.answer);
     const close = async (): Promise<void> => {
-      await role.stop();
+      await notary.close();
       await connection.close();
-      await store.close();
     };
-    notaries.push({ role, connection, close });
+    notaries.push({ role: notary.role, connection, close });
   }
   return {
     notaries,
@@ -159,20 +126,18 @@ export async function startKeeper(
   home: Home,
 ): Promise<RunningKeeper> {
   const connection = await connect(world, broker, network, home);
-  const folder = join(home.folder, "shards");
-  const blobs = await openFileBlobs(folder);
-  const keeper = await openKeeper({ crypto: world.crypto, clock: world.clock, signer: home.keys.signer, blobs });
-  await serve(connection.messenger, (from, kind, body) => keeper.handle(from, kind, body));
+  const keeper = await runKeeper(world, home);
+  await serve(connection.messenger, keeper.answer);
   let closed = false;
   return {
     id: home.id,
-    folder,
+    folder: keeper.folder,
     connection,
     close: async () => {
       if (closed) return;
       closed = true;
       await connection.close();
-      await blobs.close();
+      await keeper.close();
     },
   };
 }
@@ -185,9 +150,8 @@ export async function openClerk(
   home: Home,
 ): Promise<{ connection: Connection; ledger: LedgerClient }> {
   const connection = await connect(world, broker, network, home);
-  const { crypto, random, clock, linkClock } = world;
   const { messenger } = connection;
-  const ledger = new LedgerClient({ messenger, network, crypto, random, signer: home.keys.signer, clock, linkClock });
+  const ledger = openLedgerClient(world, connection);
   await messenger.listen((message) => {
     try {
       ledger.received(message);

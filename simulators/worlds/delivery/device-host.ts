@@ -87,10 +87,12 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+/** The built entry point: beside this file in dist/, or in dist/ when a test runs the sources. */
 function processPath(): string {
-  const beside = fileURLToPath(new URL("./device-process.js", import.meta.url));
-  if (existsSync(beside)) return beside;
-  throw new SegmentError("module-missing", "the device processes are not built: run `npm run build`", { where: beside });
+  const built = import.meta.url.endsWith(".ts") ? "../../../dist/simulators/worlds/delivery/device-process.js" : "./device-process.js";
+  const path = fileURLToPath(new URL(built, import.meta.url));
+  if (existsSync(path)) return path;
+  throw new SegmentError("module-missing", "the device processes are not built: run `npm run build`", { where: path });
 }
 
 export function withTimeout<T>(work: Promise<T>, ms: number, what: string): Promise<T> {

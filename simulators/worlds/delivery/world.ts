@@ -16,6 +16,8 @@ import { openGrant } from "../../../protocols/telemetry/grant.ts";
 import { countHits, needles } from "../../../protocols/telemetry/search.ts";
 import { parseBody } from "../../../protocols/messaging/schemas.ts";
 import type { Sealing } from "../../../protocols/telemetry/seal.ts";
+import { flightRecords } from "../../../devices/drone/records.ts";
+import type { FlightSample } from "../../flight/source.ts";
 import type { Track } from "../../flight/track.ts";
 import { describeTrack } from "../../flight/track.ts";
 import { readTrackFile } from "../../flight/track-file.ts";
@@ -83,6 +85,8 @@ class Run {
   #hosts: DeviceHost[] = [];
   #documents: Documents = { receipt: undefined, invoice: undefined, terms: undefined };
   #telemetry = { records: 0, refused: 0, chunks: 0, shards: 0 };
+  /** Every reading of the flight, as the physical world knows it. */
+  readonly #flown: FlightSample[] = [];
   #home = deferred<void>();
   #refused = deferred<{ reason: string }>();
   #reasons: string[] = [];
@@ -253,6 +257,7 @@ class Run {
         this.#progress(name, message.step, message.detail);
         return;
       case "position":
+        this.#flown.push(message.sample);
         stage.air.place(RADIO.drone, localMetres(stage.places.point, message.sample));
         return;
       case "walked":
@@ -351,7 +356,8 @@ class Run {
     const recovered = read.chunks.flatMap((chunk) => chunk.records);
     const complete = recovered.length === records && read.breaks.length === 0 && read.unread.length === 0;
     this.#progress("owner", "telemetry-read", `the owner reads ${recovered.length} of ${records} records back${complete ? ", complete" : ""}`);
-    const sought = needles(recovered, ["drone/latitude", drone.id]);
+    // What to look for comes from what was measured, not from what could be read back.
+    const sought = needles(this.#flown.flatMap(flightRecords), ["latitude", "longitude", "battery", drone.id]);
     const plaintextHits = stage.keepers.reduce((hits, keeper) => hits + searchFolder(keeper.folder, sought), 0);
     this.#progress("owner", "plaintext-searched", `${plaintextHits} traces of plaintext in all keepers' files`);
     return { ...counts, keepersStopped: KEEPERS_STOPPED, recovered: recovered.length, plaintextHits };

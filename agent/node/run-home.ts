@@ -1,0 +1,287 @@
+/**
+ * Runs a home: one identity, one connection, and behind it all that the home has to do. It takes part in its
+ * network from the first moment that the broker answers, and works on its own until then.
+ */
+import type { LedgerClient } from "../core/ledger-client.ts";
+import { serve } from "../core/service.ts";
+import type { Answer } from "../core/service.ts";
+import { startBroker } from "../roles/broker.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
+import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import type { Timer } from "../../protocols/ports.ts";
+import { keepContact, readContacts } from "./contacts.ts";
+import { lockHome } from "./home.ts";
+import type { Home, Role } from "./home.ts";
+import { openJournal } from "./journal-store.ts";
+import { connect } from "./run-connection.ts";
+import type { Connection, Machine } from "./run-connection.ts";
+import { register, registration } from "./run-documents.ts";
+import { runHealth } from "./run-health.ts";
+import type { RunningHealth } from "./run-health.ts";
+import { openLedgerClient, openOrderLog, runKeeper, runNotary } from "./run-roles.ts";
+import type { RunningKeeper, RunningNotary } from "./run-roles.ts";
+import { writeRunStatus } from "./run-status.ts";
+
+export interface RunOptions {
+  /** Where its own broker listens, if it is one. */
+  host: string;
+  port: number;
+  /** The network's broker, if it is none itself. */
+  broker: string | null;
+  /** Between two samples of the machine's health; 0 for none. */
+  healthMs: number;
+  /** Lines for people who watch. */
+  say: (line: string) => void;
+}
+
+/** How long the keepers get at the end to take what is under way. */
+const LAST_PATIENCE_MS = 3_000;
+const REGISTER_AGAIN_MS = 30_000;
+const STATUS_EVERY_MS = 60_000;
+
+/**
+ * Starts what needs no network and returns; `ready` resolves once the home takes part in its network.
+ * Errors: home-locked, network-invalid, port-in-use, broker-unreachable (none is named), store-failed, …
+ */
+export async function runHome(machine: Machine, home: Home, options: RunOptions): Promise<RunningHome> {
+  const running = new RunningHome(machine, home, options);
+  try {
+    await running.start();
+    return running;
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+export class RunningHome {
+  /** Rejects when the home can never be ready, or was stopped before. */
+  ready: Promise<void> = Promise.resolve();
+  readonly #machine: Machine;
+  readonly #home: Home;
+  readonly #options: RunOptions;
+  readonly #network: NetworkDescription;
+  readonly #startedMs: number;
+  /** What has to be ended, in the order of its beginning. */
+  readonly #closers: (() => Promise<void>)[] = [];
+  #unlock: (() => void) | undefined;
+  #connection: Connection | undefined;
+  #ledger: LedgerClient | undefined;
+  #notary: RunningNotary | undefined;
+  #keeper: RunningKeeper | undefined;
+  #health: RunningHealth | undefined;
+  #url = "";
+  #connected = false;
+  #registered = false;
+  #stopping = false;
+  #statusTimer: Timer | undefined;
+  #registerTimer: Timer | undefined;
+
+  constructor(machine: Machine, home: Home, options: RunOptions) {
+    if (home.network === undefined) {
+      throw new SegmentError("network-invalid", "the home belongs to no network yet", { where: home.folder });
+    }
+    this.#machine = machine;
+    this.#home = home;
+    this.#options = options;
+    this.#network = home.network;
+    this.#startedMs = machine.clock.now();
+  }
+
+  async start(): Promise<void> {
+    const { folder, config, id } = this.#home;
+    const { say } = this.#options;
+    this.#unlock = lockHome(folder);
+    say(`agent ${id} (${config.kind} "${config.name}") of the network "${this.#network.network}"`);
+    this.#url = await this.#openBroker();
+    const connection = connect(this.#machine, this.#url, this.#network, this.#home);
+    this.#connection = connection;
+    this.#ledger = openLedgerClient(this.#machine, connection);
+    this.#closers.push(() => connection.close());
+    for (const card of readContacts(folder, this.#machine.crypto, this.#machine.clock.now())) {
+      connection.messenger.meet(card);
+    }
+    await this.#openHealth(connection);
+    if (this.#plays("keeper")) {
+      const keeper = await runKeeper(this.#machine, this.#home);
+      this.#keeper = keeper;
+      this.#closers.push(() => keeper.close());
+    }
+    this.ready = this.#join(connection);
+    // Whoever awaits `ready` learns of it; nobody has to.
+    this.ready.catch(() => undefined);
+    this.#writeStatusAgain();
+  }
+
+  /** Ends everything in its order. May be called at any time, and again. */
+  async stop(): Promise<void> {
+    const isFirst = !this.#stopping;
+    this.#stopping = true;
+    this.#statusTimer?.cancel();
+    this.#registerTimer?.cancel();
+    try {
+      // First, while whoever keeps its shards still listens; that may be this very home.
+      if (isFirst) await this.#health?.close(this.#connected ? LAST_PATIENCE_MS : 0);
+      for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
+      if (isFirst && this.#connection !== undefined) this.#writeStatus();
+    } finally {
+      this.#unlock?.();
+    }
+  }
+
+  #plays(role: Role): boolean {
+    return this.#home.config.roles.includes(role);
+  }
+
+  /** Starts the home's own broker, if it is one. Returns where to connect. */
+  async #openBroker(): Promise<string> {
+    const { host, port, broker: url, say } = this.#options;
+    if (!this.#plays("broker")) {
+      if (url !== null) return url;
+      const problem = "no broker is named: neither --broker nor config.json says where one listens";
+      throw new SegmentError("broker-unreachable", problem, { where: this.#home.folder });
+    }
+    const { crypto, clock } = this.#machine;
+    const broker = await startBroker({ host, port, network: this.#network.network, crypto, clock });
+    this.#closers.push(() => broker.close());
+    say(`broker: listens on ${broker.url}`);
+    // An address that stands for all of the machine's own is not one to connect to.
+    const everywhere = host === "0.0.0.0" || host === "::";
+    return everywhere ? `mqtt://127.0.0.1:${broker.port}` : broker.url;
+  }
+
+  async #openHealth(connection: Connection): Promise<void> {
+    const { healthMs, say } = this.#options;
+    const { keepers } = this.#home.config;
+    if (healthMs === 0) return;
+    if (keepers.length === 0) {
+      say("telemetry: none, because no keepers are named (segment telemetry keepers)");
+      return;
+    }
+    const store = await openJournal(this.#home.folder);
+    this.#closers.push(() => store.close());
+    const health = runHealth(this.#machine, connection, store, healthMs);
+    this.#health = health;
+    say(`telemetry: health every ${healthMs / 1_000} s, sealed, to ${keepers.length} keeper(s)`);
+  }
+
+  /** From here on the broker is needed: waits for it as long as it takes. */
+  async #join(connection: Connection): Promise<void> {
+    const { say } = this.#options;
+    const { bus, messenger } = connection;
+    await bus.ready().catch((error: unknown) => {
+      if (this.#stopping) throw error;
+      say(`offline: ${(error as Error).message} [${errorCode(error)}]; goes on trying`);
+    });
+    if (this.#plays("notary")) await this.#openNotary(connection);
+    await serve(messenger, this.#answer);
+    await messenger.welcome((card) => {
+      try {
+        keepContact(this.#home.folder, this.#machine.crypto, card);
+      } catch (error) {
+        messenger.countDrop(errorCode(error));
+      }
+    });
+    if (this.#keeper !== undefined) say(`keeper: holds ${this.#keeper.keeper.usage().chunks} shard(s)`);
+    bus.onConnected((connected) => this.#connectionChanged(connection, connected));
+    await this.#register();
+    if (!this.#stopping) say("ready");
+  }
+
+  async #openNotary(connection: Connection): Promise<void> {
+    const { notaries, network } = this.#network;
+    if (notaries.length > 1) {
+      const problem =
+        `"${network}" has ${notaries.length} notaries, and its order log is not on this machine: ` +
+        "`segment run` serves networks of one notary";
+      throw new SegmentError("option-invalid", problem, { where: this.#home.folder });
+    }
+    const log = openOrderLog(this.#home.folder);
+    this.#closers.push(() => log.close());
+    const notary = await runNotary(this.#machine, connection, log);
+    this.#notary = notary;
+    this.#closers.push(() => notary.close());
+    this.#options.say(`notary: at block ${notary.role.core.height}`);
+  }
+
+  /** Each message goes to the one part whose business it is. */
+  readonly #answer: Answer = async (from, kind, body) => {
+    if (this.#ledger?.received({ kind, body }) === true) return null;
+    const telemetry = this.#health?.telemetry;
+    if (telemetry?.handles(kind) === true) {
+      telemetry.received(from, kind, body);
+      return null;
+    }
+    const reply = (await this.#notary?.answer(from, kind, body)) ?? null;
+    return reply ?? (await this.#keeper?.answer(from, kind, body)) ?? null;
+  };
+
+  #connectionChanged({ messenger }: Connection, connected: boolean): void {
+    if (this.#stopping) return;
+    if (connected !== this.#connected) {
+      this.#options.say(
+        connected ? `connected: to ${this.#url}` : "offline: the broker is gone; goes on trying",
+      );
+    }
+    this.#connected = connected;
+    // Those who came while this agent was away do not know it, nor it them.
+    if (connected) messenger.announce().catch((error: unknown) => messenger.countDrop(errorCode(error)));
+  }
+
+  /** Once in the life of a card; what cannot be done now is tried again later. */
+  async #register(): Promise<void> {
+    const { say } = this.#options;
+    const { crypto, linkClock } = this.#machine;
+    if (this.#ledger === undefined || this.#stopping) return;
+    try {
+      const before = registration(crypto, this.#home) !== undefined;
+      await register(crypto, this.#home, this.#ledger);
+      this.#registered = true;
+      if (!before) say("registered: the ledger knows this device's card");
+    } catch (error) {
+      if (this.#stopping) return;
+      say(`not registered yet: ${(error as Error).message} [${errorCode(error)}]; tries again`);
+      this.#registerTimer = linkClock.at(linkClock.now() + REGISTER_AGAIN_MS, () => {
+        this.#register().catch(this.#machine.failed);
+      });
+    }
+  }
+
+  #writeStatusAgain(): void {
+    const { clock, failed } = this.#machine;
+    try {
+      this.#writeStatus();
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    const { healthMs } = this.#options;
+    const everyMs = healthMs === 0 ? STATUS_EVERY_MS : healthMs;
+    this.#statusTimer = clock.at(clock.now() + everyMs, () => this.#writeStatusAgain());
+  }
+
+  #writeStatus(): void {
+    const telemetry = this.#health?.telemetry;
+    const core = this.#notary?.role.core;
+    writeRunStatus(this.#home.folder, {
+      startedMs: this.#startedMs,
+      atMs: this.#machine.clock.now(),
+      broker: this.#url,
+      connected: this.#connected && !this.#stopping,
+      registered: this.#registered,
+      telemetry:
+        telemetry === undefined
+          ? null
+          : {
+              records: telemetry.counters.records,
+              refused: telemetry.counters.refused,
+              chunks: telemetry.counters.chunks,
+              waiting: telemetry.waiting,
+              refusals: Object.fromEntries(telemetry.refusals),
+            },
+      notary: core === undefined ? null : { height: core.height, logTimeMs: core.timeMs },
+      keeper: this.#keeper?.keeper.usage() ?? null,
+      dropped: Object.fromEntries(this.#connection?.messenger.dropped ?? []),
+    });
+  }
+}
