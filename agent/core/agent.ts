@@ -176,7 +176,7 @@ export class Agent<State> {
     try {
       switch (message.kind) {
         case "ack":
-          return this.#acknowledged(parseBody(ackSchema, message.body).messageId);
+          return this.#acknowledged(message.from, parseBody(ackSchema, message.body).messageId);
         case "receipt":
           return this.#receipted(parseBody(LEDGER_SCHEMAS.receipt, message.body).receipt);
         default:
@@ -210,16 +210,20 @@ export class Agent<State> {
     if (known !== "new") return;
     if (this.#outbox.size > MAX_BACKLOG) throw new SegmentError("queue-full", "too much waits for others: come again");
     const changes: Changes = new Map();
-    this.#seen.add(mark, changes);
     const afterCommit = (): void => {
       this.#seen.confirm(mark);
       acknowledge();
     };
+    // The mark comes second: a message that the loop refuses has to be new when it is repeated.
     this.#loop.post({ event: { kind: "message", from, type: kind, body }, changes, afterCommit });
+    this.#seen.add(mark, changes);
   }
 
-  #acknowledged(messageId: Uint8Array): void {
-    this.#settle((promise) => promise.kind === "message" && equalBytes(promise.messageId, messageId));
+  /** Only the recipient can say that it has a message: others may know or guess its id. */
+  #acknowledged(from: string, messageId: Uint8Array): void {
+    this.#settle((promise) => {
+      return promise.kind === "message" && promise.to === from && equalBytes(promise.messageId, messageId);
+    });
   }
 
   #receipted(bytes: Uint8Array): void {
@@ -227,9 +231,9 @@ export class Agent<State> {
     const mark = `receipt/${toHex(receipt.entryId)}`;
     if (this.#seen.stateOf(mark) !== "new") return;
     const changes: Changes = new Map();
+    this.#loop.post({ event: { kind: "receipt", receipt, bytes }, changes });
     this.#seen.add(mark, changes);
     this.#outbox.settle((promise) => promise.kind === "entry" && equalBytes(promise.entryId, receipt.entryId), changes);
-    this.#loop.post({ event: { kind: "receipt", receipt, bytes }, changes });
   }
 
   #settle(matches: (promise: OutboxPromise) => boolean): void {

@@ -57,14 +57,19 @@ export class Asker {
       this.#open.add(question);
       const timer = this.#clock.at(this.#clock.now() + timeoutMs, () => {
         this.#open.delete(question);
-        reject(new SegmentError("message-invalid", `no answer to "${kind}" came within ${timeoutMs} ms`, { where: to }));
+        reject(
+          new SegmentError("message-invalid", `no answer to "${kind}" came within ${timeoutMs} ms`, {
+            where: to,
+          }),
+        );
       });
       question.resolve = (value) => {
         timer.cancel();
         resolve(value);
       };
     });
-    await this.#messenger.send(to, kind, encodeMessage(body));
-    return answer;
+    // Together: an answer that is not awaited yet may fail by its time-out while the question still waits to leave.
+    const [answered] = await Promise.all([answer, this.#messenger.send(to, kind, encodeMessage(body))]);
+    return answered;
   }
 }

@@ -85,7 +85,8 @@ export class LedgerClient {
       cast();
     });
     const { outcome, kind } = certified.receipt;
-    if (outcome !== "ok") throw new SegmentError(outcome, `the ledger refused the entry "${kind}"`, { where: kind });
+    if (outcome !== "ok")
+      throw new SegmentError(outcome, `the ledger refused the entry "${kind}"`, { where: kind });
     return certified;
   }
 }

@@ -71,12 +71,20 @@ export class Messenger {
    */
   async send(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
     const now = this.#parts.clock.now();
-    const introduction =
-      now - (this.#introduced.get(to) ?? -Infinity) >= INTRODUCE_EVERY_MS
-        ? this.#publish(to, CARD_KIND, this.#parts.keys.card)
-        : undefined;
-    if (introduction !== undefined) this.#introduced.set(to, now);
-    await Promise.all([introduction, this.#publish(to, kind, body, messageId)]);
+    const isDue = now - (this.#introduced.get(to) ?? -Infinity) >= INTRODUCE_EVERY_MS;
+    await Promise.all([isDue && this.#introduceTo(to, now), this.#publish(to, kind, body, messageId)]);
+  }
+
+  async #introduceTo(to: string, now: number): Promise<void> {
+    // Before it has left, so that messages sent at once bring it once.
+    this.#introduced.set(to, now);
+    try {
+      await this.#publish(to, CARD_KIND, this.#parts.keys.card);
+    } catch (error) {
+      // It never left: the next message brings it.
+      this.#introduced.delete(to);
+      throw error;
+    }
   }
 
   async #publish(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {

@@ -16,7 +16,7 @@ const PREFIX = "outbox/";
 const MAX_PROMISES = 4_096;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
-/** Sent at once at most; the rest follow as acknowledgements come. */
+/** Handed to the link at once at most. Who waits for an acknowledgement holds no place: a peer that is away holds up nobody. */
 const WINDOW = 64;
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes");
@@ -45,6 +45,9 @@ interface Pending {
   /** Nothing leaves before the commit that promises it is durable. */
   durable: boolean;
   attempts: number;
+  /** An attempt is with the link. */
+  leaving: boolean;
+  /** Not tried again before it has fired. */
   timer: Timer | undefined;
 }
 
@@ -62,7 +65,7 @@ export class Outbox {
   readonly #parts: OutboxParts;
   readonly #pending = new Map<string, Pending>();
   #nextOrder = 1;
-  #active = 0;
+  #leaving = 0;
   #open = false;
 
   constructor(parts: OutboxParts) {
@@ -72,7 +75,7 @@ export class Outbox {
       .map((key) => ({ key, promise: promiseSchema.parse(decodeMessage(parts.store.get(key) ?? new Uint8Array())) }))
       .sort((a, b) => a.promise.order - b.promise.order);
     for (const { key, promise } of saved) {
-      this.#pending.set(key, { promise, durable: true, attempts: 0, timer: undefined });
+      this.#pending.set(key, { promise, durable: true, attempts: 0, leaving: false, timer: undefined });
       this.#nextOrder = promise.order + 1;
     }
   }
@@ -89,7 +92,7 @@ export class Outbox {
       throw new SegmentError("queue-full", `${MAX_PROMISES} promises wait for an acknowledgement`);
     }
     const whole = { ...promise, order: this.#nextOrder++ } as OutboxPromise;
-    this.#pending.set(key, { promise: whole, durable: false, attempts: 0, timer: undefined });
+    this.#pending.set(key, { promise: whole, durable: false, attempts: 0, leaving: false, timer: undefined });
     changes.set(key, encodeMessage(whole));
   }
 
@@ -106,7 +109,7 @@ export class Outbox {
     let found = false;
     for (const [key, pending] of this.#pending) {
       if (!matches(pending.promise)) continue;
-      this.#release(pending);
+      pending.timer?.cancel();
       this.#pending.delete(key);
       changes.set(key, undefined);
       found = true;
@@ -119,9 +122,7 @@ export class Outbox {
   setOpen(open: boolean): void {
     this.#open = open;
     if (!open) return;
-    for (const pending of this.#pending.values()) {
-      if (pending.timer !== undefined && pending.attempts > 0) this.#release(pending);
-    }
+    for (const pending of this.#pending.values()) this.#disarm(pending);
     this.kick();
   }
 
@@ -129,32 +130,38 @@ export class Outbox {
   kick(): void {
     if (!this.#open) return;
     for (const pending of this.#pending.values()) {
-      if (this.#active >= WINDOW) return;
-      if (pending.durable && pending.timer === undefined) this.#try(pending);
+      if (this.#leaving >= WINDOW) return;
+      if (pending.durable && !pending.leaving && pending.timer === undefined) this.#try(pending);
     }
   }
 
   close(): void {
     this.#open = false;
-    for (const pending of this.#pending.values()) this.#release(pending);
+    for (const pending of this.#pending.values()) this.#disarm(pending);
   }
 
   #try(pending: Pending): void {
     const retryInMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(pending.attempts, 10));
     pending.attempts += 1;
-    this.#active += 1;
+    pending.leaving = true;
+    this.#leaving += 1;
     pending.timer = this.#parts.linkClock.at(this.#parts.linkClock.now() + retryInMs, () => {
-      this.#release(pending);
+      pending.timer = undefined;
       this.kick();
     });
-    // A failed attempt waits for its timer like one that was not answered.
-    this.#parts.attempt(pending.promise).catch(() => undefined);
+    this.#parts
+      .attempt(pending.promise)
+      // A failed attempt waits for its timer like one that was not answered.
+      .catch(() => undefined)
+      .finally(() => {
+        pending.leaving = false;
+        this.#leaving -= 1;
+        this.kick();
+      });
   }
 
-  #release(pending: Pending): void {
-    if (pending.timer === undefined) return;
-    pending.timer.cancel();
+  #disarm(pending: Pending): void {
+    pending.timer?.cancel();
     pending.timer = undefined;
-    this.#active -= 1;
   }
 }

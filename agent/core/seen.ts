@@ -1,7 +1,7 @@
 /**
  * What was taken in already, remembered across crashes, so that a repeated message or
- * receipt counts once. Bounded: the oldest marks go first; by then the messages that
- * they stand for are too old to be let in (protocols/messaging freshness).
+ * receipt counts once. Bounded: the oldest marks go first. What is repeated only after
+ * that many others counts anew; contracts and ledger refuse it by their own states.
  */
 import type { Clock, Store } from "../../protocols/ports.ts";
 import type { Changes } from "./loop.ts";

@@ -41,7 +41,9 @@ export async function readBack(source: StreamSource): Promise<ReadStream> {
     keyOf: (manifest) => chunkKey(crypto, grant, manifest),
     fetchShard: (manifest, index) => {
       const keeper = keepers[index];
-      return keeper === undefined || !alive.has(keeper) ? Promise.resolve(undefined) : fetchShard(source, keeper, manifest);
+      return keeper === undefined || !alive.has(keeper)
+        ? Promise.resolve(undefined)
+        : fetchShard(source, keeper, manifest);
     },
   });
 }
@@ -74,11 +76,19 @@ async function fetchShard(
   const { publisher, streamId } = grant;
   const { sequence } = manifest;
   try {
-    const answer = await asker.ask(keeper, "shard-get", { publisher, streamId, sequence }, ({ kind, body }) => {
-      if (kind !== "shard" && kind !== "shard-missing") return false;
-      const named = parseBody(kind === "shard" ? TELEMETRY_SCHEMAS.shard : TELEMETRY_SCHEMAS["shard-missing"], body);
-      return named.sequence === sequence && equalBytes(named.streamId, streamId);
-    });
+    const answer = await asker.ask(
+      keeper,
+      "shard-get",
+      { publisher, streamId, sequence },
+      ({ kind, body }) => {
+        if (kind !== "shard" && kind !== "shard-missing") return false;
+        const named = parseBody(
+          kind === "shard" ? TELEMETRY_SCHEMAS.shard : TELEMETRY_SCHEMAS["shard-missing"],
+          body,
+        );
+        return named.sequence === sequence && equalBytes(named.streamId, streamId);
+      },
+    );
     return answer.kind === "shard" ? parseBody(TELEMETRY_SCHEMAS.shard, answer.body).shard : undefined;
   } catch (error) {
     errorCode(error);

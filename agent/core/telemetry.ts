@@ -30,10 +30,11 @@ import type { Changes } from "./loop.ts";
 const HEAD_KEY = "telemetry/head";
 const BATCH_KEY = "telemetry/batch";
 const CHUNK_PREFIX = "telemetry/chunk/";
-const RETRY_MS = 1_000;
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
 /** Chunks that wait for keepers; a device that is offline for longer refuses new records rather than lose old ones. */
 const MAX_WAITING_CHUNKS = 4_096;
-/** Chunks whose shards are under way at once. */
+/** Chunks whose shards are under way at once. Who waits for a keeper that is away holds no place. */
 const WINDOW = 8;
 
 export interface TelemetryParts {
@@ -61,6 +62,10 @@ interface WaitingChunk {
   /** Indices whose keeper has not acknowledged. */
   missing: Set<number>;
   durable: boolean;
+  attempts: number;
+  /** The keepers are expected to answer. */
+  underWay: boolean;
+  /** Until the keepers have had time to answer, then until the next attempt. */
   timer: Timer | undefined;
 }
 
@@ -79,10 +84,13 @@ export class Telemetry {
   readonly #limits: BatchLimits;
   readonly #writer: StreamWriter;
   readonly #waiting = new Map<number, WaitingChunk>();
+  /** Sealed for the step's commit that is to come. */
+  #planned: WaitingChunk[] = [];
   #batch: Batch = EMPTY_BATCH;
   #flushTimer: Timer | undefined;
   #open = false;
   #closed = false;
+  #underWay = 0;
   /** Records taken and refused since the stream began, and chunks sealed. */
   readonly counters = { records: 0, refused: 0, chunks: 0, shards: 0 };
   /** Why keepers refused shards, by error code. */
@@ -128,7 +136,7 @@ export class Telemetry {
       const { batch, flush } = addRecord(this.#batch, record, this.#parts.clock.now(), this.#limits);
       this.#batch = batch;
       this.counters.records += 1;
-      for (const full of flush) this.#seal(full, changes);
+      for (const full of flush) this.#planned.push(this.#seal(full, changes));
     }
     this.#planBatch(changes);
     this.#planHead(changes);
@@ -136,28 +144,29 @@ export class Telemetry {
 
   /** The commit is durable: what it sealed may leave. */
   confirm(): void {
-    for (const chunk of this.#waiting.values()) chunk.durable = true;
-    this.#armFlush();
-    this.#kick();
+    this.#release(this.#planned.splice(0));
   }
 
   /** Seals what waits in the batch now, and resolves once every shard is acknowledged. */
   async flush(): Promise<void> {
     if (this.#batch.records.length > 0) {
       const changes: Changes = new Map();
-      this.#seal(this.#batch.records, changes);
+      const chunk = this.#seal(this.#batch.records, changes);
       this.#batch = EMPTY_BATCH;
       this.#planBatch(changes);
       this.#planHead(changes);
       await this.#parts.store.commit(changes);
-      this.confirm();
+      this.#release([chunk]);
     }
     if (this.#waiting.size === 0) return;
     await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
+  /** The link is up or down. Up: everything is offered at once, in order. */
   setOpen(open: boolean): void {
     this.#open = open;
+    if (!open) return;
+    for (const chunk of this.#waiting.values()) this.#rest(chunk);
     this.#kick();
   }
 
@@ -180,7 +189,7 @@ export class Telemetry {
     checkShardReceipt(this.#parts.crypto, ack.receipt, { manifest, index: ack.index, keeper: publicKeyFromId(from) });
     chunk.missing.delete(ack.index);
     if (chunk.missing.size > 0) return;
-    chunk.timer?.cancel();
+    this.#rest(chunk);
     this.#waiting.delete(ack.sequence);
     const changes: Changes = new Map([[chunkKey(ack.sequence), undefined]]);
     this.#parts.store
@@ -195,7 +204,7 @@ export class Telemetry {
     this.#closed = true;
     this.#open = false;
     this.#flushTimer?.cancel();
-    for (const chunk of this.#waiting.values()) chunk.timer?.cancel();
+    for (const chunk of this.#waiting.values()) this.#rest(chunk);
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
@@ -204,7 +213,7 @@ export class Telemetry {
     for (const key of store.keys(CHUNK_PREFIX)) {
       const { manifest, shards } = chunkSchema.parse(decodeMessage(store.get(key) ?? new Uint8Array(), CHUNK_LIMITS));
       const sequence = Number(key.slice(CHUNK_PREFIX.length));
-      this.#wait(sequence, manifest, shards, true);
+      this.#wait(sequence, manifest, shards).durable = true;
     }
     const batch = store.get(BATCH_KEY);
     if (batch !== undefined) {
@@ -214,18 +223,34 @@ export class Telemetry {
     }
   }
 
-  #seal(records: readonly SenmlRecord[], changes: Changes): void {
+  #seal(records: readonly SenmlRecord[], changes: Changes): WaitingChunk {
     const chunk: SealedChunk = this.#writer.sealChunk(records);
     const { sequence, signed } = chunk.manifest;
     changes.set(chunkKey(sequence), encodeMessage({ manifest: signed, shards: chunk.shards }));
-    this.#wait(sequence, signed, chunk.shards, false);
     this.counters.chunks += 1;
     this.counters.shards += chunk.shards.length;
+    return this.#wait(sequence, signed, chunk.shards);
   }
 
-  #wait(sequence: number, manifest: Uint8Array, shards: Uint8Array[], durable: boolean): void {
-    const missing = new Set(shards.keys());
-    this.#waiting.set(sequence, { sequence, manifest, shards, missing, durable, timer: undefined });
+  #wait(sequence: number, manifest: Uint8Array, shards: Uint8Array[]): WaitingChunk {
+    const chunk: WaitingChunk = {
+      sequence,
+      manifest,
+      shards,
+      missing: new Set(shards.keys()),
+      durable: false,
+      attempts: 0,
+      underWay: false,
+      timer: undefined,
+    };
+    this.#waiting.set(sequence, chunk);
+    return chunk;
+  }
+
+  #release(chunks: readonly WaitingChunk[]): void {
+    for (const chunk of chunks) chunk.durable = true;
+    this.#armFlush();
+    this.#kick();
   }
 
   #planBatch(changes: Changes): void {
@@ -251,18 +276,25 @@ export class Telemetry {
 
   #kick(): void {
     if (!this.#open) return;
-    let active = 0;
     for (const chunk of this.#waiting.values()) {
-      if (active >= WINDOW) return;
-      active += 1;
+      if (this.#underWay >= WINDOW) return;
       if (chunk.durable && chunk.timer === undefined) this.#upload(chunk);
     }
   }
 
   #upload(chunk: WaitingChunk): void {
     const { keepers, linkClock, send, signer, streamId } = this.#parts;
-    chunk.timer = linkClock.at(linkClock.now() + RETRY_MS, () => {
-      chunk.timer = undefined;
+    chunk.attempts += 1;
+    chunk.underWay = true;
+    this.#underWay += 1;
+    chunk.timer = linkClock.at(linkClock.now() + FIRST_RETRY_MS, () => {
+      // Others come first now: a keeper that is away must not hold up those that are there.
+      this.#rest(chunk);
+      const pauseMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(chunk.attempts - 1, 10));
+      chunk.timer = linkClock.at(linkClock.now() + pauseMs, () => {
+        chunk.timer = undefined;
+        this.#kick();
+      });
       this.#kick();
     });
     for (const index of chunk.missing) {
@@ -274,6 +306,14 @@ export class Telemetry {
       // What does not arrive is sent again by the timer.
       send(keeper, "shard-put", body).catch(() => undefined);
     }
+  }
+
+  #rest(chunk: WaitingChunk): void {
+    chunk.timer?.cancel();
+    chunk.timer = undefined;
+    if (!chunk.underWay) return;
+    chunk.underWay = false;
+    this.#underWay -= 1;
   }
 }
 

@@ -8,7 +8,7 @@ import { agentId } from "../identity/keys.ts";
 import { certificateFields, signVote } from "./certificate.ts";
 import type { Block } from "./ledger.ts";
 import { merklePath } from "./merkle.ts";
-import { REPEAT_MS, turnOf } from "./notary-context.ts";
+import { turnOf } from "./notary-context.ts";
 import type { NotaryContext } from "./notary-context.ts";
 import type { Settled } from "./notary-events.ts";
 import { encodeReceipt } from "./receipt.ts";
@@ -16,7 +16,8 @@ import type { CutCertificate } from "./record.ts";
 import { decodeVote, encodeVote, Voting } from "./voting.ts";
 import type { Counted, Tally, Vote } from "./voting.ts";
 
-const MAX_REPEAT_MS = 30_000;
+/** Votes are repeated ever more slowly, down to this many times the first wait. */
+const SLOWEST_REPEAT = 16;
 /** Of a notary that comes back, so many of the latest uncertified blocks are voted for aloud. */
 const MAX_OLD_VOTES = 256;
 
@@ -49,7 +50,7 @@ export class Attesting {
     if (saved === undefined) this.#context.emit({ kind: "persist", key: `vote/${height}`, bytes: encodeVote(own) });
     this.#adoptSaved(height);
     const tally = this.#voting.tally(height)!;
-    if (tally.certificate === undefined && !this.#context.isBehind) this.#cast(own, REPEAT_MS);
+    if (tally.certificate === undefined && !this.#context.isBehind) this.#cast(own, this.#context.repeatMs);
     this.#counted(this.#voting.countVerified(tally, own));
     for (const early of this.#voting.takeEarly(height)) this.#counted(this.#voting.countVerified(tally, early));
   }
@@ -84,12 +85,12 @@ export class Attesting {
     const tally = this.#voting.tally(height);
     if (tally === undefined || tally.certificate !== undefined) return;
     const vote = this.#ownVote(tally, true);
-    if (vote !== undefined) this.#cast(vote, Math.min(2 * waitMs, MAX_REPEAT_MS));
+    if (vote !== undefined) this.#cast(vote, Math.min(2 * waitMs, SLOWEST_REPEAT * this.#context.repeatMs));
   }
 
   /** The end of the log is reached: votes that were kept back while reading are cast. */
   caughtUp(): void {
-    for (const height of this.#voting.uncertified().slice(-MAX_OLD_VOTES)) this.voteAgain(height, REPEAT_MS / 2);
+    for (const height of this.#voting.uncertified().slice(-MAX_OLD_VOTES)) this.voteAgain(height, this.#context.repeatMs / 2);
   }
 
   /** A vote from the bus. Throws `cbor-…` codes. */

@@ -7,7 +7,7 @@ import { toHex } from "../encoding/bytes.ts";
 import type { Deadlines } from "../contract/machine.ts";
 import { signEntry } from "./entry.ts";
 import { quorum } from "./network.ts";
-import { MAX_SKEW_MS, REPEAT_MS, TURN_MS, turnOf } from "./notary-context.ts";
+import { MAX_SKEW_MS, turnOf } from "./notary-context.ts";
 import type { NotaryContext } from "./notary-context.ts";
 import type { EntryPool } from "./pool.ts";
 import { encodeEntryRecord } from "./record.ts";
@@ -54,7 +54,7 @@ export class ContractDeadlines {
   reached(termsIdHex: string, seq: number): void {
     const contract = this.#at(termsIdHex, seq);
     if (contract === undefined) return;
-    this.#context.plan(REPEAT_MS, { kind: "deadline", termsIdHex, seq });
+    this.#context.plan(this.#context.repeatMs, { kind: "deadline", termsIdHex, seq });
     if (this.#pool.hasTimelyInput(termsIdHex, contract.deadlines)) return;
     const { config, rules, now } = this.#context;
     const content = { termsId: contract.termsId, seq, timeMs: now };
@@ -80,7 +80,7 @@ export class ContractDeadlines {
     const { termsIdHex, termsId, seq } = contract;
     const rank = this.#context.rank(turnOf(termsId) + seq);
     if (rank === 0) this.expire(termsIdHex, seq);
-    else this.#context.plan(TURN_MS * rank, { kind: "expire", termsIdHex, seq });
+    else this.#context.plan(this.#context.turnMs * rank, { kind: "expire", termsIdHex, seq });
   }
 
   /** Appends the expiry with 2f+1 statements. Not against our own better knowledge. */

@@ -6,10 +6,8 @@ import type { LedgerRules } from "./apply.ts";
 import type { NotaryConfig, NotaryEffect } from "./notary-events.ts";
 import { Schedule } from "./schedule.ts";
 
-/** How long a notary waits for each one before it in turn. */
-export const TURN_MS = 300;
-/** An append that does not appear in the log, a stamp or statement that leads to nothing: again after this. */
-export const REPEAT_MS = 2_000;
+const DEFAULT_TURN_MS = 300;
+const TURNS_BEFORE_REPEAT = 7;
 /** Other notaries' times further off than this are not collected. */
 export const MAX_SKEW_MS = 5 * 60 * 1_000;
 
@@ -24,6 +22,10 @@ export type Task =
 export class NotaryContext {
   readonly config: NotaryConfig;
   readonly rules: LedgerRules;
+  /** How long a notary waits for each one before it in turn. */
+  readonly turnMs: number;
+  /** An append that does not appear in the log, a stamp or statement that leads to nothing: again after this. */
+  readonly repeatMs: number;
   readonly schedule = new Schedule<Task>();
   now: TimeMs = 0;
   /** Still reading old records: what it sees is no news to the others. */
@@ -39,6 +41,8 @@ export class NotaryContext {
     }
     this.config = config;
     this.rules = rules;
+    this.turnMs = config.turnMs ?? DEFAULT_TURN_MS;
+    this.repeatMs = TURNS_BEFORE_REPEAT * this.turnMs;
   }
 
   emit(effect: NotaryEffect): void {

@@ -19,6 +19,11 @@ export interface NotaryConfig {
   termSigner: Signer;
   /** X25519 secret of `network.sealKey`; all notaries hold it. */
   sealSecretKey: Uint8Array;
+  /**
+   * How long a notary waits for each one before it in turn; default 300. What leads to nothing is
+   * repeated after seven turns. A world whose clock runs n times as fast needs n times as much.
+   */
+  turnMs?: number;
 }
 
 /** `now` is the notary's own clock in every event. */

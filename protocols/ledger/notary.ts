@@ -16,7 +16,7 @@ import { ContractDeadlines } from "./deadlines.ts";
 import { readBody } from "./entry.ts";
 import { Ledger, ledgerRules, verifyRecord } from "./ledger.ts";
 import type { AllBalances, ContractView, CurrencyView, Executed, VerifiedRecord } from "./ledger.ts";
-import { MAX_SKEW_MS, NotaryContext, REPEAT_MS, TURN_MS, turnOf } from "./notary-context.ts";
+import { MAX_SKEW_MS, NotaryContext, turnOf } from "./notary-context.ts";
 import type { NotaryChannel, NotaryConfig, NotaryEffect, NotaryEvent, Settled } from "./notary-events.ts";
 import { EntryPool } from "./pool.ts";
 import { decodeRecord, encodeCut, MAX_RECORD_BYTES } from "./record.ts";
@@ -144,7 +144,7 @@ export class NotaryCore {
     this.#pool.add(record, now, false);
     const rank = this.#context.rank(turnOf(entry.id));
     if (rank === 0) this.#append(idHex);
-    else this.#context.plan(TURN_MS * rank, { kind: "append", idHex });
+    else this.#context.plan(this.#context.turnMs * rank, { kind: "append", idHex });
   }
 
   /** What could only be refused, and perhaps through another's fault, does not get into the log by us. */
@@ -165,7 +165,7 @@ export class NotaryCore {
       return;
     }
     this.#context.emit({ kind: "append", bytes: waiting.record.bytes });
-    this.#context.plan(REPEAT_MS + TURN_MS * this.#context.config.index, { kind: "append", idHex });
+    this.#context.plan(this.#context.repeatMs + this.#context.turnMs * this.#context.config.index, { kind: "append", idHex });
   }
 
   #stampHeard(bytes: Uint8Array): void {
@@ -212,7 +212,7 @@ export class NotaryCore {
     const bytes = signStamp(rules, config.termSigner, content);
     this.#cutting.addStamp({ ...content, notary: config.index, bytes });
     this.#context.emit({ kind: "cast", channel: "stamp", bytes });
-    this.#context.plan(REPEAT_MS, { kind: "stamp", height });
+    this.#context.plan(this.#context.repeatMs, { kind: "stamp", height });
   }
 
   /** The block is still open: our stamp may have been lost, and its time is old. */
@@ -229,7 +229,7 @@ export class NotaryCore {
     this.#cutPlannedFor = height;
     const rank = this.#context.rank(height);
     if (rank === 0) this.#cut(height);
-    else this.#context.plan(TURN_MS * rank, { kind: "cut", height });
+    else this.#context.plan(this.#context.turnMs * rank, { kind: "cut", height });
   }
 
   #cut(height: number): void {
@@ -237,7 +237,7 @@ export class NotaryCore {
     const stamps = this.#cutting.cutStamps();
     const bytes = encodeCut({ height, stamps, certificates: this.#attesting.unlogged() });
     this.#context.emit({ kind: "append", bytes });
-    this.#context.plan(REPEAT_MS, { kind: "cut", height });
+    this.#context.plan(this.#context.repeatMs, { kind: "cut", height });
   }
 
   #cutLogged(cut: CutRecord, index: number): void {
@@ -257,7 +257,7 @@ export class NotaryCore {
     } else if (waiting !== undefined) {
       // Somebody's broken copy went in; ours, which was checked, still has to.
       waiting.inLog = false;
-      this.#context.plan(TURN_MS * this.#context.rank(turnOf(record.entry.id)), { kind: "append", idHex });
+      this.#context.plan(this.#context.turnMs * this.#context.rank(turnOf(record.entry.id)), { kind: "append", idHex });
     }
     if (result === null || !("seq" in result)) return;
     const deadlines = this.#ledger.contractView(result.termsId)?.state.deadlines ?? null;

@@ -76,7 +76,8 @@ export function orderLogCompliance(name: string, create: () => Promise<OrderLogW
     it("keeps records of 128 KiB, bytes as they were", async () => {
       const large = Uint8Array.from({ length: 131_072 }, (_, i) => (i * 31) & 255);
       await log.append(large);
-      expect((await log.read(0, 1))[0]!.record).toEqual(large);
+      // toEqual takes a second on so many bytes.
+      expect(Buffer.compare((await log.read(0, 1))[0]!.record, large)).toBe(0);
     });
 
     it("does not change with the caller's array, before or after", async () => {

@@ -7,6 +7,9 @@ import { encodeHeader } from "../../protocols/ledger/block.ts";
 import { signVote } from "../../protocols/ledger/certificate.ts";
 import { headerHash } from "../../protocols/ledger/block.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
+import { parseNetwork } from "../../protocols/ledger/network.ts";
+import { fromHex, toHex } from "../../protocols/encoding/bytes.ts";
+import golden from "./golden-receipt.json" with { type: "json" };
 import { World } from "./committee.ts";
 import { alice, bank, euro, people, shop } from "./village.ts";
 
@@ -51,6 +54,15 @@ function changed(bytes: Uint8Array, change: (fields: CborValue[]) => void): Uint
   change(fields);
   return encodeCbor(fields);
 }
+
+describe("a receipt of long ago", () => {
+  it("still verifies, with the network file of then", () => {
+    const network = parseNetwork(JSON.stringify(golden.network));
+    const receipt = verifyReceipt(crypto, fromHex(golden.receipt), network);
+    expect(receipt).toMatchObject({ kind: "transfer", outcome: "ok", height: 4, result: { amount: 1n, currency: euro } });
+    expect(toHex(receipt.headerHash)).toBe(golden.headerHash);
+  });
+});
 
 describe("a receipt", () => {
   it("proves what an entry did, offline", () => {

@@ -1,7 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { signVote } from "../../protocols/ledger/certificate.ts";
+import { NOTARY_CHANNELS } from "../../protocols/ledger/notary.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
 import type { Submission } from "../../protocols/ledger/submission.ts";
 import { decodeVote, encodeVote } from "../../protocols/ledger/voting.ts";
@@ -237,6 +239,57 @@ describe("a liar among four notaries", () => {
     for (const header of world.members[0]!.certified.values()) expect(header.timeMs).toBeLessThanOrEqual(world.now);
   });
 });
+
+describe("whoever publishes on the bus", () => {
+  it("brings down no notary with rubbish, nor with real messages in the wrong place", () => {
+    const world = new World(4, { seed: 30 });
+    const heard: Uint8Array[] = [];
+    for (const member of world.members) {
+      member.rewrite = (effect) => {
+        if (effect.kind === "cast" || effect.kind === "append") heard.push(effect.bytes);
+        return [effect];
+      };
+    }
+    begin(world);
+    const real = [...heard, ...world.log].map((bytes) => Array.from(bytes));
+    const bytes = fc.oneof(fc.array(fc.nat(255), { maxLength: 300 }), fc.constantFrom(...real), mutated(real));
+    const channel = fc.constantFrom(...NOTARY_CHANNELS);
+    fc.assert(
+      fc.property(channel, bytes, fc.nat(100_000), (on, message, later) => {
+        const { core } = world.members[0]!;
+        core.handle({ kind: "cast", now: world.now + later, channel: on, bytes: Uint8Array.from(message) });
+      }),
+      { numRuns: 500, seed: 1 },
+    );
+    world.members[0]!.core.handle({ kind: "tick", now: world.now });
+    const payments = [pay(world, 1n)];
+    world.run(20_000);
+    expectSettled(world, payments);
+  });
+
+  it("nor does rubbish in the log", () => {
+    const world = new World(4, { seed: 31 });
+    begin(world);
+    const before = world.members[0]!.core.height;
+    const real = world.log.map((bytes) => Array.from(bytes));
+    const rubbish = fc.sample(fc.oneof(fc.array(fc.nat(255), { maxLength: 300 }), mutated(real)), { seed: 1, numRuns: 300 });
+    for (const bytes of rubbish) world.append(Uint8Array.from(bytes));
+    for (const bytes of real) world.append(Uint8Array.from(bytes)); // and all again
+    const payments = [pay(world, 1n)];
+    world.run(20_000);
+    expectSettled(world, payments);
+    expect(world.members[0]!.core.height).toBeGreaterThan(before);
+  });
+});
+
+/** A real message with one byte changed. */
+function mutated(real: number[][]): fc.Arbitrary<number[]> {
+  return fc.record({ message: fc.constantFrom(...real), at: fc.nat(10_000), to: fc.nat(255) }).map(({ message, at, to }) => {
+    const copy = [...message];
+    copy[at % copy.length] = to;
+    return copy;
+  });
+}
 
 describe("an orderer that shows two histories", () => {
   it("stops the zone with evidence instead of forking it", () => {

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../../../agent/node/crypto.ts";
 import { REMEDIES, SegmentError, type ErrorCode } from "../../../protocols/errors.ts";
 import type { FromDevice, Setup, ToDevice } from "./ipc.ts";
 
@@ -18,15 +19,27 @@ export class DeviceHost {
   readonly #ready = deferred<void>();
   readonly #stopped = deferred<Stopped | undefined>();
 
-  constructor(name: string, setup: Setup, heard: (message: FromDevice) => void, failed: (error: unknown) => void) {
+  constructor(
+    name: string,
+    setup: Setup,
+    heard: (message: FromDevice) => void,
+    failed: (error: unknown) => void,
+  ) {
     this.name = name;
     this.#heard = heard;
     // Built code only: Node 20 does not run TypeScript.
-    this.#child = fork(processPath(), [], { serialization: "advanced", execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#child = fork(processPath(), [], {
+      serialization: "advanced",
+      execArgv: [],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
     this.#child.on("message", (message) => this.#received(message as FromDevice, failed));
     this.#child.on("exit", (code) => {
       this.#stopped.resolve(undefined);
-      const gone = new SegmentError("internal", `the process of the ${name} ended early (exit code ${code ?? "none"})`);
+      const gone = new SegmentError(
+        "internal",
+        `the process of the ${name} ended early (exit code ${code ?? "none"})`,
+      );
       this.#ready.reject(gone);
     });
     this.#ready.promise.catch(() => undefined);
@@ -89,15 +102,21 @@ export function deferred<T>(): Deferred<T> {
 
 /** The built entry point: beside this file in dist/, or in dist/ when a test runs the sources. */
 function processPath(): string {
-  const built = import.meta.url.endsWith(".ts") ? "../../../dist/simulators/worlds/delivery/device-process.js" : "./device-process.js";
+  const built = import.meta.url.endsWith(".ts")
+    ? "../../../dist/simulators/worlds/delivery/device-process.js"
+    : "./device-process.js";
   const path = fileURLToPath(new URL(built, import.meta.url));
   if (existsSync(path)) return path;
-  throw new SegmentError("module-missing", "the device processes are not built: run `npm run build`", { where: path });
+  throw new SegmentError("module-missing", "the device processes are not built: run `npm run build`", {
+    where: path,
+  });
 }
 
 export function withTimeout<T>(work: Promise<T>, ms: number, what: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new SegmentError("scenario-failed", `${what} within ${ms} ms`)), ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    const timer = systemClock.at(systemClock.now() + ms, () =>
+      reject(new SegmentError("scenario-failed", `${what} within ${ms} ms`)),
+    );
+    work.then(resolve, reject).finally(() => timer.cancel());
   });
 }

@@ -34,7 +34,10 @@ export async function runDrone(
 ): Promise<Running> {
   const parts = await openParts(setup);
   const { home, clock, linkClock, bus, crypto, random, store, network } = parts;
-  const peripheral = await openPeripheral({ clock: linkClock, transport: { hciDriver: socketDriver(setup.radio) } });
+  const peripheral = await openPeripheral({
+    clock: linkClock,
+    transport: { hciDriver: socketDriver(setup.radio) },
+  });
   const flight = openFlight(setup, parts);
   const stream = openStream(parts);
   let grams = PARCEL_GRAMS;
@@ -100,7 +103,11 @@ function openFlight(setup: DroneSetup, { clock }: Parts): FlightSource {
   if (setup.track !== null) {
     return trackFlight(readTrackFile(setup.track, setup.tolerant ? "tolerant" : "strict"), clock.now());
   }
-  const place = { latitudeE7: base.latitudeE7, longitudeE7: base.longitudeE7, groundAltitudeMm: base.altitudeMm };
+  const place = {
+    latitudeE7: base.latitudeE7,
+    longitudeE7: base.longitudeE7,
+    groundAltitudeMm: base.altitudeMm,
+  };
   return modelFlight(DEFAULT_FLIGHT, place, clock.now(), seededRandom(setup.seed, "wind"));
 }
 

@@ -25,7 +25,10 @@ export async function runImpostor(
   failed: (error: unknown) => void,
 ): Promise<Running> {
   const { home, clock, linkClock, bus, crypto, random, store } = await openParts(setup);
-  const central = await openCentral({ clock: linkClock, transport: { hciDriver: socketDriver(setup.radio) } });
+  const central = await openCentral({
+    clock: linkClock,
+    transport: { hciDriver: socketDriver(setup.radio) },
+  });
   const drone = { ...openCard(crypto, setup.drone), cardHash: crypto.sha256(setup.drone) };
   const stop = new AbortController();
   let dialer: SessionDialer | undefined;
@@ -38,15 +41,34 @@ export async function runImpostor(
       closed: () => undefined,
       refused: (code) => {
         refusals += 1;
-        tell({ kind: "progress", step: "impostor-refused", detail: `the drone turns the impostor away (${code})` });
+        tell({
+          kind: "progress",
+          step: "impostor-refused",
+          detail: `the drone turns the impostor away (${code})`,
+        });
         if (refusals >= ATTEMPTS) dialer?.hangUp();
       },
     };
-    const parts = { crypto, random, signer: home.keys.signer, sessionSecret: home.keys.sessionSecret, card: home.keys.card, clock, linkClock };
+    const parts = {
+      crypto,
+      random,
+      signer: home.keys.signer,
+      sessionSecret: home.keys.sessionSecret,
+      card: home.keys.card,
+      clock,
+      linkClock,
+    };
     dialer = new SessionDialer(central, parts, listener);
     dialer.dial(drone, setup.purpose);
   } else {
-    playing = replay(central, advertisedName(drone.identity), setup.replay, linkClock, stop.signal, tell).catch(failed);
+    playing = replay(
+      central,
+      advertisedName(drone.identity),
+      setup.replay,
+      linkClock,
+      stop.signal,
+      tell,
+    ).catch(failed);
   }
   tell({ kind: "ready", id: home.id });
   return {
@@ -97,14 +119,26 @@ async function replay(
       await pause(clock, ANSWER_MS, signal);
       await connection.disconnect();
       const outcome = gone ? "the drone hung up" : `${answers} short answers, no session`;
-      tell({ kind: "progress", step: "replay-played", detail: `${recording.length} recorded writes were played: ${outcome}` });
+      tell({
+        kind: "progress",
+        step: "replay-played",
+        detail: `${recording.length} recorded writes were played: ${outcome}`,
+      });
     } catch (error) {
-      tell({ kind: "progress", step: "replay-played", detail: `the recording was not heard to its end (${errorCode(error)})` });
+      tell({
+        kind: "progress",
+        step: "replay-played",
+        detail: `the recording was not heard to its end (${errorCode(error)})`,
+      });
     }
   }
 }
 
-async function findByName(central: CentralRadio, name: string, signal: AbortSignal): Promise<string | undefined> {
+async function findByName(
+  central: CentralRadio,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const scan = new AbortController();
   signal.addEventListener("abort", () => scan.abort());
   let address: string | undefined;

@@ -81,7 +81,13 @@ export type FromDevice =
   | { kind: "takes-parcel" }
   | { kind: "home" }
   | { kind: "telemetry"; records: number; refused: number; chunks: number; shards: number }
-  | { kind: "stopped"; radio: RadioCounts; mqtt: { messages: number; bytes: number }; dropped: [string, number][] ; writes: Uint8Array[] }
+  | {
+      kind: "stopped";
+      radio: RadioCounts;
+      mqtt: { messages: number; bytes: number };
+      dropped: [string, number][];
+      writes: Uint8Array[];
+    }
   | { kind: "failed"; code: string; message: string; where: string | undefined };
 
 export function pointOf(spot: Spot): Point {

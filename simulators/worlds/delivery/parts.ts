@@ -30,7 +30,13 @@ export async function openParts(setup: { home: string; broker: string; clock: Cl
     throw new SegmentError("network-invalid", "the home has joined no network", { where: setup.home });
   }
   const store = await openJournal(setup.home);
-  const bus = mqttBus({ url: setup.broker, network: home.network.network, signer: home.keys.signer, clock, random });
+  const bus = mqttBus({
+    url: setup.broker,
+    network: home.network.network,
+    signer: home.keys.signer,
+    clock,
+    random,
+  });
   await bus.ready();
   return { home, network: home.network, crypto, random, clock, linkClock, bus, store };
 }

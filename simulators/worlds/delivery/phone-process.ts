@@ -24,7 +24,10 @@ export async function runPhone(
   failed: (error: unknown) => void,
 ): Promise<Running> {
   const { home, clock, linkClock, bus, crypto, random, store, network } = await openParts(setup);
-  const central = await openCentral({ clock: linkClock, transport: { hciDriver: socketDriver(setup.radio) } });
+  const central = await openCentral({
+    clock: linkClock,
+    transport: { hciDriver: socketDriver(setup.radio) },
+  });
   const writes: Uint8Array[] = [];
   let here = setup.start;
   let walking = false;
@@ -56,7 +59,8 @@ export async function runPhone(
   for (const card of setup.contacts) agent.meet(card);
   await agent.start();
   const stopReports = every(clock, REPORT_MS, () => {
-    if (walking && setup.walkTo !== null) here = stepTowards(here, setup.walkTo, (WALK_MM_S * REPORT_MS) / 1_000);
+    if (walking && setup.walkTo !== null)
+      here = stepTowards(here, setup.walkTo, (WALK_MM_S * REPORT_MS) / 1_000);
     agent.sensor("position", { timeMs: clock.now(), ...here });
     tell({ kind: "walked", spot: here });
   });

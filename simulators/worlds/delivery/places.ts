@@ -24,7 +24,11 @@ export function placesOf(track: Track | undefined): Places {
     return { base: ROOF, point: GARDEN, flightMs: Math.round(seconds * 1_000) };
   }
   const climbMs = 60_000;
-  return { base: spotOf(endOf(track, "home")), point: spotOf(endOf(track, "destination")), flightMs: durationMs(track) + climbMs };
+  return {
+    base: spotOf(endOf(track, "home")),
+    point: spotOf(endOf(track, "destination")),
+    flightMs: durationMs(track) + climbMs,
+  };
 }
 
 function spotOf(place: Place): Spot {

@@ -4,9 +4,15 @@ import { SegmentError } from "../../../protocols/errors.ts";
 export const SCENARIOS = {
   ok: { outcome: "delivered", tells: "the parcel is delivered and paid" },
   "no-show": { outcome: "refunded", tells: "the buyer never comes; the drone returns with the parcel" },
-  "wrong-phone": { outcome: "refunded", tells: "an impostor with another key is at the point; the drone does not land" },
+  "wrong-phone": {
+    outcome: "refunded",
+    tells: "an impostor with another key is at the point; the drone does not land",
+  },
   unfunded: { outcome: "refused", tells: "the wallet does not hold the price; nothing flies" },
-  "parcel-kept": { outcome: "refunded", tells: "the drone lands, but nobody takes the parcel before the deadline" },
+  "parcel-kept": {
+    outcome: "refunded",
+    tells: "the drone lands, but nobody takes the parcel before the deadline",
+  },
   "spoofed-position": {
     outcome: "refunded",
     tells: "a phone far away signs the drone's own position; no meeting over BLE, no landing",
@@ -24,9 +30,13 @@ export const SCENARIO_NAMES = Object.keys(SCENARIOS) as Scenario[];
 /** Errors: option-invalid, with the names that there are. */
 export function scenarioOf(name: string): Scenario {
   if (Object.hasOwn(SCENARIOS, name)) return name as Scenario;
-  throw new SegmentError("option-invalid", `there is no scenario "${name}": choose one of ${SCENARIO_NAMES.join(", ")}`, {
-    where: "--scenario",
-  });
+  throw new SegmentError(
+    "option-invalid",
+    `there is no scenario "${name}": choose one of ${SCENARIO_NAMES.join(", ")}`,
+    {
+      where: "--scenario",
+    },
+  );
 }
 
 /** How the people behave. */

@@ -5,7 +5,13 @@
  */
 import type { Device, DeviceContext, DeviceEvent, Step } from "../../../devices/device.ts";
 import type { PhoneState } from "../../../devices/phone/state.ts";
-import { metBody, openFact, positionBody, readPosition, signFact } from "../../../protocols/contract/facts.ts";
+import {
+  metBody,
+  openFact,
+  positionBody,
+  readPosition,
+  signFact,
+} from "../../../protocols/contract/facts.ts";
 import { positionSchema } from "../../../protocols/delivery/messages.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { publicKeyFromId } from "../../../protocols/identity/keys.ts";
@@ -22,14 +28,20 @@ export function spoofing(honest: Device<PhoneState>): Device<PhoneState> {
       if (event.kind === "receipt" && event.receipt.kind === "facts" && event.receipt.outcome !== "ok") {
         const about = contractReceipt(event.receipt);
         const detail = `the notaries refuse the phone's made-up evidence (${event.receipt.outcome})`;
-        return about === undefined ? step : { ...step, effects: [...step.effects, { kind: "progress", step: "lie-refused", detail }] };
+        return about === undefined
+          ? step
+          : { ...step, effects: [...step.effects, { kind: "progress", step: "lie-refused", detail }] };
       }
       return step;
     },
   };
 }
 
-function lie(step: Step<PhoneState>, event: DeviceEvent & { kind: "message" }, context: DeviceContext): Step<PhoneState> {
+function lie(
+  step: Step<PhoneState>,
+  event: DeviceEvent & { kind: "message" },
+  context: DeviceContext,
+): Step<PhoneState> {
   const push = parseBody(positionSchema, event.body);
   const { state } = step;
   if (!push.arrived || !("plan" in state)) return step;
@@ -47,8 +59,16 @@ function lie(step: Step<PhoneState>, event: DeviceEvent & { kind: "message" }, c
     state,
     effects: [
       ...step.effects,
-      { kind: "progress", step: "position-spoofed", detail: "the phone, far away, signs the drone's position as its own" },
-      { kind: "submit", id: `spoof/${toHex(plan.termsId)}`, entry: draftFacts(context.crypto, plan.termsId, facts) },
+      {
+        kind: "progress",
+        step: "position-spoofed",
+        detail: "the phone, far away, signs the drone's position as its own",
+      },
+      {
+        kind: "submit",
+        id: `spoof/${toHex(plan.termsId)}`,
+        entry: draftFacts(context.crypto, plan.termsId, facts),
+      },
     ],
   };
 }

@@ -34,13 +34,23 @@ import {
 import type { Balances } from "./report.ts";
 import type { Places } from "./places.ts";
 
-export const PRICES = { article: "A box of pastries", goods: 1_800n, delivery: 690n, noShowFee: 290n, noShowPenalty: 200n };
+export const PRICES = {
+  article: "A box of pastries",
+  goods: 1_800n,
+  delivery: 690n,
+  noShowFee: 290n,
+  noShowPenalty: 200n,
+};
 export const PRICE_MINOR = PRICES.goods + PRICES.delivery;
 const BUYER_HAS_MINOR = 10_000n;
 const BUYER_LACKS_MINOR = 1_200n;
 const NETWORK_NAME = "village";
 
-export const RADIO = { drone: "c0:00:00:00:00:01", phone: "c0:00:00:00:00:02", impostor: "c0:00:00:00:00:03" } as const;
+export const RADIO = {
+  drone: "c0:00:00:00:00:01",
+  phone: "c0:00:00:00:00:02",
+  impostor: "c0:00:00:00:00:03",
+} as const;
 
 export interface Stage {
   world: Surroundings;
@@ -91,9 +101,12 @@ export async function setStage(world: Surroundings, options: StageOptions): Prom
   const broker = await openBroker(world, network, options.port);
   progress("world", "broker", `a broker listens on ${broker.url}`);
   const committee = await startNotaries(world, broker, network, NAMES.notaries.map(home));
-  const keepers = await Promise.all(NAMES.keepers.map((name) => startKeeper(world, broker, network, home(name))));
+  const keepers = await Promise.all(
+    NAMES.keepers.map((name) => startKeeper(world, broker, network, home(name))),
+  );
   const cards = [...homes.values()].map(({ keys }) => keys.card);
-  for (const { connection } of [...committee.notaries, ...keepers]) for (const card of cards) connection.messenger.meet(card);
+  for (const { connection } of [...committee.notaries, ...keepers])
+    for (const card of cards) connection.messenger.meet(card);
   progress("world", "society", "four notaries and seven keepers are on");
   const currency = await issueMoney(world, broker, network, homes, options.funded);
   progress("issuer", "minted", `the issuer mints ${options.funded ? "100.00" : "12.00"} EUR for the buyer`);
@@ -105,7 +118,9 @@ export async function setStage(world: Surroundings, options: StageOptions): Prom
     phone: await serveRadio(air, RADIO.phone),
     impostor: await serveRadio(air, RADIO.impostor),
   };
-  const parties = new Map(["buyer", "drone", "shop", "issuer"].map((name) => [toHex(home(name).card.root), name]));
+  const parties = new Map(
+    ["buyer", "drone", "shop", "issuer"].map((name) => [toHex(home(name).card.root), name]),
+  );
   return {
     world,
     network,
@@ -143,7 +158,9 @@ async function issueMoney(
 ): Promise<string> {
   const issuer = required(homes.get("issuer"), "issuer");
   const clerk = await openClerk(world, broker, network, issuer);
-  const registered = ["issuer", "buyer", "drone", "shop"].map((name) => required(homes.get(name), name).keys.card);
+  const registered = ["issuer", "buyer", "drone", "shop"].map(
+    (name) => required(homes.get(name), name).keys.card,
+  );
   await Promise.all(registered.map((card) => clerk.ledger.submit({ body: { kind: "card", card } })));
   await clerk.ledger.submit({ body: { kind: "currency", code: "EUR", exponent: 2, name: "Euro" } });
   const currency = currencyId(world.crypto, "EUR", issuer.card.root);

@@ -1,10 +1,8 @@
 /** One delivery from order to receipt, on real parts: `segment simulate delivery`. */
-import { readFileSync, readdirSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
 import { writeFileDurably } from "../../../agent/node/files.ts";
-import { readBack } from "../../../agent/core/stream-reader.ts";
 import { decodeTerms, termsId } from "../../../protocols/contract/terms.ts";
 import { describeTerms, endingsTable, type TextLanguage } from "../../../protocols/contract/text.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
@@ -12,11 +10,7 @@ import { SegmentError } from "../../../protocols/errors.ts";
 import { formatNetwork } from "../../../protocols/ledger/network.ts";
 import { contractReceipt } from "../../../protocols/ledger/receipt-view.ts";
 import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
-import { openGrant } from "../../../protocols/telemetry/grant.ts";
-import { countHits, needles } from "../../../protocols/telemetry/search.ts";
-import { parseBody } from "../../../protocols/messaging/schemas.ts";
 import type { Sealing } from "../../../protocols/telemetry/seal.ts";
-import { flightRecords } from "../../../devices/drone/records.ts";
 import type { FlightSample } from "../../flight/source.ts";
 import type { Track } from "../../flight/track.ts";
 import { describeTrack } from "../../flight/track.ts";
@@ -24,10 +18,12 @@ import { readTrackFile } from "../../flight/track-file.ts";
 import { scaledClock, type ClockFrame } from "../../clock.ts";
 import type { Surroundings } from "../society.ts";
 import { deferred, DeviceHost, withTimeout, type Stopped } from "./device-host.ts";
-import type { DroneSetup, FromDevice, ImpostorSetup, PhoneSetup } from "./ipc.ts";
-import { localMetres, offset, placesOf } from "./places.ts";
+import type { FromDevice, Setup } from "./ipc.ts";
+import { localMetres, placesOf } from "./places.ts";
+import { readFlightBack } from "./readback.ts";
 import type { DeliveryReport } from "./report.ts";
 import { castOf, SCENARIOS, type Cast, type Outcome, type Scenario } from "./scenarios.ts";
+import { Setups } from "./setups.ts";
 import { documentPath, PRICE_MINOR, PRICES, RADIO, required, setStage, type Stage } from "./stage.ts";
 
 export interface DeliveryOptions {
@@ -50,9 +46,7 @@ export type Narrate = (line: { worldMs: number; by: string; step: string; text: 
 
 /** Real time that one delivery may take at most before the run is given up. */
 const PATIENCE_MS = 240_000;
-const KEEPERS_STOPPED = 3;
 const SLOT_MS = 4 * 60 * 60_000;
-const grantSchema = z.strictObject({ grant: z.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes") });
 
 interface Documents {
   receipt: Uint8Array | undefined;
@@ -63,7 +57,10 @@ interface Documents {
 /** Errors: scenario-failed when it does not come to an end, track-invalid, port-in-use, store-failed, module-missing. */
 export async function runDelivery(options: DeliveryOptions, narrate: Narrate): Promise<DeliveryReport> {
   const startedMs = systemClock.now();
-  const track = options.track === null ? undefined : readTrackFile(options.track, options.tolerant ? "tolerant" : "strict");
+  const track =
+    options.track === null
+      ? undefined
+      : readTrackFile(options.track, options.tolerant ? "tolerant" : "strict");
   const frame: ClockFrame = { baseMs: startedMs, worldMs: startedMs, speed: options.speed };
   const run = new Run(options, frame, track, narrate);
   try {
@@ -129,7 +126,11 @@ class Run {
     await this.#deliver(stage, cast, earlier);
     const contract = this.#documents.terms === undefined ? null : termsId(nodeCrypto, this.#documents.terms);
     const outcome = this.#outcome(stage, contract);
-    const telemetry = await this.#readFlightBack(stage);
+    const telemetry = await readFlightBack(
+      stage,
+      { ...this.#telemetry, flown: this.#flown },
+      (step, detail) => this.#progress("owner", step, detail),
+    );
     const after = stage.balances();
     await this.#stopDevices();
     return this.#report(stage, outcome, contract, { before, after }, telemetry);
@@ -148,7 +149,8 @@ class Run {
     await this.#deliver(stage, { ...castOf("ok") }, null, true);
     await this.#stopDevices();
     const writes = this.#lastWords.flatMap(({ words }) => words.writes);
-    if (writes.length === 0) throw new SegmentError("scenario-failed", "the recording of the first delivery is empty");
+    if (writes.length === 0)
+      throw new SegmentError("scenario-failed", "the recording of the first delivery is empty");
     this.#say("world", "second-delivery", `${writes.length} writes were recorded; the second order begins`);
     this.#documents = { receipt: undefined, invoice: undefined, terms: undefined };
     this.#steps = [];
@@ -160,7 +162,7 @@ class Run {
   async #deliver(stage: Stage, cast: Cast, recording: Uint8Array[] | null, overheard = false): Promise<void> {
     this.#home = deferred();
     this.#refused = deferred();
-    const [drone, phone] = await this.#startDevices(stage, cast, overheard);
+    const phone = await this.#startDevices(stage, cast, overheard);
     if (cast.impostor !== "none") this.#sendImpostorOnArrival(stage, recording);
     this.#order(stage, phone);
     const ended = this.#refused.promise.then(() => "refused" as const);
@@ -171,19 +173,24 @@ class Run {
       "the delivery did not come to an end",
     );
     if (first === "flown") await this.#contractEnd(stage);
-    void drone;
   }
 
-  async #startDevices(stage: Stage, cast: Cast, overheard: boolean): Promise<[DeviceHost, DeviceHost]> {
-    const drone = this.#start("drone", this.#droneSetup(stage));
-    const phone = this.#start("phone", this.#phoneSetup(stage, cast, overheard));
+  async #startDevices(stage: Stage, cast: Cast, overheard: boolean): Promise<DeviceHost> {
+    const setups = new Setups(stage, this.#options, this.#frame);
+    const drone = this.#start("drone", setups.drone());
+    const phone = this.#start("phone", setups.phone(cast, overheard));
     await Promise.race([Promise.all([drone.ready(), phone.ready()]), this.#failure.promise]);
     this.#say("world", "devices", "drone and phone run in processes of their own");
-    return [drone, phone];
+    return phone;
   }
 
-  #start(name: string, setup: DroneSetup | PhoneSetup | ImpostorSetup): DeviceHost {
-    const host = new DeviceHost(name, setup, (message) => this.#heard(name, message), (error) => this.#failure.reject(error));
+  #start(name: string, setup: Setup): DeviceHost {
+    const host = new DeviceHost(
+      name,
+      setup,
+      (message) => this.#heard(name, message),
+      (error) => this.#failure.reject(error),
+    );
     this.#hosts.push(host);
     return host;
   }
@@ -214,16 +221,8 @@ class Run {
     this.#onArrival = () => {
       const terms = this.#documents.terms;
       if (terms === undefined) return;
-      stage.air.place(RADIO.impostor, localMetres(stage.places.point, offset(stage.places.point, 3, 1)));
-      const setup: ImpostorSetup = {
-        role: "impostor",
-        ...this.#common(stage, "impostor"),
-        radio: stage.radios.impostor.path,
-        drone: required(stage.homes.get("drone"), "drone").keys.card,
-        purpose: termsId(nodeCrypto, terms),
-        replay: recording,
-      };
-      this.#start("impostor", setup);
+      const setups = new Setups(stage, this.#options, this.#frame);
+      this.#start("impostor", setups.impostor(termsId(nodeCrypto, terms), recording));
     };
   }
 
@@ -299,7 +298,8 @@ class Run {
     const { language } = this.#options;
     const terms = decodeTerms(bytes);
     for (const line of describeTerms(terms, language)) this.#line("terms", "", line);
-    for (const row of endingsTable(terms, language)) this.#line("ending", "", `${row.ending} => ${row.outcome} (${row.by})`);
+    for (const row of endingsTable(terms, language))
+      this.#line("ending", "", `${row.ending} => ${row.outcome} (${row.by})`);
   }
 
   #progress(by: string, step: string, detail: string): void {
@@ -332,35 +332,6 @@ class Run {
     const toBuyer = about.transition.payments.some(({ account }) => toHex(account) === buyer);
     if (toBuyer) return { outcome: "refunded", reason };
     return { outcome: "delivered", reason: "the buyer took the parcel, and the price was released" };
-  }
-
-  /** Three keepers are stopped; the owner reads the flight from the others; nobody's files hold plaintext. */
-  async #readFlightBack(stage: Stage): Promise<DeliveryReport["telemetry"]> {
-    const { records, chunks, shards } = this.#telemetry;
-    const counts = { records, chunks, shards, keepers: stage.keepers.length };
-    if (records === 0) return { ...counts, keepersStopped: 0, recovered: 0, plaintextHits: 0 };
-    for (const keeper of stage.keepers.slice(0, KEEPERS_STOPPED)) await keeper.close();
-    this.#say("owner", "keepers-stopped", `${KEEPERS_STOPPED} of ${stage.keepers.length} keepers are stopped`);
-    const drone = required(stage.homes.get("drone"), "drone");
-    const owner = required(stage.homes.get("owner"), "owner");
-    const body = required(stage.owner.grants.at(-1), "grant");
-    const { grant } = parseBody(grantSchema, body);
-    const opened = openGrant({
-      crypto: nodeCrypto,
-      grant,
-      readerSecret: owner.secrets.sessionSecret,
-      issuer: drone.keys.signer.publicKey,
-    });
-    const keepers = stage.keepers.map(({ id }) => id);
-    const read = await readBack({ crypto: nodeCrypto, asker: stage.owner.asker, keepers, grant: opened });
-    const recovered = read.chunks.flatMap((chunk) => chunk.records);
-    const complete = recovered.length === records && read.breaks.length === 0 && read.unread.length === 0;
-    this.#progress("owner", "telemetry-read", `the owner reads ${recovered.length} of ${records} records back${complete ? ", complete" : ""}`);
-    // What to look for comes from what was measured, not from what could be read back.
-    const sought = needles(this.#flown.flatMap(flightRecords), ["latitude", "longitude", "battery", drone.id]);
-    const plaintextHits = stage.keepers.reduce((hits, keeper) => hits + searchFolder(keeper.folder, sought), 0);
-    this.#progress("owner", "plaintext-searched", `${plaintextHits} traces of plaintext in all keepers' files`);
-    return { ...counts, keepersStopped: KEEPERS_STOPPED, recovered: recovered.length, plaintextHits };
   }
 
   async #stopDevices(): Promise<void> {
@@ -416,65 +387,15 @@ class Run {
       },
     };
   }
-
-  // ---------------------------------------------------------------- setups
-
-  #common(stage: Stage, name: string): Pick<DroneSetup, "home" | "network" | "broker" | "clock" | "seed" | "contacts"> {
-    return {
-      home: required(stage.homes.get(name), name).folder,
-      network: stage.network.network,
-      broker: stage.broker.url,
-      clock: this.#frame,
-      seed: this.#options.seed,
-      contacts: [],
-    };
-  }
-
-  #droneSetup(stage: Stage): DroneSetup {
-    const card = (name: string): Uint8Array => required(stage.homes.get(name), name).keys.card;
-    return {
-      role: "drone",
-      ...this.#common(stage, "drone"),
-      contacts: [card("shop"), ...stage.keepers.map(({ connection }) => connection.home.keys.card)],
-      radio: stage.radios.drone.path,
-      operator: required(stage.homes.get("shop"), "shop").id,
-      keepers: stage.keepers.map(({ id }) => id),
-      owner: card("owner"),
-      base: stage.places.base,
-      track: this.#options.track,
-      tolerant: this.#options.tolerant,
-      sealing: this.#options.sealing,
-    };
-  }
-
-  #phoneSetup(stage: Stage, cast: Cast, overheard: boolean): PhoneSetup {
-    const { point } = stage.places;
-    const beside = offset(point, 4, 2);
-    return {
-      role: "phone",
-      ...this.#common(stage, "buyer"),
-      radio: stage.radios.phone.path,
-      start: cast.buyerComes ? offset(point, 60, -35) : offset(point, -1_400, 1_500),
-      walkTo: cast.buyerComes ? beside : null,
-      takesParcel: cast.takesParcel,
-      spoofs: cast.spoofs,
-      recordsWrites: overheard,
-    };
-  }
 }
 
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
-    throw new SegmentError("store-failed", `cannot make the folder: ${(cause as Error).message}`, { where: folder, cause });
+    throw new SegmentError("store-failed", `cannot make the folder: ${(cause as Error).message}`, {
+      where: folder,
+      cause,
+    });
   }
-}
-
-function searchFolder(folder: string, sought: readonly Uint8Array[]): number {
-  let hits = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) hits += countHits(readFileSync(join(entry.parentPath, entry.name)), sought);
-  }
-  return hits;
 }

@@ -1,0 +1,84 @@
+/** `segment run`: runs a home until it is told to end. */
+import type { Command } from "commander";
+import { SegmentError } from "../../protocols/errors.ts";
+import { brokerUrl, integerOf, loadHome, numberOf, thisMachine, withHome } from "./options.ts";
+import type { HomeFlags } from "./options.ts";
+import { fail, printDocument, say } from "./output.ts";
+
+interface RunFlags extends HomeFlags {
+  host: string;
+  port?: string;
+  broker?: string;
+  healthS: string;
+}
+
+export function addRun(program: Command): void {
+  withHome(program.command("run"))
+    .description("Run the agent of a home, with its roles, until SIGINT or SIGTERM.")
+    .option("--host <address>", "address of this machine at which its own broker listens", "127.0.0.1")
+    .option("--port <n>", "port of its own broker instead of the home's, 0 for any")
+    .option("--broker <url>", "the network's broker instead of the home's")
+    .option("--health-s <seconds>", "between two samples of the machine's health; 0 for none", "60")
+    .addHelpText(
+      "after",
+      '\nExample:\n  segment run --home hub --host 0.0.0.0\n\nStatus goes to stderr; the line "ready" says that all is up.\n',
+    )
+    .action(run);
+}
+
+async function run(flags: RunFlags): Promise<void> {
+  const healthS = numberOf("--health-s", flags.healthS, 0, 86_400);
+  if (healthS > 0 && healthS < 1)
+    throw new SegmentError("option-invalid", "--health-s takes 0, or 1 and more");
+  const broker = flags.broker === undefined ? null : brokerUrl("--broker", flags.broker);
+  const home = await loadHome(flags);
+  const port = flags.port === undefined ? home.config.port : integerOf("--port", flags.port, 0, 65_535);
+  // MQTT and lmdb are loaded for what needs them only.
+  const { runHome } = await import("../node/run-home.ts");
+  const ended = endOfRun();
+  try {
+    const startedMs = Date.now();
+    const running = await runHome(thisMachine(ended.failed), home, {
+      host: flags.host,
+      port,
+      broker: broker ?? home.config.broker,
+      healthMs: Math.round(healthS * 1_000),
+      say,
+    });
+    running.ready.catch((error: unknown) => ended.failed(error));
+    const error = await ended.promise;
+    say("ending");
+    await running.stop();
+    if (error !== undefined) throw error;
+    say("ended");
+    if (flags.json === true) printDocument({ id: home.id, host: { durationMs: Date.now() - startedMs } });
+  } finally {
+    ended.forget();
+  }
+}
+
+/** Resolves when the run has to end: with the fault, or with undefined when a signal asks for it. */
+function endOfRun(): { promise: Promise<unknown>; failed: (error: unknown) => void; forget: () => void } {
+  let resolve: (error: unknown) => void = () => undefined;
+  const promise = new Promise<unknown>((done) => {
+    resolve = done;
+  });
+  let asked = false;
+  const signalled = (): void => {
+    if (asked) {
+      fail(new SegmentError("internal", "ended at once by a second signal; the journal is safe"));
+      process.exit();
+    }
+    asked = true;
+    resolve(undefined);
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.on(signal, signalled);
+  return {
+    promise,
+    failed: (error) => resolve(error ?? new SegmentError("internal", "the agent has failed")),
+    forget: () => {
+      for (const signal of signals) process.removeListener(signal, signalled);
+    },
+  };
+}

@@ -1,0 +1,156 @@
+/** `segment wallet`: what the account holds, and payments from it. */
+import type { Command } from "commander";
+import { askAccount, askCurrencies } from "../node/run-client.ts";
+import type { Client } from "../node/run-client.ts";
+import { keepReceipt } from "../node/run-documents.ts";
+import { readStatement, saveStatement } from "../node/run-wallet.ts";
+import type { WalletStatement } from "../node/run-wallet.ts";
+import { toHex, utf8 } from "../../protocols/encoding/bytes.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
+import { formatAmount } from "../../protocols/money/amounts.ts";
+import { counted, utc } from "./layout.ts";
+import { loadHome, networkOf, withHome, withNetwork } from "./options.ts";
+import type { HomeFlags, NetworkFlags } from "./options.ts";
+import { print, printDocument, say } from "./output.ts";
+import { amountOf, findCurrency, moneyText, submit, visit, visitFrom } from "./visit.ts";
+
+const MAX_MEMO_BYTES = 64;
+
+export function addWallet(program: Command): void {
+  const wallet = program
+    .command("wallet")
+    .description("What the owner's account holds, and payments from it.");
+  withNetwork(wallet.command("show"))
+    .description("Show what 2f+1 notaries say the account holds; without a network, what they last said.")
+    .addHelpText("after", "\nExample:\n  segment wallet show --home hub\n")
+    .action(show);
+  withNetwork(wallet.command("send"))
+    .description("Pay from the account; ends when the payment is certified.")
+    .argument("<amount>", "such as 24.90")
+    .argument("<currency>", "its code, or its whole id where two issuers share a code")
+    .argument("<to>", "the account to pay (that account's owner finds it with: segment wallet account)")
+    .option("--memo <text>", `up to ${MAX_MEMO_BYTES} bytes that everybody who sees the entry can read`)
+    .addHelpText("after", "\nExample:\n  segment wallet send 24.90 EUR z6Mk… --memo rent\n")
+    .action(send);
+  withHome(wallet.command("account"))
+    .description("Show the account, to be told to those who pay.")
+    .addHelpText("after", "\nExample:\n  segment wallet account --home hub\n")
+    .action(account);
+}
+
+async function account(flags: HomeFlags): Promise<void> {
+  const home = await loadHome(flags);
+  const id = agentId(home.card.root);
+  if (flags.json === true) printDocument({ account: id, network: home.network?.network ?? null });
+  else print(id);
+}
+
+async function show(flags: NetworkFlags): Promise<void> {
+  const home = await loadHome(flags);
+  const network = networkOf(home);
+  let statement: WalletStatement | undefined;
+  let offline: string | null = null;
+  try {
+    statement = await visitFrom(flags, home, askStatement);
+    saveStatement(home.folder, statement);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code !== "broker-unreachable" && code !== "quorum-missing") throw error;
+    statement = readStatement(home.folder, network.network);
+    if (statement === undefined) throw error;
+    offline = (error as SegmentError).message;
+    say(`offline: ${offline} [${code}]`);
+  }
+  const id = agentId(home.card.root);
+  if (flags.json === true) {
+    const { balances, ledgerMs, askedMs, agreeing, notaries } = statement;
+    const shown = balances.map((one) => ({
+      ...one,
+      amount: formatAmount(BigInt(one.minor), one.exponent, one.code),
+    }));
+    const host = { offline, askedMs, ledgerMs };
+    printDocument({ account: id, network: network.network, balances: shown, agreeing, notaries, host });
+    return;
+  }
+  print(`Account ${id} in "${network.network}"`);
+  for (const line of balanceLines(statement)) print(`  ${line}`);
+  const { agreeing, notaries, askedMs } = statement;
+  const said = `${agreeing} of ${counted(notaries, "notary", "notaries")} said so at ${utc(askedMs)}`;
+  print(offline === null ? said : `${said}; this is the last that is known, no notary could be asked now`);
+}
+
+async function askStatement(client: Client): Promise<WalletStatement> {
+  const { value: account, agreeing, notaries } = await askAccount(client);
+  const { value: currencies } = await askCurrencies(client);
+  const balances = account.balances.flatMap(({ currency, minor }) => {
+    const info = currencies.find(({ id }) => id === currency);
+    if (info === undefined) return [];
+    return [{ currency, code: info.code, exponent: info.exponent, minor: minor.toString() }];
+  });
+  balances.sort((a, b) => (a.currency < b.currency ? -1 : 1));
+  const network = client.connection.network.network;
+  const askedMs = client.machine.clock.now();
+  return { version: 1, network, ledgerMs: account.timeMs, askedMs, agreeing, notaries, balances };
+}
+
+function balanceLines({ balances }: WalletStatement): string[] {
+  if (balances.length === 0) return ["nothing"];
+  const all = balances.map(({ currency, code, exponent }) => ({ id: currency, code, exponent }));
+  const texts = all.map((currency, at) => moneyText(BigInt(balances[at]?.minor ?? "0"), currency, all));
+  // Amounts of one decimal alignment: the codes stand below one another.
+  const width = Math.max(...texts.map((text) => text.indexOf(" ")));
+  return texts.map((text) => " ".repeat(width - text.indexOf(" ")) + text);
+}
+
+async function send(
+  amountText: string,
+  currencyName: string,
+  toText: string,
+  flags: NetworkFlags & { memo?: string },
+): Promise<void> {
+  const to = publicKeyFromId(toText);
+  const memo = utf8(flags.memo ?? "");
+  if (memo.length > MAX_MEMO_BYTES) {
+    throw new SegmentError(
+      "option-invalid",
+      `the memo has ${memo.length} bytes, ${MAX_MEMO_BYTES} are allowed`,
+    );
+  }
+  await visit(flags, async (client, home) => {
+    const currency = await findCurrency(client, currencyName);
+    const amount = amountOf(amountText, currency);
+    const body = { kind: "transfer" as const, to, currency: currency.id, amount, memo };
+    const certified = await submit(client, home, body).catch((error: unknown) => {
+      throw explained(error, toText);
+    });
+    const path = keepReceipt(home, certified);
+    const { entryId, height, timeMs, certificate } = certified.receipt;
+    const money = formatAmount(amount, currency.exponent, currency.code);
+    const notaries = client.connection.network.notaries.length;
+    if (flags.json === true) {
+      printDocument({
+        paid: { currency: currency.id, minor: amount.toString(), amount: money },
+        to: agentId(to),
+        notaries: { signed: certificate.length, of: notaries },
+        host: { entryId: toHex(entryId), height, timeMs, receipt: path },
+      });
+      return;
+    }
+    print(`Paid ${money} to ${agentId(to)}`);
+    print(
+      `  certified by ${certificate.length} of ${counted(notaries, "notary", "notaries")} in block ${height}`,
+    );
+    print(`  receipt: ${path}`);
+  });
+}
+
+/** The ledger's codes in the words of a payment. */
+function explained(error: unknown, to: string): unknown {
+  if (!(error instanceof SegmentError)) return error;
+  if (error.code !== "account-unknown") return error;
+  const problem =
+    `this network has no account ${to}: none of its devices is registered here, or this is the id of a device; ` +
+    "nothing was paid";
+  return new SegmentError("account-unknown", problem, { cause: error });
+}
