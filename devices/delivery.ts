@@ -8,7 +8,6 @@ import {
   type Met,
   type Position,
 } from "../protocols/contract/facts.ts";
-import type { DeliveryPlan } from "../protocols/delivery/plan.ts";
 import { equalBytes, toHex } from "../protocols/encoding/bytes.ts";
 import { SegmentError } from "../protocols/errors.ts";
 import { openCard } from "../protocols/identity/card.ts";
@@ -59,8 +58,7 @@ export function requireCards(context: DeviceContext, cards: readonly Uint8Array[
 }
 
 /** A party's choice in the contract. The notaries answer in any case: it counts, or a code says why not. */
-export function choose(plan: DeliveryPlan, name: "cancel" | "accept" | "object"): DeviceEffect {
-  const { termsId } = plan;
+export function choose(termsId: Uint8Array, name: "cancel" | "accept" | "object"): DeviceEffect {
   return {
     kind: "submit",
     id: `${name}/${toHex(termsId)}`,

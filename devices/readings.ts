@@ -29,7 +29,11 @@ export function readingOf<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new SegmentError("reading-invalid", `the driver of "${name}" reports: ${parsed.error.issues[0]?.message}`, {
-    where: name,
-  });
+  throw new SegmentError(
+    "reading-invalid",
+    `the driver of "${name}" reports: ${parsed.error.issues[0]?.message}`,
+    {
+      where: name,
+    },
+  );
 }

@@ -99,6 +99,7 @@ export const REMEDIES = {
   "keystore-damaged":
     "The key file is damaged: restore the home folder from a backup, or make a new agent and sign it a card.",
   "option-invalid": "See the command's --help for what the option takes.",
+  "checks-failed": "Mend what the checks say, then run `segment doctor` again.",
   "scenario-failed": "The scenario did not end as prescribed: run it again with the same --seed and read its trace.",
   internal: "This is a fault in SEGMENT: please report it with the message and the command.",
 } as const;

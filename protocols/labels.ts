@@ -6,6 +6,7 @@
 export const SIGNATURE_LABELS = {
   card: "segment/1/sign/card",
   revocation: "segment/1/sign/revocation",
+  announcement: "segment/1/sign/announcement",
   message: "segment/1/sign/message",
   brokerToken: "segment/1/sign/broker-token",
   sessionHello: "segment/1/sign/session-hello",

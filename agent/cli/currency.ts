@@ -8,7 +8,7 @@ import { SegmentError } from "../../protocols/errors.ts";
 import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { formatAmount } from "../../protocols/money/amounts.ts";
 import { currencyId, exponentOf, isCurrencyCode, MAX_EXPONENT } from "../../protocols/money/currencies.ts";
-import { table, terminalWidth } from "./layout.ts";
+import { printable, table, terminalWidth } from "./layout.ts";
 import { integerOf, optionInvalid, withNetwork } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
 import { print, printDocument } from "./output.ts";
@@ -50,7 +50,7 @@ async function list(flags: NetworkFlags): Promise<void> {
     return;
   }
   const rows = currencies.map(({ id, code, exponent, name, supply }) => {
-    return [id, name, `${formatAmount(supply, exponent, code)} in circulation`];
+    return [id, printable(name), `${formatAmount(supply, exponent, code)} in circulation`];
   });
   for (const line of table(rows, [3, 2, 3], terminalWidth())) print(line);
 }

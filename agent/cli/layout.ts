@@ -6,11 +6,14 @@ export function terminalWidth(): number {
   return Number.isFinite(wanted) ? Math.min(Math.max(wanted, 40), 200) : 80;
 }
 
+/** French sets a space before some marks and within its quotes, at which no line may break. */
+const BREAK = /(?<!«) +(?![;:!?»])/;
+
 /** Breaks a text between words; a longer word stands alone and is broken where it must. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(/ +/)) {
+  for (const word of text.split(BREAK)) {
     let rest = word;
     if (line !== "" && line.length + 1 + rest.length <= width) {
       line += ` ${rest}`;
@@ -82,6 +85,11 @@ function columnWidths(
     open = open.filter((at) => !content.includes(at));
     if (open.length === 0) return widths;
   }
+}
+
+/** A stranger's text for a terminal: without control characters and changes of direction. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "?");
 }
 
 /** "2026-03-04 10:00:05 UTC". */

@@ -58,9 +58,13 @@ async function run(flags: RunFlags): Promise<void> {
 }
 
 /** Resolves when the run has to end: with the fault, or with undefined when a signal asks for it. */
-function endOfRun(): { promise: Promise<unknown>; failed: (error: unknown) => void; forget: () => void } {
-  let resolve: (error: unknown) => void = () => undefined;
-  const promise = new Promise<unknown>((done) => {
+function endOfRun(): {
+  promise: Promise<Error | undefined>;
+  failed: (error: unknown) => void;
+  forget: () => void;
+} {
+  let resolve: (error: Error | undefined) => void = () => undefined;
+  const promise = new Promise<Error | undefined>((done) => {
     resolve = done;
   });
   let asked = false;
@@ -76,7 +80,7 @@ function endOfRun(): { promise: Promise<unknown>; failed: (error: unknown) => vo
   for (const signal of signals) process.on(signal, signalled);
   return {
     promise,
-    failed: (error) => resolve(error ?? new SegmentError("internal", "the agent has failed")),
+    failed: (error) => resolve(error instanceof Error ? error : new SegmentError("internal", String(error))),
     forget: () => {
       for (const signal of signals) process.removeListener(signal, signalled);
     },

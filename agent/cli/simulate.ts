@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { SegmentError } from "../../protocols/errors.ts";
+import type { DeliveryReport } from "../../simulators/worlds/delivery/report.ts";
+import { languageOf, numberOf } from "./options.ts";
 import { printDocument, say } from "./output.ts";
 
 interface DeliveryFlags {
@@ -23,11 +25,18 @@ export function addSimulate(program: Command): void {
   simulate
     .command("delivery")
     .description("A drone delivers a parcel: order, terms, hold, flight, meeting over BLE, release, receipt.")
-    .option("--scenario <name>", "ok, no-show, wrong-phone, unfunded, parcel-kept, spoofed-position or replay", "ok")
+    .option(
+      "--scenario <name>",
+      "ok, no-show, wrong-phone, unfunded, parcel-kept, spoofed-position or replay",
+      "ok",
+    )
     .option("--seed <n>", "seed of wind and air", "1")
     .option("--speed <x>", "world seconds per second, 1 to 60; radio and broker keep real time", "30")
     .option("--out <dir>", "where homes, receipt and invoice go (default: a new folder for temporary files)")
-    .option("--track <file>", "fly a recorded track: JSON records, .gz of them, or GPX; its last fix is the destination")
+    .option(
+      "--track <file>",
+      "fly a recorded track: JSON records, .gz of them, or GPX; its last fix is the destination",
+    )
     .option("--tolerant", "leave out faulty rows of the track instead of refusing it")
     .option("--port <n>", "port of the broker on the loopback interface, 0 for a free one", "0")
     .option("--lang <language>", "language of the terms: en or fr", "en")
@@ -58,13 +67,14 @@ async function delivery(flags: DeliveryFlags): Promise<void> {
   if (flags.json === true) printDocument(report);
   else for (const line of summary(report)) say(line);
   if (report.outcome !== expected) {
-    throw new SegmentError("scenario-failed", `the outcome is "${report.outcome}", prescribed is "${expected}"`);
+    throw new SegmentError(
+      "scenario-failed",
+      `the outcome is "${report.outcome}", prescribed is "${expected}"`,
+    );
   }
 }
 
-type Report = Awaited<ReturnType<typeof import("../../simulators/worlds/delivery/world.ts").runDelivery>>;
-
-function summary(report: Report): string[] {
+function summary(report: DeliveryReport): string[] {
   const { outcome, reason, balances, telemetry, ble, mqtt, host } = report;
   const parties = new Set([...Object.keys(balances.before), ...Object.keys(balances.after)]);
   const money = [...parties].map((party) => {
@@ -85,7 +95,11 @@ function summary(report: Report): string[] {
     `  time       ${(host.durationMs / 1_000).toFixed(1)} s for ${clock(host.worldMs)} of the world's time`,
     ...(host.receipt === null
       ? []
-      : ["", "Check the receipt with the committee's keys alone:", `  npx segment verify ${host.receipt} --network ${host.network}`]),
+      : [
+          "",
+          "Check the receipt with the committee's keys alone:",
+          `  npx segment verify ${host.receipt} --network ${host.network}`,
+        ]),
   ];
 }
 
@@ -98,15 +112,4 @@ function major(minor: string): string {
 function clock(ms: number): string {
   const seconds = Math.floor(ms / 1_000);
   return `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
-}
-
-function numberOf(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max) return value;
-  throw new SegmentError("option-invalid", `${name} takes a number from ${min} to ${max}, not "${text}"`, { where: name });
-}
-
-function languageOf(text: string): "en" | "fr" {
-  if (text === "en" || text === "fr") return text;
-  throw new SegmentError("option-invalid", `--lang takes en or fr, not "${text}"`, { where: "--lang" });
 }

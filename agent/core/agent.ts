@@ -144,16 +144,22 @@ export class Agent<State> {
 
   /** Finishes what is under way, closes radio and timers; the bus and the store belong to the caller. */
   async stop(): Promise<void> {
-    this.#timers.clear();
     await this.#dialer?.close();
     await this.#host?.close();
     await this.#loop.stop();
+    // The last steps may have set some anew.
+    this.#timers.clear();
     this.#outbox.close();
     await this.telemetry?.close();
   }
 
+  /** For what nobody would repeat: if the loop cannot take it, the agent cannot go on. */
   #post(event: DeviceEvent): void {
-    this.#loop.post({ event });
+    try {
+      this.#loop.post({ event });
+    } catch (error) {
+      this.#parts.surroundings.failed(error);
+    }
   }
 
   #context(): DeviceContext {
@@ -195,7 +201,7 @@ export class Agent<State> {
   #deliver(message: OpenedEnvelope): void {
     const { from, kind, body, messageId } = message;
     if (kind.startsWith(PUSH)) {
-      this.#post({ kind: "message", from, type: kind.slice(PUSH.length), body });
+      this.#loop.post({ event: { kind: "message", from, type: kind.slice(PUSH.length), body } });
       return;
     }
     const acknowledge = (): void => {

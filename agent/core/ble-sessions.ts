@@ -3,58 +3,20 @@
  * what comes out becomes events for the device. A session lives as long as its
  * connection; after a loss both sides begin anew, the contract's state is elsewhere.
  */
-import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { errorCode } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
-import type {
-  CentralConnection,
-  CentralRadio,
-  Clock,
-  Crypto,
-  PeripheralConnection,
-  PeripheralRadio,
-  Random,
-  Signer,
-  Timer,
-} from "../../protocols/ports.ts";
+import type { CentralRadio, PeripheralConnection, PeripheralRadio, Timer } from "../../protocols/ports.ts";
 import { SERVICE_UUID, advertisedName } from "../../protocols/session/gatt.ts";
-import { decodeInfo } from "../../protocols/session/info.ts";
-import { SessionInitiator } from "../../protocols/session/initiator.ts";
 import { SessionResponder } from "../../protocols/session/responder.ts";
 import type { SessionEvent } from "../../protocols/session/messages.ts";
-import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { BleCall, HANDSHAKE_MS, type KnownPeer, type SessionListener, type SessionParts } from "./ble-call.ts";
 
-/** A connection that does not shake hands in this time is dropped: it would keep honest phones out. */
-const HANDSHAKE_MS = 5_000;
-const CONNECT_MS = 10_000;
+export type { KnownPeer, SessionListener, SessionParts } from "./ble-call.ts";
+
 const REDIAL_MS = 1_000;
-
-export interface SessionParts {
-  crypto: Crypto;
-  random: Random;
-  signer: Signer;
-  sessionSecret: Uint8Array;
-  card: Uint8Array;
-  /** Wall time for the signed hello; the world's clock. */
-  clock: Clock;
-  /** The radio's time-outs: never sped up. */
-  linkClock: Clock;
-}
-
-/** A peer as its card presents it. */
-export interface KnownPeer {
-  identity: Uint8Array;
-  sessionKey: Uint8Array;
-  /** SHA-256 of its signed card. */
-  cardHash: Uint8Array;
-}
-
-/** What sessions tell the agent. */
-export interface SessionListener {
-  opened(session: string, peer: string, sessionHash: Uint8Array, purpose: Uint8Array): void;
-  message(session: string, peer: string, bytes: Uint8Array): void;
-  closed(session: string, peer: string): void;
-  refused(code: ErrorCode): void;
-}
+/** How long the last words may take before the radio is stopped. */
+const FAREWELL_MS = 1_000;
 
 /** The device's side: advertises, and answers those whom it expects. */
 export class SessionHost {
@@ -82,12 +44,18 @@ export class SessionHost {
   /** Sends in an open session; a session that is gone is no error, its end has been told. */
   send(session: string, bytes: Uint8Array): void {
     for (const guest of this.#guests.values()) {
-      if (guest.session?.id === session) notifyAll(guest, guest.responder.send(bytes));
+      if (guest.session?.id !== session || !guest.responder.isOpen) continue;
+      try {
+        notifyAll(guest, guest.responder.send(bytes));
+      } catch (error) {
+        this.#listener.refused(errorCode(error));
+        if (!guest.responder.isOpen) guest.connection.disconnect();
+      }
     }
   }
 
   async close(): Promise<void> {
-    this.#expected = new Set();
+    this.expect([]);
     await this.#work;
     await this.#radio.close();
   }
@@ -95,10 +63,13 @@ export class SessionHost {
   async #adjust(): Promise<void> {
     const wanted = this.#expected.size > 0;
     if (wanted === this.#advertising) return;
+    await (wanted ? this.#start() : this.#stop());
     this.#advertising = wanted;
-    if (!wanted) return this.#radio.stop();
+  }
+
+  #start(): Promise<void> {
     const name = advertisedName(this.#parts.signer.publicKey);
-    await this.#radio.start(
+    return this.#radio.start(
       { name, serviceUuid: SERVICE_UUID },
       {
         connected: (connection) => this.#connected(connection),
@@ -109,6 +80,25 @@ export class SessionHost {
     );
   }
 
+  /** To stop the radio cuts off who is connected: what was said last arrives before. */
+  async #stop(): Promise<void> {
+    const { linkClock } = this.#parts;
+    const farewells = [...this.#guests.values()].map(async (guest) => {
+      notifyAll(guest, guest.responder.close());
+      await guest.sending;
+      guest.connection.disconnect();
+      await guest.gone;
+    });
+    await new Promise<void>((resolve) => {
+      const timer = linkClock.at(linkClock.now() + FAREWELL_MS, resolve);
+      void Promise.allSettled(farewells).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    await this.#radio.stop();
+  }
+
   #readInfo(connection: PeripheralConnection): Uint8Array {
     const { responder } = this.#guestOf(connection);
     // The MTU may have been negotiated since the connection was made.
@@ -117,10 +107,13 @@ export class SessionHost {
   }
 
   #guestOf(connection: PeripheralConnection): Guest {
-    return this.#guests.get(connection.id) ?? this.#connected(connection);
+    return this.#connected(connection);
   }
 
   #connected(connection: PeripheralConnection): Guest {
+    // Asked for twice, it would forget the first one's timer and session.
+    const known = this.#guests.get(connection.id);
+    if (known !== undefined) return known;
     const { crypto, random, signer, sessionSecret, card, linkClock } = this.#parts;
     const responder = new SessionResponder({
       crypto,
@@ -132,7 +125,12 @@ export class SessionHost {
       authorize: (hello) => (this.#expected.has(agentId(hello.peerIdentity)) ? null : "peer-refused"),
     });
     const patience = linkClock.at(linkClock.now() + HANDSHAKE_MS, () => connection.disconnect());
-    const guest: Guest = { connection, responder, patience, session: undefined, sending: Promise.resolve() };
+    let leave: () => void = () => undefined;
+    const gone = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const sending = Promise.resolve();
+    const guest: Guest = { connection, responder, patience, session: undefined, sending, gone, leave };
     this.#guests.set(connection.id, guest);
     return guest;
   }
@@ -150,7 +148,7 @@ export class SessionHost {
       case "open": {
         guest.patience.cancel();
         if (guest.session !== undefined) this.#listener.closed(guest.session.id, guest.session.peer);
-        guest.session = { id: `ble-${(this.#sessions += 1)}`, peer: agentId(event.peerIdentity) };
+        guest.session = { id: `ble-in-${(this.#sessions += 1)}`, peer: agentId(event.peerIdentity) };
         this.#listener.opened(guest.session.id, guest.session.peer, event.sessionHash, event.purpose);
         return;
       }
@@ -174,6 +172,7 @@ export class SessionHost {
     const guest = this.#guests.get(connection.id);
     if (guest === undefined) return;
     guest.patience.cancel();
+    guest.leave();
     this.#guests.delete(connection.id);
     if (guest.session !== undefined) this.#listener.closed(guest.session.id, guest.session.peer);
   }
@@ -186,6 +185,9 @@ interface Guest {
   session: { id: string; peer: string } | undefined;
   /** Notifications leave in order. */
   sending: Promise<void>;
+  /** Resolves when the connection has ended; `leave` says so. */
+  gone: Promise<void>;
+  leave: () => void;
 }
 
 function notifyAll(guest: Guest, values: Uint8Array[]): void {
@@ -202,9 +204,13 @@ export class SessionDialer {
   readonly #radio: CentralRadio;
   readonly #parts: SessionParts;
   readonly #listener: SessionListener;
-  #call: { peer: string; abort: AbortController; running: Promise<void> } | undefined;
-  #live: { id: string; send: (bytes: Uint8Array) => void } | undefined;
+  #dialled: { peer: string; purpose: Uint8Array; abort: AbortController } | undefined;
+  /** The call that is under way. */
+  #call: BleCall | undefined;
+  /** One after the other: the last words of a call leave before the next one begins. */
+  #calling: Promise<void> = Promise.resolve();
   #sessions = 0;
+  #closed = false;
 
   constructor(radio: CentralRadio, parts: SessionParts, listener: SessionListener) {
     this.#radio = radio;
@@ -212,28 +218,30 @@ export class SessionDialer {
     this.#listener = listener;
   }
 
-  /** Calls until `hangUp`. Dialling the same peer again changes nothing. */
+  /** Calls until `hangUp`. Dialling the same peer again for the same purpose changes nothing. */
   dial(peer: KnownPeer, purpose: Uint8Array): void {
+    if (this.#closed) return;
     const id = agentId(peer.identity);
-    if (this.#call?.peer === id) return;
+    if (this.#dialled?.peer === id && equalBytes(this.#dialled.purpose, purpose)) return;
     this.hangUp();
     const abort = new AbortController();
-    this.#call = { peer: id, abort, running: this.#keepCalling(peer, purpose, abort.signal) };
+    this.#dialled = { peer: id, purpose, abort };
+    this.#calling = this.#calling.then(() => this.#keepCalling(peer, purpose, abort.signal));
   }
 
   hangUp(): void {
-    this.#call?.abort.abort();
-    this.#call = undefined;
+    this.#dialled?.abort.abort();
+    this.#dialled = undefined;
   }
 
   send(session: string, bytes: Uint8Array): void {
-    if (this.#live?.id === session) this.#live.send(bytes);
+    this.#call?.send(session, bytes);
   }
 
   async close(): Promise<void> {
-    const running = this.#call?.running;
+    this.#closed = true;
     this.hangUp();
-    await running;
+    await this.#calling;
     await this.#radio.close();
   }
 
@@ -241,12 +249,22 @@ export class SessionDialer {
     while (!signal.aborted) {
       try {
         const address = await this.#find(peer, signal);
-        if (address !== undefined) await this.#talk(address, peer, purpose, signal);
+        if (address !== undefined) await this.#callOnce(address, peer, purpose, signal);
       } catch (error) {
         // Out of range, a lost link, a refusal: tell, wait, try again.
         this.#listener.refused(errorCode(error));
       }
       if (!signal.aborted) await this.#pause(REDIAL_MS, signal);
+    }
+  }
+
+  async #callOnce(address: string, peer: KnownPeer, purpose: Uint8Array, signal: AbortSignal): Promise<void> {
+    const session = `ble-out-${(this.#sessions += 1)}`;
+    this.#call = new BleCall({ ...this.#parts, session, peer, purpose, listener: this.#listener });
+    try {
+      await this.#call.talk(this.#radio, address, signal);
+    } finally {
+      this.#call = undefined;
     }
   }
 
@@ -270,87 +288,6 @@ export class SessionDialer {
       signal.removeEventListener("abort", stop);
     }
     return signal.aborted ? undefined : address;
-  }
-
-  async #talk(address: string, peer: KnownPeer, purpose: Uint8Array, signal: AbortSignal): Promise<void> {
-    const parts = this.#parts;
-    const listener = this.#listener;
-    const peerId = agentId(peer.identity);
-    const state: { session: string | undefined; initiator: SessionInitiator | undefined } = {
-      session: undefined,
-      initiator: undefined,
-    };
-    let ended: () => void = () => undefined;
-    const gone = new Promise<void>((resolve) => {
-      ended = resolve;
-    });
-    let writing: Promise<void> = Promise.resolve();
-    const writeAll = (connection: CentralConnection, values: Uint8Array[]): void => {
-      for (const value of values) writing = writing.then(() => connection.write(value));
-      writing = writing.catch(() => ended());
-    };
-    let connection: CentralConnection | undefined;
-    const notified = (value: Uint8Array): void => {
-      if (state.initiator === undefined || connection === undefined) return;
-      const { writes, events } = state.initiator.received(value);
-      writeAll(connection, writes);
-      for (const event of events) heard(event);
-    };
-    const heard = (event: SessionEvent): void => {
-      if (event.kind === "open") {
-        patience.cancel();
-        state.session = `ble-${(this.#sessions += 1)}`;
-        this.#live = {
-          id: state.session,
-          send: (bytes) => {
-            if (connection !== undefined && state.initiator !== undefined) writeAll(connection, state.initiator.send(bytes));
-          },
-        };
-        listener.opened(state.session, peerId, event.sessionHash, purpose);
-      } else if (event.kind === "message" && state.session !== undefined) {
-        listener.message(state.session, peerId, event.bytes);
-      } else if (event.kind === "refused") {
-        listener.refused(event.code);
-        ended();
-      } else if (event.kind === "closed") {
-        ended();
-      }
-    };
-    const patience = parts.linkClock.at(parts.linkClock.now() + CONNECT_MS + HANDSHAKE_MS, () => ended());
-    signal.addEventListener("abort", ended);
-    try {
-      connection = await this.#radio.connect(address, { notified, disconnected: ended }, CONNECT_MS);
-      const info = await connection.readInfo();
-      const { cardHash } = decodeInfo(info);
-      if (!equalBytes(cardHash, peer.cardHash.subarray(0, cardHash.length))) {
-        throw new SegmentError("peer-refused", "the device there shows another card");
-      }
-      state.initiator = new SessionInitiator({
-        crypto: parts.crypto,
-        random: parts.random,
-        signer: parts.signer,
-        sessionSecret: parts.sessionSecret,
-        peerIdentity: peer.identity,
-        peerSessionKey: peer.sessionKey,
-        purpose,
-        command: new Uint8Array(),
-        writeSize: connection.writeSize,
-        now: parts.clock.now(),
-      });
-      writeAll(connection, state.initiator.begin(info));
-      await gone;
-      // What was said last still leaves: the phone's "papers kept" before it hangs up.
-      if (state.session !== undefined) writeAll(connection, state.initiator.close());
-      await writing;
-    } finally {
-      patience.cancel();
-      signal.removeEventListener("abort", ended);
-      if (state.session !== undefined) {
-        this.#live = undefined;
-        listener.closed(state.session, peerId);
-      }
-      await connection?.disconnect().catch(() => undefined);
-    }
   }
 
   #pause(ms: number, signal: AbortSignal): Promise<void> {

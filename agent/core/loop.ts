@@ -112,7 +112,7 @@ export class Loop<State> {
       }
       for (const [key, value] of posted.changes ?? []) changes.set(key, value);
     }
-    if (state !== this.#state) changes.set(STATE_KEY, encodeMessage(state));
+    if (state !== this.#state) changes.set(STATE_KEY, encodeState(state));
     this.#state = state;
     if (changes.size > 0) await store.commit(changes);
     for (const posted of batch) posted.afterCommit?.();
@@ -130,6 +130,14 @@ export class Loop<State> {
       return { state, effects: [] };
     }
   }
+}
+
+/** Errors: cbor-too-large; what could not be read back must not be written. */
+function encodeState(state: unknown): Uint8Array {
+  const bytes = encodeMessage(state);
+  if (bytes.length <= STATE_LIMITS.maxBytes) return bytes;
+  const message = `the device's state takes ${bytes.length} bytes where ${STATE_LIMITS.maxBytes} fit`;
+  throw new SegmentError("cbor-too-large", message);
 }
 
 /** A device's own state may be larger than a message from a stranger. */

@@ -5,6 +5,7 @@
  */
 import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
 import { openCard, type Card } from "../../protocols/identity/card.ts";
+import { sign1, verify1 } from "../../protocols/identity/cose.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { openEnvelope, sealEnvelope, type OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
 import type { Bus, Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
@@ -132,7 +133,8 @@ export class Messenger {
 
   /** Shows our card to everybody who listens for newcomers; they introduce themselves in turn. */
   announce(): Promise<void> {
-    return this.cast("card", this.#parts.keys.card);
+    const { card, signer } = this.#parts.keys;
+    return this.cast("card", sign1("announcement", card, signer));
   }
 
   /**
@@ -141,16 +143,31 @@ export class Messenger {
    */
   async welcome(learned: (card: Uint8Array) => void): Promise<void> {
     await this.onCast("card", (sender, payload) => {
-      const { crypto, clock } = this.#parts;
-      const card = openCard(crypto, payload, clock.now());
-      if (agentId(card.identity) !== sender) throw new SegmentError("card-invalid", "a newcomer showed another's card");
       if (sender === this.self) return;
+      const card = this.#announced(sender, payload);
       const known = this.#cards.has(sender);
       if (!known && this.#cards.size >= MAX_PEERS) throw new SegmentError("queue-full", "too many agents are known");
-      this.meet(payload);
-      if (!known) learned(payload);
+      this.meet(card);
+      if (!known) learned(card);
       this.#publish(sender, CARD_KIND, this.#parts.keys.card).catch((error: unknown) => this.countDrop(errorCode(error)));
     });
+  }
+
+  /**
+   * The card in an announcement. Its root signed the card, its device the announcement: else a broker could
+   * make a card of its own for anybody's identity, and read what is sealed for it.
+   */
+  #announced(sender: string, payload: Uint8Array): Uint8Array {
+    const { crypto, clock } = this.#parts;
+    try {
+      const { signer, payload: card } = verify1(crypto, "announcement", payload);
+      const { identity } = openCard(crypto, card, clock.now());
+      if (agentId(signer) === sender && agentId(identity) === sender) return card;
+    } catch (cause) {
+      if (errorCode(cause) === "card-expired") throw cause;
+      throw new SegmentError("card-invalid", "a newcomer's announcement does not verify", { cause });
+    }
+    throw new SegmentError("card-invalid", "a newcomer showed another's card");
   }
 
   /** Only a device's own card: nobody is introduced by another. */

@@ -24,16 +24,19 @@ const JOIN_UP_TO_BYTES = 4096;
 /** Later alarms take several steps: setTimeout ends at 25 days, and a clock may be set meanwhile. */
 const LONGEST_WAIT_MS = 60_000;
 
-/** DER prefixes of RFC 8410: what comes before the 32 raw bytes of a key. */
-const ED25519_PUBLIC_DER = Buffer.from("302a300506032b6570032100", "hex");
-const ED25519_PRIVATE_DER = Buffer.from("302e020100300506032b657004220420", "hex");
-const X25519_PUBLIC_DER = Buffer.from("302a300506032b656e032100", "hex");
-const X25519_PRIVATE_DER = Buffer.from("302e020100300506032b656e04220420", "hex");
+type Curve = "Ed25519" | "X25519";
 
-const ed25519PublicKeys = keyCache((raw) => importPublic(ED25519_PUBLIC_DER, raw));
-const ed25519PrivateKeys = keyCache((raw) => importPrivate(ED25519_PRIVATE_DER, raw));
-const x25519PublicKeys = keyCache((raw) => importPublic(X25519_PUBLIC_DER, raw));
-const x25519PrivateKeys = keyCache((raw) => importPrivate(X25519_PRIVATE_DER, raw));
+/** DER prefixes of RFC 8410, section 7: what comes before the 32 raw bytes of a private key. */
+const PRIVATE_DER: Record<Curve, Buffer> = {
+  Ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
+  X25519: Buffer.from("302e020100300506032b656e04220420", "hex"),
+};
+
+const ed25519PublicKeys = keyCache((raw) => importPublic("Ed25519", raw));
+const ed25519PrivateKeys = keyCache((raw) => importPrivate("Ed25519", raw));
+const x25519PublicKeys = keyCache((raw) => importPublic("X25519", raw));
+/** Never cached: most are the ephemeral keys of one handshake, which must not outlive it (forward secrecy). */
+const x25519PrivateKeys = (raw: Uint8Array): KeyObject => importPrivate("X25519", requireKey(raw));
 
 export const nodeCrypto: Crypto = {
   sha256: (...parts) => digest("sha256", parts),
@@ -107,24 +110,35 @@ function digest(algorithm: "sha256" | "sha512", parts: Uint8Array[]): Uint8Array
   return plain(stream.digest());
 }
 
-function importPublic(prefix: Buffer, raw: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([prefix, raw]), format: "der", type: "spki" });
+/** As JWK (RFC 8037), which Node hands to OpenSSL as raw bytes: ten times as fast as OpenSSL's decoders of DER. */
+function importPublic(crv: Curve, raw: Uint8Array): KeyObject {
+  return createPublicKey({ key: { kty: "OKP", crv, x: base64Url(raw) }, format: "jwk" });
 }
 
-function importPrivate(prefix: Buffer, raw: Uint8Array): KeyObject {
-  return createPrivateKey({ key: Buffer.concat([prefix, raw]), format: "der", type: "pkcs8" });
+function importPrivate(crv: Curve, raw: Uint8Array): KeyObject {
+  try {
+    // Node asks for the public part `x` and then makes the key of `d` alone.
+    return createPrivateKey({ key: { kty: "OKP", crv, d: base64Url(raw), x: "" }, format: "jwk" });
+  } catch {
+    // A Node that looks at `x` after all.
+    return createPrivateKey({ key: Buffer.concat([PRIVATE_DER[crv], raw]), format: "der", type: "pkcs8" });
+  }
 }
 
 function rawPublicKey(privateKey: KeyObject): Uint8Array {
-  const der = createPublicKey(privateKey).export({ format: "der", type: "spki" });
-  return Uint8Array.from(der.subarray(der.length - 32));
+  const { x = "" } = createPublicKey(privateKey).export({ format: "jwk" });
+  return Uint8Array.from(Buffer.from(x, "base64url"));
 }
 
-/** Imports raw keys and keeps the last used ones, under a hash so that no secret becomes a string. */
+function base64Url(raw: Uint8Array): string {
+  return Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString("base64url");
+}
+
+/** Imports raw keys and keeps the last used ones, under a hash so that no secret stays behind as a string. */
 function keyCache(load: (raw: Uint8Array) => KeyObject): (raw: Uint8Array) => KeyObject {
   const keys = new Map<string, KeyObject>();
   return (raw) => {
-    if (raw.length !== 32) throw new SegmentError("key-invalid", "a key is not 32 bytes long");
+    requireKey(raw);
     const name = hash("sha256", raw, "base64");
     const known = keys.get(name);
     const key = known ?? load(raw);
@@ -133,6 +147,11 @@ function keyCache(load: (raw: Uint8Array) => KeyObject): (raw: Uint8Array) => Ke
     if (keys.size > CACHED_KEYS) keys.delete(keys.keys().next().value!);
     return key;
   };
+}
+
+function requireKey(raw: Uint8Array): Uint8Array {
+  if (raw.length !== 32) throw new SegmentError("key-invalid", "a key is not 32 bytes long");
+  return raw;
 }
 
 function aead(algorithm: "chacha20-poly1305" | "aes-256-gcm"): Aead {

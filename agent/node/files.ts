@@ -13,22 +13,26 @@ export function syncDirectory(folder: string): void {
   }
 }
 
-/** Makes a folder, and those above it, so that they are still there after a crash. Throws Node's own errors. */
-export function makeFolderDurably(folder: string): void {
+/** Makes a folder for its owner alone, with those above it, so that it outlasts a crash. Errors: store-failed. */
+export function makeFolder(folder: string): void {
   const path = resolve(folder);
-  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  // Each new name is flushed in the folder that holds it.
-  for (let made = path; ; made = dirname(made)) {
-    syncDirectory(dirname(made));
-    if (made === resolve(first)) return;
+  try {
+    const first = mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // Each new name is flushed in the folder that holds it.
+    for (let made = path; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
+  } catch (cause) {
+    throw new SegmentError("store-failed", `cannot make the folder: ${(cause as Error).message}`, {
+      where: folder,
+      cause,
+    });
   }
 }
 
 /** Writes a whole file or nothing: beside it, flushed, then renamed into place. Errors: store-failed. */
 export function writeFileDurably(path: string, bytes: Uint8Array | string, mode = 0o600): void {
+  makeFolder(dirname(path));
   try {
-    makeFolderDurably(dirname(path));
     const temporary = `${path}.new`;
     const descriptor = openSync(temporary, "w", mode);
     try {

@@ -3,17 +3,18 @@
  * belongs to. Everything else in it (journal, ledger, shards, documents) is made by
  * the parts that need it.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { AgentKeys } from "../core/messenger.ts";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { openCard, signCard, type Card } from "../../protocols/identity/card.ts";
 import { agentId, signerFromSeed } from "../../protocols/identity/keys.ts";
 import { newDeviceKeys, newWords, rootFromSeed, rootFromWords } from "../../protocols/identity/root.ts";
 import { formatNetwork, parseNetwork, type NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
-import { writeFileDurably } from "./files.ts";
+import { makeFolder, writeFileDurably } from "./files.ts";
 import { loadKeystore, saveKeystore, type Secrets } from "./keystore.ts";
 
 /** A card must outlive years without a network; what ends a device's rights is revocation. */
@@ -88,10 +89,12 @@ export async function createHome(folder: string, options: HomeOptions): Promise<
     },
     root,
   );
+  const config = checkConfig({ version: 1, ...options.config }, join(folder, "config.json"));
   makeFolder(folder);
-  await saveKeystore(join(folder, "keys"), keepRoot ? { ...device, rootSeed: root.seed } : device, passphrase);
   writeFileDurably(join(folder, "card"), card, 0o644);
-  writeConfig(folder, { version: 1, ...options.config });
+  writeConfig(folder, config);
+  // The keys come last: they are what makes a folder a home, so that a crash before leaves none in the way.
+  await saveKeystore(join(folder, "keys"), keepRoot ? { ...device, rootSeed: root.seed } : device, passphrase);
   return { home: await openHome(folder, crypto, passphrase), words };
 }
 
@@ -104,6 +107,9 @@ export async function openHome(folder: string, crypto: Crypto, passphrase?: stri
   const cardBytes = readBounded(join(folder, "card"), 4_096);
   const card = openCard(crypto, cardBytes);
   const signer = signerFromSeed(crypto, secrets.identitySeed);
+  if (!equalBytes(card.identity, signer.publicKey)) {
+    throw new SegmentError("card-invalid", "the card is not of the keys beside it", { where: join(folder, "card") });
+  }
   return {
     folder,
     config: readConfig(folder),
@@ -140,11 +146,15 @@ function readConfig(folder: string): HomeConfig {
     if (cause instanceof SegmentError) throw cause;
     throw new SegmentError("option-invalid", "config.json is not JSON", { where: path, cause });
   }
+  return checkConfig(value, path);
+}
+
+function checkConfig(value: unknown, path: string): HomeConfig {
   const parsed = configSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const field = issue?.path.join(".") ?? "";
-  throw new SegmentError("option-invalid", `config.json, ${field}: ${issue?.message ?? "malformed"}`, { where: path });
+  const field = ["config.json", ...(issue?.path.map(String) ?? [])].join(", ");
+  throw new SegmentError("option-invalid", `${field}: ${issue?.message ?? "malformed"}`, { where: path });
 }
 
 function readBounded(path: string, maxBytes: number): Uint8Array {
@@ -158,45 +168,87 @@ function readBounded(path: string, maxBytes: number): Uint8Array {
   return bytes;
 }
 
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new SegmentError("store-failed", `cannot make the folder: ${(cause as Error).message}`, { where: folder, cause });
-  }
-}
-
-/** Only one process may run a home at a time. Returns what releases it. Errors: home-locked. */
+/** Only one process may run a home at a time. Returns what releases it. Errors: home-locked, store-failed. */
 export function lockHome(folder: string): () => void {
   const path = join(folder, "lock");
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const descriptor = openSync(path, "wx", 0o600);
-      writeSync(descriptor, String(process.pid));
-      closeSync(descriptor);
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-        throw new SegmentError("store-failed", `cannot lock the home: ${(error as Error).message}`, { where: path, cause: error });
-      }
-      const holder = Number.parseInt(readFileSync(path, "utf8"), 10);
-      if (isRunning(holder)) {
-        throw new SegmentError("home-locked", `process ${holder} runs the agent in ${folder}`, { where: folder });
-      }
-      // Left behind by a process that was killed.
-      rmSync(path, { force: true });
+  const mine = `${path}.${process.pid}`;
+  try {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      // Written before it becomes the lock, so that nobody ever reads half of one.
+      writeFileSync(mine, `${process.pid} ${startOf(process.pid)}`, { mode: 0o600 });
+      if (linked(mine, path)) return () => rmSync(path, { force: true });
+      takeAway(path, mine, folder);
     }
+  } catch (error) {
+    if (error instanceof SegmentError) throw error;
+    throw new SegmentError("store-failed", `cannot lock the home: ${(error as Error).message}`, {
+      where: path,
+      cause: error,
+    });
+  } finally {
+    rmSync(mine, { force: true });
   }
   throw new SegmentError("home-locked", `the lock of ${folder} changes hands`, { where: folder });
 }
 
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  if (pid === process.pid) return true;
+/** Removes a lock that a process has left behind which was killed. Errors: home-locked. */
+function takeAway(path: string, mine: string, folder: string): void {
+  const refuse = (holder: string): never => {
+    const [pid] = holder.split(" ");
+    throw new SegmentError("home-locked", `process ${pid} runs the agent in ${folder}`, { where: folder });
+  };
+  const judged = readLock(path);
+  if (judged === undefined) return;
+  if (isRunning(judged)) refuse(judged);
+  // Another process may have done the same since, and hold a lock of its own by now: that one goes back.
+  renameSync(path, mine);
+  const taken = readLock(mine) ?? "";
+  if (taken === judged) return;
+  linked(mine, path);
+  refuse(taken);
+}
+
+function linked(from: string, to: string): boolean {
   try {
-    process.kill(pid, 0);
+    linkSync(from, to);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function readLock(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A number alone says little: after a reboot, or in a container, another process has it, or this one. */
+function isRunning(lock: string): boolean {
+  const [number = "", start = ""] = lock.split(" ");
+  const pid = Number.parseInt(number, 10);
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  const startNow = startOf(pid);
+  return start === "" || startNow === "" || start === startNow;
+}
+
+/** When the process began, as the kernel counts, and in which run of the machine; empty where there is no /proc. */
+function startOf(pid: number): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // Field 22; the name before it, in brackets, may hold anything (proc(5)).
+    return `${boot}/${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? ""}`;
+  } catch {
+    return "";
   }
 }

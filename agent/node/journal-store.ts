@@ -15,7 +15,7 @@ import { SegmentError } from "../../protocols/errors.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "../../protocols/encoding/cbor.ts";
 import { FieldReader } from "../../protocols/encoding/reader.ts";
 import type { Store } from "../../protocols/ports.ts";
-import { makeFolderDurably, syncDirectory } from "./files.ts";
+import { makeFolder, syncDirectory } from "./files.ts";
 
 const HEADER_BYTES = 8;
 /** A record is a step's changes: a few kilobytes. The bound keeps a damaged length from allocating the disk. */
@@ -39,7 +39,7 @@ export async function openJournal(folder: string, name = "journal"): Promise<Sto
   const path = join(folder, name);
   const values = new Map<string, Uint8Array>();
   try {
-    makeFolderDurably(folder);
+    makeFolder(folder);
     if (existsSync(path)) replay(path, values);
     const file = await open(path, "a", 0o600);
     syncDirectory(folder);

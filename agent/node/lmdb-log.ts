@@ -4,8 +4,8 @@
  * committed, and only `flushed` says that it is on the disk.
  */
 import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { open } from "lmdb";
 import type { RootDatabase } from "lmdb";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { OrderLog, Unsubscribe } from "../../protocols/ports.ts";
@@ -18,13 +18,23 @@ export function openLmdbLog(path: string): OrderLog {
   return new LmdbLog(path, openLmdb(path));
 }
 
-/** Opens an lmdb file with keys of one kind and values of bytes. Throws `store-failed`. */
+/** Opens an lmdb file with keys of one kind and values of bytes. Throws `store-failed` or `module-missing`. */
 export function openLmdb<K extends string | number>(path: string): RootDatabase<Uint8Array, K> {
+  const { open } = loadLmdb();
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return open<Uint8Array, K>({ path, encoding: "binary", noSubdir: true });
   } catch (cause) {
     throw new SegmentError("store-failed", `cannot open the store: ${(cause as Error).message}`, { where: path, cause });
+  }
+}
+
+/** Its native part comes as an optional package for each platform: where that is missing, say so in words. */
+export function loadLmdb(): typeof import("lmdb") {
+  try {
+    return createRequire(import.meta.url)("lmdb") as typeof import("lmdb");
+  } catch (cause) {
+    throw new SegmentError("module-missing", "the native part of lmdb, the ledger's store, cannot be loaded", { cause });
   }
 }
 

@@ -85,8 +85,12 @@ export type CurrencyInfo = LedgerBody<"currencies">["currencies"][number];
 
 /** This device's account; the time is the earliest that an agreeing notary names. Errors: quorum-missing. */
 export async function askAccount(client: Client): Promise<Agreed<Account>> {
-  const { answers, ...agreed } = await askNotaries(client, "account", ({ root, balances }) => {
-    return encodeCbor([root, balances.map(({ currency, minor }) => `${currency} ${minor}`).sort()]);
+  const { answers, ...agreed } = await askNotaries(client, {
+    kind: "account",
+    read: (body) => parseBody(LEDGER_SCHEMAS.account, body),
+    contentOf: ({ root, balances }) => {
+      return encodeCbor([root, balances.map(({ currency, minor }) => `${currency} ${minor}`).sort()]);
+    },
   });
   const timeMs = Math.min(...answers.map((answer) => answer.timeMs));
   return { ...agreed, value: { ...agreed.value, timeMs } };
@@ -94,33 +98,44 @@ export async function askAccount(client: Client): Promise<Agreed<Account>> {
 
 /** All that there are, sorted by id. Errors: quorum-missing. */
 export async function askCurrencies(client: Client): Promise<Agreed<CurrencyInfo[]>> {
-  const sorted = (list: CurrencyInfo[]): CurrencyInfo[] => list.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const { value, agreeing, notaries } = await askNotaries(client, "currencies", ({ currencies }) =>
-    encodeCbor(
-      sorted(currencies).map((one) => {
-        return [one.id, one.code, one.exponent, one.name, one.issuer, one.supply];
-      }),
-    ),
-  );
-  return { value: sorted(value.currencies), agreeing, notaries };
+  const { value, agreeing, notaries } = await askNotaries(client, {
+    kind: "currencies",
+    read: (body) => {
+      const { currencies } = parseBody(LEDGER_SCHEMAS.currencies, body);
+      return currencies.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    },
+    contentOf: (currencies) =>
+      encodeCbor(
+        currencies.map(({ id, code, exponent, name, issuer, supply }) => {
+          return [id, code, exponent, name, issuer, supply];
+        }),
+      ),
+  });
+  return { value, agreeing, notaries };
 }
 
-type ReplyKind = "account" | "currencies";
+interface Question<T> {
+  /** Of the answer; the question's is the same with "-wanted". */
+  kind: "account" | "currencies";
+  /** Errors: message-invalid. */
+  read: (body: Uint8Array) => T;
+  /** What has to be the same. */
+  contentOf: (answer: T) => Uint8Array;
+}
 
-/** `contentOf`: what has to be the same. The answers returned are those that are. */
-async function askNotaries<K extends ReplyKind>(
+/** The answers that are returned besides are those that agree. */
+async function askNotaries<T>(
   client: Client,
-  kind: K,
-  contentOf: (answer: LedgerBody<K>) => Uint8Array,
-): Promise<Agreed<LedgerBody<K>> & { answers: LedgerBody<K>[] }> {
+  question: Question<T>,
+): Promise<Agreed<T> & { answers: readonly T[] }> {
   const { notaries } = client.connection.network;
   const needed = quorum(notaries.length);
   let answered = 0;
   for (let round = 0; round < ROUNDS; round++) {
     if (round > 0) await pause(client.machine, BETWEEN_ROUNDS_MS);
-    const groups = await askOnce(client, kind, contentOf, needed);
+    const groups = await askOnce(client, question, needed);
     const answers = groups.find((group) => group.length >= needed);
-    const value = answers?.[0];
+    const [value] = answers ?? [];
     if (answers !== undefined && value !== undefined) {
       return { value, answers, agreeing: answers.length, notaries: notaries.length };
     }
@@ -129,37 +144,27 @@ async function askNotaries<K extends ReplyKind>(
     if (answered < needed) break;
   }
   const how = answered < needed ? "answered" : "answered, but do not agree";
-  throw new SegmentError(
-    "quorum-missing",
-    `${answered} of ${notaries.length} notaries ${how}; ${needed} must agree`,
-  );
+  const problem = `${answered} of ${notaries.length} notaries ${how}; ${needed} must agree`;
+  throw new SegmentError("quorum-missing", problem);
 }
 
-/** Asks every notary; resolves with the answers, grouped by content, once a group is large enough or all are in. */
-async function askOnce<K extends ReplyKind>(
-  client: Client,
-  kind: K,
-  contentOf: (answer: LedgerBody<K>) => Uint8Array,
-  needed: number,
-): Promise<LedgerBody<K>[][]> {
-  const groups = new Map<string, LedgerBody<K>[]>();
+/** Asks all; resolves with the answers, grouped by content, once a group is large enough or all are in. */
+async function askOnce<T>(client: Client, question: Question<T>, needed: number): Promise<T[][]> {
+  const { kind, read, contentOf } = question;
+  const groups = new Map<string, T[]>();
   const one = async (id: string): Promise<void> => {
     if (!(await meet(client, id))) return;
     try {
-      const answer = await client.asker.ask(id, `${kind}-wanted`, {}, (given) => given.kind === kind);
-      const body = parseBody(
-        LEDGER_SCHEMAS[kind] as (typeof LEDGER_SCHEMAS)[K],
-        answer.body,
-      ) as LedgerBody<K>;
-      const content = toHex(contentOf(body));
-      groups.set(content, [...(groups.get(content) ?? []), body]);
+      const { body } = await client.asker.ask(id, `${kind}-wanted`, {}, (given) => given.kind === kind);
+      const answer = read(body);
+      const content = toHex(contentOf(answer));
+      groups.set(content, [...(groups.get(content) ?? []), answer]);
     } catch (error) {
       // Away, or talking nonsense: the others will do.
       client.connection.messenger.countDrop(errorCode(error));
     }
   };
-  const { notaries } = client.connection.network;
-  const asked = notaries.map(({ id }) => one(id));
+  const asked = client.connection.network.notaries.map(({ id }) => one(id));
   const isEnough = (): boolean => [...groups.values()].some((group) => group.length >= needed);
   await new Promise<void>((resolve) => {
     for (const answer of asked) void answer.then(() => (isEnough() ? resolve() : undefined));

@@ -13,6 +13,8 @@ export interface Machine {
   clock: Clock;
   /** The links' time: the same as `clock`, unless a world is sped up. */
   linkClock: Clock;
+  /** How long notaries wait for one another, on `clock`; 300 ms unless told otherwise. */
+  turnMs?: number;
   /** Something that runs on has failed for good. */
   failed: (error: unknown) => void;
 }

@@ -44,7 +44,7 @@ export async function runNotary(
   connection: Connection,
   log: OrderLog,
 ): Promise<RunningNotary> {
-  const { crypto, clock, failed } = machine;
+  const { crypto, clock, failed, turnMs } = machine;
   const { home, network, bus, messenger } = connection;
   const index = network.notaries.findIndex(({ id }) => id === home.id);
   if (index < 0) {
@@ -59,7 +59,14 @@ export async function runNotary(
   const store = openLmdbStore(join(home.folder, "notary.lmdb"));
   const termSigner = signerFromSeed(crypto, secrets.termSeed);
   const role = await startNotary({
-    config: { crypto, network, index, termSigner, sealSecretKey: secrets.sealSecret },
+    config: {
+      crypto,
+      network,
+      index,
+      termSigner,
+      sealSecretKey: secrets.sealSecret,
+      ...(turnMs === undefined ? {} : { turnMs }),
+    },
     bus,
     log,
     store,

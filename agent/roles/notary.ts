@@ -85,7 +85,9 @@ export class NotaryRole {
     this.#handle({ kind: "restored", now: clock.now(), saved });
     for (const channel of NOTARY_CHANNELS) {
       const filter = castFilter(config.network.network, channel);
-      this.#unsubscribes.push(await bus.subscribe(filter, (topic, bytes) => this.#heard(channel, topic, bytes)));
+      this.#unsubscribes.push(
+        await bus.subscribe(filter, (topic, bytes) => this.#heard(channel, topic, bytes)),
+      );
     }
     this.#unsubscribes.push(log.onAppended(() => this.#readLog()));
     this.#readLog();
@@ -186,14 +188,18 @@ export class NotaryRole {
       case "append":
         return this.#attempt(log.append(effect.bytes));
       case "cast":
-        return this.#attempt(bus.publish(castTopic(config.network.network, this.id, effect.channel), effect.bytes));
+        return this.#attempt(
+          bus.publish(castTopic(config.network.network, this.id, effect.channel), effect.bytes),
+        );
       case "certified":
-        for (const settled of effect.receipts) if (settled.rank === 0) this.#deliver(settled, settled.parties);
+        for (const settled of effect.receipts)
+          if (settled.rank === 0) this.#deliver(settled, settled.parties);
         this.#parts.certified?.(effect.header, effect.receipts);
         return;
       case "resubmitted":
         // Whose turn it was seems to be away: as many as may be faulty, and one more, answer.
-        if (effect.settled.rank <= faultsTolerated(this.#notaries.size)) this.#deliver(effect.settled, effect.settled.parties);
+        if (effect.settled.rank <= faultsTolerated(this.#notaries.size))
+          this.#deliver(effect.settled, effect.settled.parties);
         return;
       case "wake":
         this.#timer?.cancel();
@@ -234,12 +240,8 @@ export class NotaryRole {
   // Questions.
 
   /** Answers a verified sender's question; null for what is not for a notary. Rejects with `message-invalid`. */
-  request(from: string, kind: string, body: Uint8Array): Promise<NotaryReply | null> {
-    try {
-      return Promise.resolve(this.#answer(from, kind, body));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async request(from: string, kind: string, body: Uint8Array): Promise<NotaryReply | null> {
+    return this.#answer(from, kind, body);
   }
 
   #answer(from: string, kind: string, body: Uint8Array): NotaryReply | null {

@@ -4,7 +4,8 @@ import type { FlightReading } from "./state.ts";
 
 /** One reading of the flight controller as records of one instant. */
 export function flightRecords(here: FlightReading): SenmlRecord[] {
-  const at = (name: string, unit: string, value: number): SenmlRecord => reading(name, unit, value, here.timeMs);
+  const at = (name: string, unit: string, value: number): SenmlRecord =>
+    reading(name, unit, value, here.timeMs);
   return [
     at("drone/latitude", "lat", here.latitudeE7 / 1e7),
     at("drone/longitude", "lon", here.longitudeE7 / 1e7),

@@ -1,6 +1,8 @@
 /** The buyer's phone: one delivery at a time; each state carries what it needs after a crash. */
 import type { AgentId } from "../device.ts";
+import type { OpenSession } from "../delivery.ts";
 import type { DeliveryPlan, Point } from "../../protocols/delivery/plan.ts";
+import type { TimeMs } from "../../protocols/ports.ts";
 
 /** What the person asked for: the agent signs nothing beyond it. Amounts in minor units, as text (plain data). */
 export interface Wish {
@@ -9,38 +11,38 @@ export interface Wish {
   article: string;
   address: string;
   point: Point;
-  slotFrom: number;
-  slotUntil: number;
+  slotFrom: TimeMs;
+  slotUntil: TimeMs;
   currency: string;
   maxPriceMinor: string;
 }
 
-export interface OpenSession {
-  id: string;
-  hash: Uint8Array;
+/** From the drone's call until the papers: the phone looks for the drone over BLE. */
+interface AtThePoint {
+  plan: DeliveryPlan;
+  session: OpenSession | null;
 }
 
 export type PhoneState =
   | { phase: "idle" }
-  | { phase: "ordered"; wish: Wish }
+  | { phase: "ordered"; wish: Wish; answerByMs: TimeMs }
   /** The terms are what was wished for; the notaries examine the wallet. */
   | { phase: "examining"; wish: Wish; plan: DeliveryPlan }
-  /** Signed; waits for the contract to be open, then holds the price. */
-  | { phase: "signed"; plan: DeliveryPlan }
+  /** Signed; waits for the contract to be open, then holds the price: `deposited` once that is asked for. */
+  | { phase: "signed"; wish: Wish; plan: DeliveryPlan; deposited: boolean }
   | { phase: "held"; plan: DeliveryPlan }
   /** The drone is at the point: go there, meet it over BLE; `shown` once the facts of this session are out. */
-  | { phase: "called"; plan: DeliveryPlan; session: OpenSession | null; shown: boolean }
-  /** The drone stands on the ground. */
-  | { phase: "landed"; plan: DeliveryPlan; session: OpenSession | null; droneFact: Uint8Array | null }
-  /** Countersigned; the receipt is awaited. */
-  | { phase: "taken"; plan: DeliveryPlan; session: OpenSession | null; fact: Uint8Array }
+  | ({ phase: "called"; shown: boolean; inHand: boolean } & AtThePoint)
+  /** The drone stands on the ground; `inHand` once the person says so. */
+  | ({ phase: "landed"; droneFact: Uint8Array | null; inHand: boolean } & AtThePoint)
+  /** Countersigned; receipt and invoice are awaited. */
+  | ({ phase: "taken"; fact: Uint8Array; hasReceipt: boolean } & AtThePoint)
+  /** The drone alone has stated that the parcel was taken: accept it, object, or be silent, which accepts. */
+  | { phase: "disputable"; plan: DeliveryPlan; answer: "none" | "accept" | "object" }
   | { phase: "done"; plan: DeliveryPlan; delivered: boolean }
   | { phase: "refused"; code: string; message: string };
 
-/** Where the phone is: 1e-7 degree and millimetres. */
-export interface PhoneReading {
-  timeMs: number;
-  latitudeE7: number;
-  longitudeE7: number;
-  altitudeMm: number;
-}
+export type PhonePhase = PhoneState["phase"];
+export type InPhase<Phase extends PhonePhase> = Extract<PhoneState, { phase: Phase }>;
+export type WithPlan = Extract<PhoneState, { plan: DeliveryPlan }>;
+export type InReach = Extract<PhoneState, AtThePoint>;

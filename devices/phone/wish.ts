@@ -4,7 +4,7 @@ import { pointSchema } from "../../protocols/delivery/messages.ts";
 
 export const wishSchema = z.strictObject({
   orderId: z.instanceof(Uint8Array).refine((bytes) => bytes.length === 16, "expected 16 bytes"),
-  shop: z.string(),
+  shop: z.string().max(100),
   shopCard: z.instanceof(Uint8Array),
   article: z.string().min(1).max(64),
   address: z.string().min(1).max(200),

@@ -1,4 +1,5 @@
 /** The shop's till: what it sells, and the orders under way. */
+import type { TimeMs } from "../../protocols/ports.ts";
 import type { AgentId } from "../device.ts";
 
 export interface ShopConfig {
@@ -37,14 +38,25 @@ export interface ShopTiming {
 export interface ShopOrder {
   orderId: Uint8Array;
   buyer: AgentId;
+  buyerCard: Uint8Array;
   article: string;
   address: string;
   terms: Uint8Array;
   termsId: Uint8Array;
-  /** Who has signed so far, the shop first. */
-  signatures: { by: AgentId; signature: Uint8Array }[];
-  status: "offered" | "open" | "held" | "ended" | "refused";
+  /** The contract must be open by then. */
+  signByMs: TimeMs;
+  /** What the buyer is to deposit, in minor units, as text (plain data). */
+  priceMinor: string;
+  /** Who has signed so far: the shop, then the buyer, then the drone. */
+  signatures: Uint8Array[];
+  status: OrderStatus;
 }
+
+/**
+ * `offered`: the buyer's signature is awaited; `assigned`: the drone's; `open`: the notaries open the
+ * contract, the deposit is awaited; `held`: the drone flies; `ended` and `refused` are over.
+ */
+export type OrderStatus = "offered" | "assigned" | "open" | "held" | "ended" | "refused";
 
 export interface ShopState {
   /** The latest orders, oldest first. */

@@ -27,7 +27,11 @@ const MAX_MINOR = (1n << 63n) - 1n;
 export function signInvoice(signer: Signer, invoice: Invoice): Uint8Array {
   const lines = invoice.lines.map(({ text, minor }) => [text, minor]);
   const { number, termsId, issuedMs, seller, buyer, currency, totalMinor } = invoice;
-  return sign1("invoice", encodeCbor([1, number, termsId, issuedMs, seller, buyer, currency, lines, totalMinor]), signer);
+  return sign1(
+    "invoice",
+    encodeCbor([1, number, termsId, issuedMs, seller, buyer, currency, lines, totalMinor]),
+    signer,
+  );
 }
 
 /**
@@ -52,16 +56,21 @@ export function openInvoice(
     currency: reader.text("currency", { min: 1, max: 64 }),
     lines: reader.list("lines", { max: 64 }).map((value) => {
       const line = new FieldReader(value, "invoice.line", 2);
-      return { text: line.text("text", { max: 200 }), minor: line.bigint("minor", { min: 0n, max: MAX_MINOR }) };
+      return {
+        text: line.text("text", { max: 200 }),
+        minor: line.bigint("minor", { min: 0n, max: MAX_MINOR }),
+      };
     }),
     totalMinor: reader.bigint("totalMinor", { min: 0n, max: MAX_MINOR }),
   };
   reader.end();
   const sum = invoice.lines.reduce((total, line) => total + line.minor, 0n);
-  if (sum !== invoice.totalMinor) throw new SegmentError("cbor-wrong-shape", "the invoice's lines do not add up to its total");
+  if (sum !== invoice.totalMinor)
+    throw new SegmentError("cbor-wrong-shape", "the invoice's lines do not add up to its total");
   if (expected !== undefined) {
     const right = invoice.signer === expected.shop && equalBytes(invoice.termsId, expected.termsId);
-    if (!right) throw new SegmentError("signature-invalid", "the invoice is not this shop's for this delivery");
+    if (!right)
+      throw new SegmentError("signature-invalid", "the invoice is not this shop's for this delivery");
   }
   return invoice;
 }

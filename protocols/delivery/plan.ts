@@ -111,8 +111,10 @@ export function checkPlan(plan: DeliveryPlan, terms: Terms, expected: Expected):
     plan.point.altitudeMm === altitudeMm;
   if (!samePlace) throw invalid("the delivery point is not the one that was ordered");
   if (plan.radiusMm > MAX_RADIUS_MM) throw invalid("the drone could land too far from the delivery point");
-  if (plan.landByMs > expected.slotUntil) throw invalid("the delivery may come after the slot that was ordered");
-  if (plan.landByMs < expected.slotFrom) throw invalid("the delivery would come before the slot that was ordered");
+  if (plan.landByMs > expected.slotUntil)
+    throw invalid("the delivery may come after the slot that was ordered");
+  if (plan.landByMs < expected.slotFrom)
+    throw invalid("the delivery would come before the slot that was ordered");
   if (plan.signByMs < expected.now) throw new SegmentError("terms-expired", "the offer has expired");
 }
 
@@ -160,7 +162,11 @@ function paramsOf(terms: Terms, stages: Stages): DeliveryParams {
     noShowFeeMinor: noShow.get("drone") ?? 0n,
     noShowPenaltyMinor: noShow.get("shop") ?? 0n,
     disputedRefundMinor: priceMinor - [...lossShared.values()].reduce((sum, minor) => sum + minor, 0n),
-    point: { latitudeE7: place.latitudeE7, longitudeE7: place.longitudeE7, altitudeMm: numberOf(terms, "altitudeMm") },
+    point: {
+      latitudeE7: place.latitudeE7,
+      longitudeE7: place.longitudeE7,
+      altitudeMm: numberOf(terms, "altitudeMm"),
+    },
     radiusMm: place.radiusMm,
     maxAgeMs: place.maxAgeMs,
     address: textOf(terms, "address"),

@@ -65,7 +65,12 @@ export function openContract(
   return { contract: contracts.read(termsBytes, termsId), state: decodeContractState(stateBytes) };
 }
 
-export function applyOpen(draft: Draft, entry: Entry, body: Body<"open">, context: ApplyContext): EntryResult {
+export function applyOpen(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"open">,
+  context: ApplyContext,
+): EntryResult {
   const { crypto, attachment, network, timeMs } = context;
   const { termsId } = body;
   if (draft.get(keys.contract(termsId)) !== undefined) {
@@ -74,8 +79,10 @@ export function applyOpen(draft: Draft, entry: Entry, body: Body<"open">, contex
   const { terms: termsBytes, signatures } = decodeOpenAttachment(attachment!);
   const contract = readContract(crypto, termsBytes);
   const { terms } = contract;
-  if (!equalBytes(contract.id, termsId)) throw new SegmentError("terms-invalid", "the entry names other terms");
-  if (terms.network !== network) throw new SegmentError("terms-invalid", `the terms are for ${terms.network}`);
+  if (!equalBytes(contract.id, termsId))
+    throw new SegmentError("terms-invalid", "the entry names other terms");
+  if (terms.network !== network)
+    throw new SegmentError("terms-invalid", `the terms are for ${terms.network}`);
   if (partyByIdentity(terms, entry.signer) === undefined) {
     throw new SegmentError("entry-unauthorized", "only a party opens a contract");
   }
@@ -87,7 +94,12 @@ export function applyOpen(draft: Draft, entry: Entry, body: Body<"open">, contex
   return { kind: "open", ...settle(draft, contract, [], step) };
 }
 
-export function applyDeposit(draft: Draft, entry: Entry, body: Body<"deposit">, context: ApplyContext): EntryResult {
+export function applyDeposit(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"deposit">,
+  context: ApplyContext,
+): EntryResult {
   const { termsId, currency, amount } = body;
   const { contract, state, party } = contractOf(draft, entry, termsId, context);
   requireOwner(draft, party, context.timeMs);
@@ -98,7 +110,12 @@ export function applyDeposit(draft: Draft, entry: Entry, body: Body<"deposit">, 
   return { kind: "deposit", ...result, account: party.account, currency, amount };
 }
 
-export function applyChoice(draft: Draft, entry: Entry, body: Body<"choice">, context: ApplyContext): EntryResult {
+export function applyChoice(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"choice">,
+  context: ApplyContext,
+): EntryResult {
   const { contract, state, party } = contractOf(draft, entry, body.termsId, context);
   requireOwner(draft, party, context.timeMs);
   const input: Input = { kind: "choice", by: party.role, name: body.name, value: body.value };
@@ -106,7 +123,12 @@ export function applyChoice(draft: Draft, entry: Entry, body: Body<"choice">, co
   return { kind: "choice", ...settle(draft, contract, state.pot, step) };
 }
 
-export function applyFacts(draft: Draft, entry: Entry, body: Body<"facts">, context: ApplyContext): EntryResult {
+export function applyFacts(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"facts">,
+  context: ApplyContext,
+): EntryResult {
   const { contract, state } = contractOf(draft, entry, body.termsId, context);
   const input = readFacts(context.crypto, context.attachment!);
   const step = accepted(stepContract(context.crypto, contract, state, input, context.seenMs));
@@ -126,7 +148,8 @@ export function readFacts(crypto: Crypto, attachment: Uint8Array): Extract<Input
 export function applyExpire(draft: Draft, body: Body<"expire">, context: ApplyContext): EntryResult {
   const { termsId, seq, statements } = body;
   const { contract, state } = openContract(draft, context.contracts, termsId);
-  if (state.seq !== seq) throw new SegmentError("contract-not-expected", `the contract is at ${state.seq}, not ${seq}`);
+  if (state.seq !== seq)
+    throw new SegmentError("contract-not-expected", `the contract is at ${state.seq}, not ${seq}`);
   const refundFrom = state.deadlines?.refundFrom ?? Number.POSITIVE_INFINITY;
   const notaries = new Set<number>();
   for (const bytes of statements) {
@@ -134,7 +157,8 @@ export function applyExpire(draft: Draft, body: Body<"expire">, context: ApplyCo
     if (!equalBytes(statement.termsId, termsId) || statement.seq !== seq) {
       throw new SegmentError("entry-invalid", "a statement is about another contract or state");
     }
-    if (statement.timeMs < refundFrom) throw new SegmentError("contract-too-early", "a statement is too early");
+    if (statement.timeMs < refundFrom)
+      throw new SegmentError("contract-too-early", "a statement is too early");
     notaries.add(statement.notary);
   }
   const needed = quorum(context.committee.length);
@@ -153,14 +177,18 @@ function contractOf(
 ): { contract: Contract; state: ContractState; party: Party } {
   const { contract, state } = openContract(draft, context.contracts, termsId);
   const party = partyByIdentity(contract.terms, entry.signer);
-  if (party === undefined) throw new SegmentError("entry-unauthorized", "the signer is no party of the contract");
+  if (party === undefined)
+    throw new SegmentError("entry-unauthorized", "the signer is no party of the contract");
   return { contract, state, party };
 }
 
 /** The party's device must be registered, valid, and act for the account that the terms name. */
 function requireOwner(draft: Draft, party: Party, timeMs: number): void {
   if (!equalBytes(draft.rootOf(party.identity, timeMs), party.account)) {
-    throw new SegmentError("entry-unauthorized", `the ${party.role}'s device does not act for the account in the terms`);
+    throw new SegmentError(
+      "entry-unauthorized",
+      `the ${party.role}'s device does not act for the account in the terms`,
+    );
   }
 }
 

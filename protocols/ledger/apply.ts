@@ -68,10 +68,16 @@ export function applyEntry(state: StateReader, entry: Entry, context: ApplyConte
 
 function admission(entry: Entry, context: ApplyContext): { code: ErrorCode; message: string } | undefined {
   if (entry.network !== context.network || entry.zone !== context.zone) {
-    return { code: "entry-invalid", message: `the entry is for another network or zone: ${entry.network}/${entry.zone}` };
+    return {
+      code: "entry-invalid",
+      message: `the entry is for another network or zone: ${entry.network}/${entry.zone}`,
+    };
   }
   if (context.timeMs < entry.notBefore) {
-    return { code: "entry-too-early", message: `the entry is valid in ${entry.notBefore - context.timeMs} ms` };
+    return {
+      code: "entry-too-early",
+      message: `the entry is valid in ${entry.notBefore - context.timeMs} ms`,
+    };
   }
   if (context.timeMs > entry.notAfter) {
     return { code: "entry-expired", message: `the entry expired ${context.timeMs - entry.notAfter} ms ago` };
@@ -119,10 +125,16 @@ type Body<K extends EntryBody["kind"]> = Extract<EntryBody, { kind: K }>;
  * Anyone may hand in a card. But only the device itself moves to another root: else a
  * stranger's card for it would be a way to take its place.
  */
-function applyCard(draft: Draft, entry: Entry, body: Body<"card">, { crypto, timeMs }: ApplyContext): EntryResult {
+function applyCard(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"card">,
+  { crypto, timeMs }: ApplyContext,
+): EntryResult {
   const card = openCard(crypto, body.card, timeMs);
   const { root, identity, notBefore, notAfter } = card;
-  if (draft.wasRevoked(identity, root)) throw new SegmentError("card-revoked", "its root has revoked this device");
+  if (draft.wasRevoked(identity, root))
+    throw new SegmentError("card-revoked", "its root has revoked this device");
   const known = draft.device(identity);
   if (known !== undefined) {
     const sameRoot = equalBytes(known.root, root);
@@ -139,7 +151,8 @@ function applyCard(draft: Draft, entry: Entry, body: Body<"card">, { crypto, tim
 
 function applyRevoke(draft: Draft, entry: Entry, { identity }: Body<"revoke">): EntryResult {
   const device = draft.device(identity);
-  if (device === undefined) throw new SegmentError("account-unknown", "the ledger has no card of that device");
+  if (device === undefined)
+    throw new SegmentError("account-unknown", "the ledger has no card of that device");
   if (!equalBytes(device.root, entry.signer)) {
     throw new SegmentError("entry-unauthorized", "only the root of its card revokes a device");
   }
@@ -147,7 +160,12 @@ function applyRevoke(draft: Draft, entry: Entry, { identity }: Body<"revoke">): 
   return { kind: "revoke", identity };
 }
 
-function applyCurrency(draft: Draft, entry: Entry, body: Body<"currency">, context: ApplyContext): EntryResult {
+function applyCurrency(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"currency">,
+  context: ApplyContext,
+): EntryResult {
   const issuer = draft.rootOf(entry.signer, context.timeMs);
   const id = currencyId(context.crypto, body.code, issuer);
   if (draft.currency(id) !== undefined) throw new SegmentError("entry-invalid", `${id} exists already`);
@@ -165,8 +183,10 @@ function applyMint(draft: Draft, entry: Entry, body: Body<"mint">, context: Appl
   const signerRoot = draft.rootOf(entry.signer, context.timeMs);
   const currency = draft.currency(id);
   if (currency === undefined) throw new SegmentError("currency-unknown", `the network has no ${id}`);
-  if (!equalBytes(currency.issuer, signerRoot)) throw new SegmentError("entry-unauthorized", "only its issuer mints it");
-  if (!draft.ownerExists(to)) throw new SegmentError("account-unknown", "the receiving account is not registered");
+  if (!equalBytes(currency.issuer, signerRoot))
+    throw new SegmentError("entry-unauthorized", "only its issuer mints it");
+  if (!draft.ownerExists(to))
+    throw new SegmentError("account-unknown", "the receiving account is not registered");
   const supply = currency.supply + amount;
   if (supply > MAX_AMOUNT) throw new SegmentError("amount-overflow", `${id}: beyond 2^63 - 1 minor units`);
   draft.putCurrency(id, { ...currency, supply });
@@ -174,12 +194,18 @@ function applyMint(draft: Draft, entry: Entry, body: Body<"mint">, context: Appl
   return { kind: "mint", currency: id, to, amount };
 }
 
-function applyTransfer(draft: Draft, entry: Entry, body: Body<"transfer">, context: ApplyContext): EntryResult {
+function applyTransfer(
+  draft: Draft,
+  entry: Entry,
+  body: Body<"transfer">,
+  context: ApplyContext,
+): EntryResult {
   const { to, currency, amount } = body;
   const from = draft.rootOf(entry.signer, context.timeMs);
   requireCurrency(draft, currency);
   if (equalBytes(from, to)) throw new SegmentError("entry-invalid", "an account cannot pay itself");
-  if (!draft.ownerExists(to)) throw new SegmentError("account-unknown", "the receiving account is not registered");
+  if (!draft.ownerExists(to))
+    throw new SegmentError("account-unknown", "the receiving account is not registered");
   draft.debit(from, currency, amount);
   draft.credit(to, currency, amount);
   return { kind: "transfer", from, to, currency, amount };

@@ -47,12 +47,14 @@ export class Attesting {
       this.#context.halt("the log now gives another block than the one that this notary voted for", evidence);
       return;
     }
-    if (saved === undefined) this.#context.emit({ kind: "persist", key: `vote/${height}`, bytes: encodeVote(own) });
+    if (saved === undefined)
+      this.#context.emit({ kind: "persist", key: `vote/${height}`, bytes: encodeVote(own) });
     this.#adoptSaved(height);
     const tally = this.#voting.tally(height)!;
     if (tally.certificate === undefined && !this.#context.isBehind) this.#cast(own, this.#context.repeatMs);
     this.#counted(this.#voting.countVerified(tally, own));
-    for (const early of this.#voting.takeEarly(height)) this.#counted(this.#voting.countVerified(tally, early));
+    for (const early of this.#voting.takeEarly(height))
+      this.#counted(this.#voting.countVerified(tally, early));
   }
 
   #signOwn(block: Block): Vote {
@@ -90,7 +92,8 @@ export class Attesting {
 
   /** The end of the log is reached: votes that were kept back while reading are cast. */
   caughtUp(): void {
-    for (const height of this.#voting.uncertified().slice(-MAX_OLD_VOTES)) this.voteAgain(height, this.#context.repeatMs / 2);
+    for (const height of this.#voting.uncertified().slice(-MAX_OLD_VOTES))
+      this.voteAgain(height, this.#context.repeatMs / 2);
   }
 
   /** A vote from the bus. Throws `cbor-…` codes. */

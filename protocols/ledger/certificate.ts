@@ -70,7 +70,10 @@ export function verifyCertificate(
 ): void {
   const needed = quorum(committee.length);
   if (certificate.length < needed) {
-    throw new SegmentError("quorum-missing", `${certificate.length} votes certify nothing, ${needed} are needed`);
+    throw new SegmentError(
+      "quorum-missing",
+      `${certificate.length} votes certify nothing, ${needed} are needed`,
+    );
   }
   const message = voteMessage(headerHash);
   for (const { notary, signature } of certificate) {

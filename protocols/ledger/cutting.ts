@@ -79,7 +79,8 @@ export class Cutting {
   validCut(cut: { height: number; stamps: Uint8Array[] }): Stamp[] | undefined {
     if (cut.height !== this.#height || !this.hasEntries || cut.stamps.length < this.#quorum) return undefined;
     const verified = new Map<string, Stamp>();
-    for (const stamp of this.#stamps.get(this.#height)?.values() ?? []) verified.set(toHex(stamp.bytes), stamp);
+    for (const stamp of this.#stamps.get(this.#height)?.values() ?? [])
+      verified.set(toHex(stamp.bytes), stamp);
     const stamps: Stamp[] = [];
     for (const bytes of cut.stamps) {
       const stamp = verified.get(toHex(bytes)) ?? this.#tryOpen(bytes);

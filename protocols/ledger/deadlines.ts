@@ -46,7 +46,14 @@ export class ContractDeadlines {
       this.#open.delete(termsIdHex);
       return;
     }
-    this.#open.set(termsIdHex, { termsId, termsIdHex, seq, deadlines, statements: new Map(), isPlanned: false });
+    this.#open.set(termsIdHex, {
+      termsId,
+      termsIdHex,
+      seq,
+      deadlines,
+      statements: new Map(),
+      isPlanned: false,
+    });
     this.#context.schedule.add(deadlines.refundFrom, { kind: "deadline", termsIdHex, seq });
   }
 

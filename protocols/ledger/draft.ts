@@ -89,9 +89,13 @@ export class Draft implements StateReader {
   #setMoney(key: string, currency: string, before: bigint, change: bigint): void {
     const after = before + change;
     if (after < 0n) {
-      throw new SegmentError("funds-short", `${-change} minor units of ${currency} are needed, ${before} are there`);
+      throw new SegmentError(
+        "funds-short",
+        `${-change} minor units of ${currency} are needed, ${before} are there`,
+      );
     }
-    if (after > MAX_AMOUNT) throw new SegmentError("amount-overflow", `${currency}: beyond 2^63 - 1 minor units`);
+    if (after > MAX_AMOUNT)
+      throw new SegmentError("amount-overflow", `${currency}: beyond 2^63 - 1 minor units`);
     this.#imbalance.set(currency, (this.#imbalance.get(currency) ?? 0n) + change);
     if (after === 0n) this.remove(key);
     else this.put(key, amountBytes(after));
@@ -155,7 +159,8 @@ export class Draft implements StateReader {
    */
   rootOf(identity: Uint8Array, timeMs: TimeMs): Uint8Array {
     const device = this.device(identity);
-    if (device === undefined) throw new SegmentError("account-unknown", "the signer's card is not registered");
+    if (device === undefined)
+      throw new SegmentError("account-unknown", "the signer's card is not registered");
     if (device.isRevoked) throw new SegmentError("card-revoked", "the signer's card is revoked");
     if (timeMs < device.notBefore || timeMs >= device.notAfter) {
       throw new SegmentError("card-expired", "the signer's card is not valid at this time");

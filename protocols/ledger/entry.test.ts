@@ -11,7 +11,13 @@ import type { EntryBody, EntryFrame } from "./entry.ts";
 
 const signer = signerFromSeed(crypto, new Uint8Array(32).fill(1));
 const key = (value: number): Uint8Array => new Uint8Array(32).fill(value);
-const frame: EntryFrame = { network: "village", zone: "main", nonce: new Uint8Array(16).fill(2), notBefore: 1_000, notAfter: 2_000 };
+const frame: EntryFrame = {
+  network: "village",
+  zone: "main",
+  nonce: new Uint8Array(16).fill(2),
+  notBefore: 1_000,
+  notAfter: 2_000,
+};
 const currency = "EUR.0123456789abcdef";
 
 /** The transfer below. Made a second time with Python's hashlib and cryptography, from the documentation alone. */
@@ -53,7 +59,9 @@ describe("an entry", () => {
 
   it("has another id for another signer, so that nobody can use up somebody else's", () => {
     const other = signerFromSeed(crypto, new Uint8Array(32).fill(9));
-    expect(signEntry(crypto, signer, frame, bodies[4]!).id).not.toEqual(signEntry(crypto, other, frame, bodies[4]!).id);
+    expect(signEntry(crypto, signer, frame, bodies[4]!).id).not.toEqual(
+      signEntry(crypto, other, frame, bodies[4]!).id,
+    );
   });
 
   it.each([
@@ -67,9 +75,17 @@ describe("an entry", () => {
   });
 
   it.each([
-    ["a window of more than a day", [1, "village", "main", "revoke", frame.nonce, 0, MAX_VALIDITY_MS + 1, [key(1)]], "entry-invalid"],
+    [
+      "a window of more than a day",
+      [1, "village", "main", "revoke", frame.nonce, 0, MAX_VALIDITY_MS + 1, [key(1)]],
+      "entry-invalid",
+    ],
     ["another version", [2, "village", "main", "revoke", frame.nonce, 0, 1, [key(1)]], "cbor-wrong-shape"],
-    ["a field too many", [1, "village", "main", "revoke", frame.nonce, 0, 1, [key(1)], 0], "cbor-wrong-shape"],
+    [
+      "a field too many",
+      [1, "village", "main", "revoke", frame.nonce, 0, 1, [key(1)], 0],
+      "cbor-wrong-shape",
+    ],
     ["a field too few", [1, "village", "main", "revoke", frame.nonce, 0, 1], "cbor-wrong-shape"],
   ])("is refused with %s", (_, payload, code) => {
     const bytes = sign1("entry", encodeCbor(payload), signer);

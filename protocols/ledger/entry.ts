@@ -147,7 +147,11 @@ export function readBody(entry: Pick<Entry, "kind" | "fields">): EntryBody {
     return body;
   } catch (error) {
     if (!(error instanceof SegmentError) || error.code !== "cbor-wrong-shape") throw error;
-    throw new SegmentError("entry-invalid", error.message, error.where === undefined ? {} : { where: error.where });
+    throw new SegmentError(
+      "entry-invalid",
+      error.message,
+      error.where === undefined ? {} : { where: error.where },
+    );
   }
 }
 

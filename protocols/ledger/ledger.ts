@@ -97,7 +97,8 @@ export function verifyRecord(
   bytes: Uint8Array,
 ): VerifiedRecord {
   const entry = openEntry(crypto, record.entryBytes);
-  const attachment = record.sealed === null ? undefined : tryOpen(crypto, sealSecretKey, entry.id, record.sealed);
+  const attachment =
+    record.sealed === null ? undefined : tryOpen(crypto, sealSecretKey, entry.id, record.sealed);
   return { entry, idHex: toHex(entry.id), attachment, bytes };
 }
 
@@ -151,7 +152,11 @@ export class Ledger {
   }
 
   /** Executes what stands between the last cut and this one, at `logIndex`. At least one record is new. */
-  execute(records: VerifiedRecord[], stamps: Stamp[], logIndex: number): { block: Block; executed: Executed[] } {
+  execute(
+    records: VerifiedRecord[],
+    stamps: Stamp[],
+    logIndex: number,
+  ): { block: Block; executed: Executed[] } {
     const timeMs = Math.max(this.#timeMs, medianTime(stamps.map((stamp) => stamp.timeMs)));
     const seenAt = seenTimes(stamps);
     this.#seen.forgetExpired(timeMs);
@@ -205,7 +210,10 @@ export class Ledger {
 
   #close(lines: Line[], timeMs: TimeMs, logIndex: number): Block {
     const { crypto, networkHash: network, zone } = this.rules;
-    const tree = buildTree(crypto, lines.map(({ leaf }) => leafHash(crypto, leaf)));
+    const tree = buildTree(
+      crypto,
+      lines.map(({ leaf }) => leafHash(crypto, leaf)),
+    );
     const header: Header = {
       networkHash: network,
       zone,
@@ -259,7 +267,10 @@ export class Ledger {
       holds.push({ termsId, currency, amount: readAmount(bytes) });
     }
     const draft = new Draft(this.#state);
-    const supplies = this.#currencies.map((currency) => ({ currency, amount: draft.currency(currency)!.supply }));
+    const supplies = this.#currencies.map((currency) => ({
+      currency,
+      amount: draft.currency(currency)!.supply,
+    }));
     return { accounts, holds, supplies };
   }
 

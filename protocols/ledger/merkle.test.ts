@@ -5,7 +5,8 @@ import { portableCrypto as crypto } from "../crypto/portable.ts";
 import { toHex } from "../encoding/bytes.ts";
 import { buildTree, leafHash, merklePath, rootFromPath, treeRoot } from "./merkle.ts";
 
-const leaves = (count: number): Uint8Array[] => Array.from({ length: count }, (_, i) => leafHash(crypto, Uint8Array.of(i)));
+const leaves = (count: number): Uint8Array[] =>
+  Array.from({ length: count }, (_, i) => leafHash(crypto, Uint8Array.of(i)));
 
 /** RFC 6962 section 2.1, word for word: split at the largest power of two below the number of leaves. */
 function rfc6962(hashes: Uint8Array[]): Uint8Array {

@@ -15,7 +15,11 @@ export const LEDGER_SCHEMAS = {
   /** Each agent is told of its own root's account and no other. Answered by `account`. */
   "account-wanted": z.strictObject({}),
   /** `root` is null for a device that is not registered. Not certified: what one notary says. */
-  account: z.strictObject({ root: id32.nullable(), balances: z.array(holding).max(1_024), timeMs: z.number().int() }),
+  account: z.strictObject({
+    root: id32.nullable(),
+    balances: z.array(holding).max(1_024),
+    timeMs: z.number().int(),
+  }),
   /** For parties of the contract. Answered by `contract`, or by `contract-missing`. */
   "contract-wanted": z.strictObject({ termsId: id32 }),
   contract: z.strictObject({

@@ -15,8 +15,10 @@ import {
   termKeys,
 } from "./network.ts";
 
-const id = (value: number): string => agentId(signerFromSeed(crypto, new Uint8Array(32).fill(value)).publicKey);
-const notaries = (count: number) => Array.from({ length: count }, (_, i) => ({ id: id(i + 1), termKey: id(i + 101) }));
+const id = (value: number): string =>
+  agentId(signerFromSeed(crypto, new Uint8Array(32).fill(value)).publicKey);
+const notaries = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ id: id(i + 1), termKey: id(i + 101) }));
 const village = {
   version: 1,
   network: "village",
@@ -45,7 +47,9 @@ describe("the network file", () => {
 
   it("has a hash that was written down, and another for any other network", () => {
     const network = checkNetwork(village);
-    expect(toHex(networkHash(crypto, network))).toBe("9f23a031f6bf3329620c69665af91a5ec54bd2da853a968ff166504434dd271f");
+    expect(toHex(networkHash(crypto, network))).toBe(
+      "9f23a031f6bf3329620c69665af91a5ec54bd2da853a968ff166504434dd271f",
+    );
     const others = [
       { ...network, network: "town" },
       { ...network, term: 2 },

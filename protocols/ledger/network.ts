@@ -52,11 +52,19 @@ export function checkNetwork(value: unknown): NetworkDescription {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = issue?.path.join(".") ?? "";
-    throw new SegmentError("network-invalid", `network file, ${where}: ${issue?.message ?? "malformed"}`, { where });
+    throw new SegmentError("network-invalid", `network file, ${where}: ${issue?.message ?? "malformed"}`, {
+      where,
+    });
   }
   const network = parsed.data;
-  distinct(network.notaries.map(({ id }) => id), "notaries.id");
-  distinct(network.notaries.map(({ termKey }) => termKey), "notaries.termKey");
+  distinct(
+    network.notaries.map(({ id }) => id),
+    "notaries.id",
+  );
+  distinct(
+    network.notaries.map(({ termKey }) => termKey),
+    "notaries.termKey",
+  );
   try {
     fromBase64Url(network.sealKey);
     for (const { id, termKey } of network.notaries) {

@@ -45,7 +45,13 @@ export type NotaryEffect =
   | { kind: "append"; bytes: Uint8Array }
   | { kind: "cast"; channel: NotaryChannel; bytes: Uint8Array }
   | { kind: "persist"; key: string; bytes: Uint8Array }
-  | { kind: "certified"; header: Header; headerBytes: Uint8Array; certificate: Certificate; receipts: Settled[] }
+  | {
+      kind: "certified";
+      header: Header;
+      headerBytes: Uint8Array;
+      certificate: Certificate;
+      receipts: Settled[];
+    }
   /** Somebody submits an entry again that is settled: its receipt must have been lost. */
   | { kind: "resubmitted"; settled: Settled }
   /** Send a `tick` at that time; a later `wake` replaces an earlier one. */

@@ -165,7 +165,10 @@ export class NotaryCore {
       return;
     }
     this.#context.emit({ kind: "append", bytes: waiting.record.bytes });
-    this.#context.plan(this.#context.repeatMs + this.#context.turnMs * this.#context.config.index, { kind: "append", idHex });
+    this.#context.plan(this.#context.repeatMs + this.#context.turnMs * this.#context.config.index, {
+      kind: "append",
+      idHex,
+    });
   }
 
   #stampHeard(bytes: Uint8Array): void {
@@ -197,7 +200,8 @@ export class NotaryCore {
   #entryLogged(decoded: EntryRecord, bytes: Uint8Array): void {
     const { crypto, sealSecretKey } = this.#context.config;
     const record =
-      this.#pool.verifiedBefore(bytes) ?? orUndefined(() => verifyRecord(crypto, sealSecretKey, decoded, bytes));
+      this.#pool.verifiedBefore(bytes) ??
+      orUndefined(() => verifyRecord(crypto, sealSecretKey, decoded, bytes));
     if (record === undefined || this.#ledger.hasSeen(record.entry, record.idHex)) return;
     if (!this.#cutting.addEntry(record)) return;
     const waiting = this.#pool.get(record.idHex);
@@ -257,7 +261,10 @@ export class NotaryCore {
     } else if (waiting !== undefined) {
       // Somebody's broken copy went in; ours, which was checked, still has to.
       waiting.inLog = false;
-      this.#context.plan(this.#context.turnMs * this.#context.rank(turnOf(record.entry.id)), { kind: "append", idHex });
+      this.#context.plan(this.#context.turnMs * this.#context.rank(turnOf(record.entry.id)), {
+        kind: "append",
+        idHex,
+      });
     }
     if (result === null || !("seq" in result)) return;
     const deadlines = this.#ledger.contractView(result.termsId)?.state.deadlines ?? null;

@@ -60,7 +60,11 @@ export function encodeReceipt(parts: ReceiptParts): Uint8Array {
  * Checks a receipt against the network's committee, never against keys of its own.
  * Throws `receipt-invalid`, `receipt-foreign` (another network or committee) or `quorum-missing`.
  */
-export function verifyReceipt(crypto: Crypto, bytes: Uint8Array, network: NetworkDescription): VerifiedReceipt {
+export function verifyReceipt(
+  crypto: Crypto,
+  bytes: Uint8Array,
+  network: NetworkDescription,
+): VerifiedReceipt {
   const { parts, header, entry, leaf } = orInvalid(() => readReceipt(crypto, bytes));
   const hash = headerHash(crypto, parts.header);
   if (!equalBytes(header.networkHash, networkHash(crypto, network))) {
@@ -69,8 +73,15 @@ export function verifyReceipt(crypto: Crypto, bytes: Uint8Array, network: Networ
     });
   }
   verifyCertificate(crypto, termKeys(network), hash, parts.certificate);
-  const root = rootFromPath(crypto, leafHash(crypto, parts.leaf), parts.leafIndex, header.leafCount, parts.path);
-  if (root === undefined || !equalBytes(root, header.leavesRoot)) fail("the path does not lead to the block", "path");
+  const root = rootFromPath(
+    crypto,
+    leafHash(crypto, parts.leaf),
+    parts.leafIndex,
+    header.leafCount,
+    parts.path,
+  );
+  if (root === undefined || !equalBytes(root, header.leavesRoot))
+    fail("the path does not lead to the block", "path");
   if (leaf.index !== parts.leafIndex) fail("the leaf names another place in the block", "leaf.index");
   if (!equalBytes(leaf.entryId, entry.id)) fail("the entry is not the one in the block", "entry");
   return {

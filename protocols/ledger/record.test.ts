@@ -30,12 +30,20 @@ const currency = "EUR.0123456789abcdef";
 describe("a record of the log", () => {
   it("is an entry, with or without an attachment", () => {
     for (const sealed of [null, bytes(4, 5)]) {
-      expect(decodeRecord(encodeEntryRecord(bytes(1, 2), sealed))).toEqual({ kind: "entry", entryBytes: bytes(1, 2), sealed });
+      expect(decodeRecord(encodeEntryRecord(bytes(1, 2), sealed))).toEqual({
+        kind: "entry",
+        entryBytes: bytes(1, 2),
+        sealed,
+      });
     }
   });
 
   it("is a cut", () => {
-    const cut = { height: 7, stamps: [bytes(1), bytes(2)], certificates: [{ height: 6, certificate: [[0, bytes(9)]] }] };
+    const cut = {
+      height: 7,
+      stamps: [bytes(1), bytes(2)],
+      certificates: [{ height: 6, certificate: [[0, bytes(9)]] }],
+    };
     expect(decodeRecord(encodeCut(cut))).toEqual({ kind: "cut", ...cut });
   });
 
@@ -57,7 +65,13 @@ describe("a record of the log", () => {
   it("never brings down its reader", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (random) => {
-        for (const read of [decodeRecord, decodeOpenAttachment, decodeFactsAttachment, decodeHeader, decodeVote]) {
+        for (const read of [
+          decodeRecord,
+          decodeOpenAttachment,
+          decodeFactsAttachment,
+          decodeHeader,
+          decodeVote,
+        ]) {
           try {
             read(random);
           } catch (error) {
@@ -98,8 +112,12 @@ describe("an attachment", () => {
   it("opens with the committee's key, for its own entry only", () => {
     const sealed = sealAttachment(crypto, random, network, key(1), bytes(1, 2, 3));
     expect(openAttachment(crypto, secret, key(1), sealed)).toEqual(bytes(1, 2, 3));
-    expect(() => openAttachment(crypto, secret, key(2), sealed)).toThrow(expect.objectContaining({ code: "seal-broken" }));
-    expect(() => openAttachment(crypto, key(8), key(1), sealed)).toThrow(expect.objectContaining({ code: "seal-broken" }));
+    expect(() => openAttachment(crypto, secret, key(2), sealed)).toThrow(
+      expect.objectContaining({ code: "seal-broken" }),
+    );
+    expect(() => openAttachment(crypto, key(8), key(1), sealed)).toThrow(
+      expect.objectContaining({ code: "seal-broken" }),
+    );
   });
 
   it("is bounded", () => {
@@ -126,7 +144,9 @@ describe("a header", () => {
 
   it("is read as it was written, and has the hash that was written down", () => {
     expect(decodeHeader(encodeHeader(header))).toEqual(header);
-    expect(toHex(headerHash(crypto, encodeHeader(header)))).toBe("5d64e69f92366bbb200c2af991aebdddaa0d7f1817b35580f815526e9085e734");
+    expect(toHex(headerHash(crypto, encodeHeader(header)))).toBe(
+      "5d64e69f92366bbb200c2af991aebdddaa0d7f1817b35580f815526e9085e734",
+    );
   });
 
   it("is read in one form only", () => {
@@ -150,7 +170,15 @@ describe("a leaf", () => {
     { kind: "currency", currency },
     { kind: "mint", currency, to: key(1), amount: 2n ** 63n - 1n },
     { kind: "transfer", from: key(1), to: key(2), currency, amount: 1n },
-    { kind: "examine", termsId: key(5), account: key(1), currency, amount: 1n, sufficient: true, stateRoot: key(9) },
+    {
+      kind: "examine",
+      termsId: key(5),
+      account: key(1),
+      currency,
+      amount: 1n,
+      sufficient: true,
+      stateRoot: key(9),
+    },
     { kind: "open", ...contract },
     { kind: "choice", ...contract },
     { kind: "facts", ...contract, closed: true, label: "closed" },
@@ -168,7 +196,9 @@ describe("a leaf", () => {
     expect(decodeLeaf(encodeLeaf(leaf), "transfer")).toEqual(leaf);
     const fields = decodeCbor(encodeLeaf(leaf)) as number[];
     expect(() => decodeLeaf(encodeCbor([...fields.slice(0, 4), [1]]), "transfer")).toThrow(SegmentError);
-    expect(() => decodeLeaf(encodeCbor([...fields.slice(0, 3), "toString", []]), "transfer")).toThrow(SegmentError);
+    expect(() => decodeLeaf(encodeCbor([...fields.slice(0, 3), "toString", []]), "transfer")).toThrow(
+      SegmentError,
+    );
   });
 });
 

@@ -40,7 +40,11 @@ export function encodeEntryRecord(entryBytes: Uint8Array, sealed: Uint8Array | n
   return encodeCbor([1, entryBytes, sealed]);
 }
 
-export function encodeCut(cut: { height: number; stamps: Uint8Array[]; certificates: CutCertificate[] }): Uint8Array {
+export function encodeCut(cut: {
+  height: number;
+  stamps: Uint8Array[];
+  certificates: CutCertificate[];
+}): Uint8Array {
   const certificates = cut.certificates.map(({ height, certificate }) => [height, certificate]);
   return encodeCbor([1, "cut", cut.height, cut.stamps, certificates]);
 }
@@ -54,14 +58,21 @@ export function decodeRecord(bytes: Uint8Array): LogRecord {
   if (!isCut) {
     const entryBytes = reader.bytes("entry", { max: MAX_ENTRY_BYTES });
     const max = MAX_ATTACHMENT_BYTES + 64;
-    return { kind: "entry", entryBytes, sealed: reader.nullable("sealed", (r) => r.bytes("sealed", { max })) };
+    return {
+      kind: "entry",
+      entryBytes,
+      sealed: reader.nullable("sealed", (r) => r.bytes("sealed", { max })),
+    };
   }
   reader.text("kind");
   const height = reader.int("height", { min: 1 });
   const stamps = byteStrings(reader.list("stamps", { max: MAX_NOTARIES }), "cut.stamps", 8_192);
   const certificates = reader.list("certificates", { max: MAX_CUT_CERTIFICATES }).map((value) => {
     const pair = new FieldReader(value, "cut.certificate", 2);
-    return { height: pair.int("height", { min: 1 }), certificate: pair.list("certificate", { max: MAX_NOTARIES }) };
+    return {
+      height: pair.int("height", { min: 1 }),
+      certificate: pair.list("certificate", { max: MAX_NOTARIES }),
+    };
   });
   return { kind: "cut", height, stamps, certificates };
 }

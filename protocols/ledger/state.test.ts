@@ -24,7 +24,11 @@ describe("the state's root", () => {
 
   it("depends on the content alone, whatever way led there", () => {
     const keys = fc.constantFrom("a", "b", "c", "account/1", "account/2", "hold/1");
-    const write = fc.record({ key: keys, value: fc.option(fc.uint8Array({ maxLength: 3 })), ask: fc.boolean() });
+    const write = fc.record({
+      key: keys,
+      value: fc.option(fc.uint8Array({ maxLength: 3 })),
+      ask: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(write, { maxLength: 30 }), (writes) => {
         const state = new LedgerState(crypto);
@@ -50,8 +54,14 @@ describe("the state's root", () => {
       rootOf([["a", bytes(0)]]),
       rootOf([["ab", bytes()]]),
       rootOf([["a", bytes(98)]]), // "a" + "b" is not "ab" + ""
-      rootOf([["a", bytes(1)], ["b", bytes(2)]]),
-      rootOf([["a", bytes(2)], ["b", bytes(1)]]),
+      rootOf([
+        ["a", bytes(1)],
+        ["b", bytes(2)],
+      ]),
+      rootOf([
+        ["a", bytes(2)],
+        ["b", bytes(1)],
+      ]),
     ];
     expect(new Set(roots).size).toBe(roots.length);
   });

@@ -7,13 +7,30 @@ import { medianTime, openNoRelease, openStamp, seenTimes, signNoRelease, signSta
 
 const key = (value: number): Uint8Array => new Uint8Array(32).fill(value);
 const signers = [1, 2, 3, 4].map((value) => signerFromSeed(crypto, key(value)));
-const committee = { crypto, networkHash: key(9), zone: "main", committee: signers.map(({ publicKey }) => publicKey) };
-const stamp = { height: 5, timeMs: 1_000, seen: [{ entryId: key(7), timeMs: 400 }, { entryId: key(6), timeMs: 500 }] };
+const committee = {
+  crypto,
+  networkHash: key(9),
+  zone: "main",
+  committee: signers.map(({ publicKey }) => publicKey),
+};
+const stamp = {
+  height: 5,
+  timeMs: 1_000,
+  seen: [
+    { entryId: key(7), timeMs: 400 },
+    { entryId: key(6), timeMs: 500 },
+  ],
+};
 
 describe("a stamp", () => {
   it("is read as it was signed, its entries sorted", () => {
     const bytes = signStamp(committee, signers[2]!, stamp);
-    expect(openStamp(committee, bytes)).toEqual({ ...stamp, notary: 2, seen: [...stamp.seen].reverse(), bytes });
+    expect(openStamp(committee, bytes)).toEqual({
+      ...stamp,
+      notary: 2,
+      seen: [...stamp.seen].reverse(),
+      bytes,
+    });
   });
 
   it("counts only by a member, for this network and zone", () => {
@@ -36,8 +53,15 @@ describe("a stamp", () => {
 
   it("is not a statement, nor a statement a stamp", () => {
     const statement = signNoRelease(committee, signers[0]!, { termsId: key(1), seq: 2, timeMs: 3 });
-    expect(openNoRelease(committee, statement)).toMatchObject({ notary: 0, termsId: key(1), seq: 2, timeMs: 3 });
-    expect(() => openStamp(committee, statement)).toThrow(expect.objectContaining({ code: "signature-invalid" }));
+    expect(openNoRelease(committee, statement)).toMatchObject({
+      notary: 0,
+      termsId: key(1),
+      seq: 2,
+      timeMs: 3,
+    });
+    expect(() => openStamp(committee, statement)).toThrow(
+      expect.objectContaining({ code: "signature-invalid" }),
+    );
     const payload = encodeCbor([1, key(9), key(1), 2, 3]);
     expect(() => openNoRelease(committee, sign1("stamp", payload, signers[0]!))).toThrow(
       expect.objectContaining({ code: "signature-invalid" }),
@@ -54,7 +78,10 @@ describe("log time", () => {
 
   it("lies between honest clocks, whatever f of 2f+1 or of 3f+1 say", () => {
     for (const lie of [0, Number.MAX_SAFE_INTEGER]) {
-      for (const times of [[100, 110, lie], [100, 110, 120, lie]]) {
+      for (const times of [
+        [100, 110, lie],
+        [100, 110, 120, lie],
+      ]) {
         expect(medianTime(times)).toBeGreaterThanOrEqual(100);
         expect(medianTime(times)).toBeLessThanOrEqual(120);
       }

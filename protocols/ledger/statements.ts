@@ -56,7 +56,10 @@ export function openStamp(committee: Committee, bytes: Uint8Array): Stamp {
   const timeMs = reader.int("timeMs", { min: 0 });
   const seen = reader.list("seen", { max: MAX_STAMPED_ENTRIES }).map((value) => {
     const pair = new FieldReader(value, "stamp.seen", 2);
-    return { entryId: pair.bytes("entryId", { length: 32 }), timeMs: pair.int("timeMs", { min: 0, max: timeMs }) };
+    return {
+      entryId: pair.bytes("entryId", { length: 32 }),
+      timeMs: pair.int("timeMs", { min: 0, max: timeMs }),
+    };
   });
   reader.end();
   return { notary, height, timeMs, seen, bytes };

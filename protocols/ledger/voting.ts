@@ -118,7 +118,10 @@ export class Voting {
   }
 
   #forgetOld(): void {
-    while (this.#tallies.size > MAX_KEPT_BLOCKS || (this.#keptEntries > MAX_KEPT_ENTRIES && this.#tallies.size > 1)) {
+    while (
+      this.#tallies.size > MAX_KEPT_BLOCKS ||
+      (this.#keptEntries > MAX_KEPT_ENTRIES && this.#tallies.size > 1)
+    ) {
       const tally = this.#tallies.get(this.#oldest);
       this.#tallies.delete(this.#oldest);
       this.#uncertified.delete(this.#oldest);
@@ -147,7 +150,10 @@ export class Voting {
     if (tally !== undefined && tally.certificate !== undefined && equalBytes(vote.hash, tally.block.hash)) {
       return vote.wanted ? { kind: "asked", tally } : { kind: "nothing" };
     }
-    const known = tally === undefined ? this.#early.get(vote.height)?.get(vote.notary)?.hash : this.#votedHash(tally, vote);
+    const known =
+      tally === undefined
+        ? this.#early.get(vote.height)?.get(vote.notary)?.hash
+        : this.#votedHash(tally, vote);
     if (known !== undefined && equalBytes(known, vote.hash)) return { kind: "nothing" };
     if (!verifyVote(this.#crypto, termKey, vote.hash, vote.signature)) return { kind: "nothing" };
     if (tally !== undefined) return this.countVerified(tally, vote);
@@ -161,7 +167,8 @@ export class Voting {
   }
 
   #votedHash(tally: Tally, vote: Vote): Uint8Array | undefined {
-    if (equalBytes(vote.hash, tally.block.hash)) return tally.votes.has(vote.notary) ? tally.block.hash : undefined;
+    if (equalBytes(vote.hash, tally.block.hash))
+      return tally.votes.has(vote.notary) ? tally.block.hash : undefined;
     return tally.contrary.get(vote.notary)?.hash;
   }
 
@@ -173,7 +180,8 @@ export class Voting {
 
   #agree(tally: Tally, vote: Vote): Counted {
     tally.votes.set(vote.notary, vote.signature);
-    if (tally.certificate !== undefined || tally.votes.size < quorum(this.#committee.length)) return { kind: "nothing" };
+    if (tally.certificate !== undefined || tally.votes.size < quorum(this.#committee.length))
+      return { kind: "nothing" };
     const certificate = [...tally.votes].map(([notary, signature]) => ({ notary, signature }));
     certificate.sort((a, b) => a.notary - b.notary);
     return this.#certify(tally, certificate);

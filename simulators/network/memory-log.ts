@@ -20,7 +20,9 @@ export class MemoryLog implements OrderLog {
 
   read(from: number, limit: number): Promise<{ index: number; record: Uint8Array }[]> {
     const records = this.#records.slice(from, from + limit);
-    return Promise.resolve(records.map((record, offset) => ({ index: from + offset, record: Uint8Array.from(record) })));
+    return Promise.resolve(
+      records.map((record, offset) => ({ index: from + offset, record: Uint8Array.from(record) })),
+    );
   }
 
   onAppended(listener: () => void): Unsubscribe {

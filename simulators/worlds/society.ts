@@ -13,12 +13,15 @@ import { openLedgerClient, openOrderLog, runKeeper, runNotary } from "../../agen
 import { startBroker, type Broker } from "../../agent/roles/broker.ts";
 import type { NotaryRole } from "../../agent/roles/notary.ts";
 import { errorCode } from "../../protocols/errors.ts";
+import type { Cleanup } from "./cleanup.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 
 export type { Connection } from "../../agent/node/run-connection.ts";
 
 export interface Surroundings extends Machine {
   folder: string;
+  /** Whatever is opened in the world is registered here. */
+  cleanup: Cleanup;
 }
 
 /** Makes a home below the world's folder; the owner's root stays in it, because nobody is there to keep the words. */
@@ -68,19 +71,25 @@ export async function connect(
   home: Home,
 ): Promise<Connection> {
   const connection = beginToConnect(world, broker.url, network, home);
+  world.cleanup.add(() => connection.close());
   await connection.bus.ready();
   return connection;
 }
 
-export function openBroker(world: Surroundings, network: NetworkDescription, port: number): Promise<Broker> {
-  const { crypto, clock } = world;
-  return startBroker({ host: "127.0.0.1", port, network: network.network, crypto, clock });
+export async function openBroker(
+  world: Surroundings,
+  network: NetworkDescription,
+  port: number,
+): Promise<Broker> {
+  const { crypto, clock, cleanup } = world;
+  const broker = await startBroker({ host: "127.0.0.1", port, network: network.network, crypto, clock });
+  cleanup.add(() => broker.close());
+  return broker;
 }
 
 export interface RunningNotary {
   role: NotaryRole;
   connection: Connection;
-  close(): Promise<void>;
 }
 
 /** The committee: one order log on this machine, and for each notary a store, a connection and a core. */
@@ -89,26 +98,18 @@ export async function startNotaries(
   broker: Broker,
   network: NetworkDescription,
   homes: readonly Home[],
-): Promise<{ notaries: RunningNotary[]; close(): Promise<void> }> {
+): Promise<RunningNotary[]> {
   const log = openOrderLog(world.folder);
+  world.cleanup.add(() => log.close());
   const notaries: RunningNotary[] = [];
   for (const home of homes) {
     const connection = await connect(world, broker, network, home);
     const notary = await runNotary(world, connection, log);
+    world.cleanup.add(() => notary.close());
     await serve(connection.messenger, notary.answer);
-    const close = async (): Promise<void> => {
-      await notary.close();
-      await connection.close();
-    };
-    notaries.push({ role: notary.role, connection, close });
+    notaries.push({ role: notary.role, connection });
   }
-  return {
-    notaries,
-    close: async () => {
-      await Promise.all(notaries.map((notary) => notary.close()));
-      await log.close();
-    },
-  };
+  return notaries;
 }
 
 export interface RunningKeeper {
@@ -127,19 +128,12 @@ export async function startKeeper(
 ): Promise<RunningKeeper> {
   const connection = await connect(world, broker, network, home);
   const keeper = await runKeeper(world, home);
+  const close = world.cleanup.add(async () => {
+    await connection.close();
+    await keeper.close();
+  });
   await serve(connection.messenger, keeper.answer);
-  let closed = false;
-  return {
-    id: home.id,
-    folder: keeper.folder,
-    connection,
-    close: async () => {
-      if (closed) return;
-      closed = true;
-      await connection.close();
-      await keeper.close();
-    },
-  };
+  return { id: home.id, folder: keeper.folder, connection, close };
 }
 
 /** A connection that submits entries and waits for their receipts. */

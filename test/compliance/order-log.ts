@@ -57,10 +57,13 @@ export function orderLogCompliance(name: string, create: () => Promise<OrderLogW
     });
 
     it("gives each of many appends at once its own index, without gaps", async () => {
-      const indexes = await Promise.all(Array.from({ length: 500 }, (_, i) => log.append(record(i & 255, i >> 8))));
+      const indexes = await Promise.all(
+        Array.from({ length: 500 }, (_, i) => log.append(record(i & 255, i >> 8))),
+      );
       expect([...indexes].sort((a, b) => a - b)).toEqual(Array.from({ length: 500 }, (_, i) => i));
       const records = await log.read(0, 1_000);
-      for (const [i, index] of indexes.entries()) expect(records[index]!.record).toEqual(record(i & 255, i >> 8));
+      for (const [i, index] of indexes.entries())
+        expect(records[index]!.record).toEqual(record(i & 255, i >> 8));
     });
 
     it("keeps two handles on one log in one order", async () => {

@@ -7,7 +7,13 @@ import type { EntryBody } from "../../protocols/ledger/entry.ts";
 import { checkNetwork, formatSealKey } from "../../protocols/ledger/network.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { NotaryCore } from "../../protocols/ledger/notary.ts";
-import type { NotaryChannel, NotaryConfig, NotaryEffect, NotaryEvent, Settled } from "../../protocols/ledger/notary.ts";
+import type {
+  NotaryChannel,
+  NotaryConfig,
+  NotaryEffect,
+  NotaryEvent,
+  Settled,
+} from "../../protocols/ledger/notary.ts";
 import type { Header } from "../../protocols/ledger/block.ts";
 import { makeSubmission } from "../../protocols/ledger/submission.ts";
 import type { Submission } from "../../protocols/ledger/submission.ts";
@@ -58,7 +64,10 @@ export function cardOf(
 ): Uint8Array {
   const sessionKey = crypto.x25519PublicKey(crypto.sha256(device.publicKey));
   const { publicKey: identity } = device;
-  return signCard({ root: root.publicKey, identity, sessionKey, kind: "phone", name: "test", notBefore, notAfter }, root);
+  return signCard(
+    { root: root.publicKey, identity, sessionKey, kind: "phone", name: "test", notBefore, notAfter },
+    root,
+  );
 }
 
 /** A genesis with `size` notaries, and what each of them holds. */
@@ -159,7 +168,12 @@ export class World {
     const pending = { atMs: this.now + delayMs, order: this.#order++, run };
     const queue = this.#queue;
     let at = queue.length;
-    while (at > 0 && (queue[at - 1]!.atMs < pending.atMs || (queue[at - 1]!.atMs === pending.atMs && queue[at - 1]!.order < pending.order))) at--;
+    while (
+      at > 0 &&
+      (queue[at - 1]!.atMs < pending.atMs ||
+        (queue[at - 1]!.atMs === pending.atMs && queue[at - 1]!.order < pending.order))
+    )
+      at--;
     queue.splice(at, 0, pending);
   }
 

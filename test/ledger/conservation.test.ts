@@ -6,7 +6,18 @@ import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import { signNoRelease } from "../../protocols/ledger/statements.ts";
 import type { Signer } from "../../protocols/ports.ts";
 import { cardOf, personOf, START_MS } from "./committee.ts";
-import { alice, bank, deliveryOf, DirectLedger, drone, euro, meetingDraft, people, removedDraft, shop } from "./village.ts";
+import {
+  alice,
+  bank,
+  deliveryOf,
+  DirectLedger,
+  drone,
+  euro,
+  meetingDraft,
+  people,
+  removedDraft,
+  shop,
+} from "./village.ts";
 
 const memo = new Uint8Array();
 const someone = fc.constantFrom(...people, personOf("stranger"));
@@ -22,14 +33,20 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     return { signer: from.device, draft: { body } };
   }),
   fc.record({ by: someone, to: someone, amount }).map(({ by, to, amount: minor }): Action => () => {
-    return { signer: by.device, draft: { body: { kind: "mint", currency: euro, to: to.root.publicKey, amount: minor } } };
+    return {
+      signer: by.device,
+      draft: { body: { kind: "mint", currency: euro, to: to.root.publicKey, amount: minor } },
+    };
   }),
   fc.record({ by: someone, nonce }).map(({ by, nonce: n }): Action => () => {
     return { signer: by.device, draft: deliveries.get(n)!.open };
   }),
   fc.record({ by: someone, nonce, amount }).map(({ by, nonce: n, amount: minor }): Action => () => {
     const termsId = deliveries.get(n)!.id;
-    return { signer: by.device, draft: { body: { kind: "deposit", termsId, currency: euro, amount: minor } } };
+    return {
+      signer: by.device,
+      draft: { body: { kind: "deposit", termsId, currency: euro, amount: minor } },
+    };
   }),
   nonce.map((n): Action => () => ({ signer: alice.device, draft: deposit(n) })),
   nonce.map((n): Action => (village) => {
@@ -40,7 +57,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     return { signer: drone.device, draft };
   }),
   fc
-    .record({ nonce, choice: fc.constantFrom([drone, "cancel"] as const, [alice, "object"] as const, [shop, "cancel"] as const) })
+    .record({
+      nonce,
+      choice: fc.constantFrom(
+        [drone, "cancel"] as const,
+        [alice, "object"] as const,
+        [shop, "cancel"] as const,
+      ),
+    })
     .map(({ nonce: n, choice: [by, name] }): Action => () => {
       const termsId = deliveries.get(n)!.id;
       return { signer: by.device, draft: { body: { kind: "choice", termsId, name, value: 1n } } };
@@ -111,7 +135,8 @@ describe("money", () => {
       { numRuns: 80, seed: 1 },
     );
     // The walk is worth something only if it gets around.
-    for (const what of ["transfer", "mint", "open", "deposit", "facts", "choice", "expire", "funds-short"]) expect(reached).toContain(what);
+    for (const what of ["transfer", "mint", "open", "deposit", "facts", "choice", "expire", "funds-short"])
+      expect(reached).toContain(what);
   });
 
   it("is the same for the same entries, in one block or in many", () => {
@@ -125,6 +150,11 @@ describe("money", () => {
     const last = records.map((record) => many.execute([record])).at(-1)!.block;
     expect(last.header.stateRoot).not.toEqual(block.header.stateRoot); // what was seen is chained by block
     expect(many.ledger.allBalances()).toEqual(one.ledger.allBalances());
-    expect(executed.map(({ refusal }) => refusal?.code)).toEqual([undefined, undefined, "funds-short", undefined]);
+    expect(executed.map(({ refusal }) => refusal?.code)).toEqual([
+      undefined,
+      undefined,
+      "funds-short",
+      undefined,
+    ]);
   });
 });

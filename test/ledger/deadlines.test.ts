@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
-import { decodeRecord } from "../../protocols/ledger/record.ts";
+import { decodeRecord, encodeEntryRecord } from "../../protocols/ledger/record.ts";
 import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import type { Submission } from "../../protocols/ledger/submission.ts";
 import { openEntry } from "../../protocols/ledger/entry.ts";
@@ -83,7 +83,10 @@ describe("a delivery", () => {
     const early = send(drone.device, removedDraft(delivery, world.now));
     world.run(2 * SECOND);
     const settled = world.members[0]!.core.receiptFor(early.id)!;
-    expect(verifyReceipt(crypto, settled.bytes, world.network)).toMatchObject({ outcome: "condition-not-met", result: null });
+    expect(verifyReceipt(crypto, settled.bytes, world.network)).toMatchObject({
+      outcome: "condition-not-met",
+      result: null,
+    });
     expect(settled.refusal?.message).toMatch(/drone/);
   });
 });
@@ -101,7 +104,9 @@ describe("a no-show", () => {
     world.members[away]!.crash();
     until(delivery.landByMs + 2 * MINUTE + 10 * SECOND);
     const alive = world.members.filter((_, index) => index !== away);
-    expect(alive.map(({ core }) => core.contractView(delivery.id)?.state.label)).toEqual(Array(3).fill("closed"));
+    expect(alive.map(({ core }) => core.contractView(delivery.id)?.state.label)).toEqual(
+      Array(3).fill("closed"),
+    );
   });
 
   it("is settled after a restart of all", () => {
@@ -113,10 +118,27 @@ describe("a no-show", () => {
   });
 
   it("is settled with clocks apart", () => {
-    for (const [index, skewMs] of [-20_000, 0, 5_000, 40_000].entries()) world.members[index]!.skewMs = skewMs;
+    for (const [index, skewMs] of [-20_000, 0, 5_000, 40_000].entries())
+      world.members[index]!.skewMs = skewMs;
     until(delivery.landByMs + 2 * MINUTE + MINUTE);
     expect(labels()).toEqual(Array(4).fill("closed"));
     expect(balances()).toEqual([9_500n, 200n, 300n]);
+  });
+});
+
+describe("a notary that strips attachments", () => {
+  // For one of them it is the first turn: its broken copy is in the log before any other.
+  it.each([0, 1, 2, 3])("delays evidence, and uses nothing up: notary %i", (index) => {
+    world.members[index]!.rewrite = (effect) => {
+      if (effect.kind !== "append" || kindOf(effect.bytes) !== "facts") return [effect];
+      const record = decodeRecord(effect.bytes);
+      return record.kind === "cut"
+        ? [effect]
+        : [{ ...effect, bytes: encodeEntryRecord(record.entryBytes, null) }];
+    };
+    send(drone.device, meetingDraft(delivery, world.now));
+    world.run(5 * SECOND);
+    expect(labels()).toEqual(Array(4).fill("may-land"));
   });
 });
 

@@ -106,12 +106,20 @@ describe("the notary's driver", () => {
     const entryId = await settle(alice.device, transfer(2_490n));
     await eventually("the delivery", () => delivered.has(aliceId));
     expect(delivered.get(aliceId)).toHaveLength(1);
-    expect(verifyReceipt(crypto, delivered.get(aliceId)![0]!, network)).toMatchObject({ entryId, outcome: "ok" });
+    expect(verifyReceipt(crypto, delivered.get(aliceId)![0]!, network)).toMatchObject({
+      entryId,
+      outcome: "ok",
+    });
 
-    const ask = async (from: string, kind: string, body: unknown) => roles[2]!.request(from, kind, encodeMessage(body));
+    const ask = async (from: string, kind: string, body: unknown) =>
+      roles[2]!.request(from, kind, encodeMessage(body));
     const receipt = await ask(aliceId, "receipt-wanted", { entryId });
-    expect(verifyReceipt(crypto, parseBody(LEDGER_SCHEMAS.receipt, receipt!.body).receipt, network).entryId).toEqual(entryId);
-    expect((await ask(aliceId, "receipt-wanted", { entryId: new Uint8Array(32) }))?.kind).toBe("receipt-missing");
+    expect(
+      verifyReceipt(crypto, parseBody(LEDGER_SCHEMAS.receipt, receipt!.body).receipt, network).entryId,
+    ).toEqual(entryId);
+    expect((await ask(aliceId, "receipt-wanted", { entryId: new Uint8Array(32) }))?.kind).toBe(
+      "receipt-missing",
+    );
 
     const account = await ask(aliceId, "account-wanted", {});
     expect(parseBody(LEDGER_SCHEMAS.account, account!.body)).toMatchObject({
@@ -125,18 +133,26 @@ describe("the notary's driver", () => {
     expect(parseBody(LEDGER_SCHEMAS.currencies, currencies!.body).currencies).toMatchObject([
       { id: euro, code: "EUR", exponent: 2, supply: 10_000n },
     ]);
-    expect((await ask(aliceId, "contract-wanted", { termsId: new Uint8Array(32) }))?.kind).toBe("contract-missing");
+    expect((await ask(aliceId, "contract-wanted", { termsId: new Uint8Array(32) }))?.kind).toBe(
+      "contract-missing",
+    );
     expect(await ask(aliceId, "shard-get", {})).toBeNull();
-    await expect(ask(aliceId, "receipt-wanted", { entryId: 5 })).rejects.toMatchObject({ code: "message-invalid" });
+    await expect(ask(aliceId, "receipt-wanted", { entryId: 5 })).rejects.toMatchObject({
+      code: "message-invalid",
+    });
     expect(failures).toEqual([]);
   });
 
   it("delivers the receipt again to who submits again", async () => {
     await begin();
     const aliceId = agentId(alice.device.publicKey);
-    const { id, record } = makeSubmission({ crypto, random, network, signer: alice.device }, systemClock.now(), {
-      body: transfer(1n),
-    });
+    const { id, record } = makeSubmission(
+      { crypto, random, network, signer: alice.device },
+      systemClock.now(),
+      {
+        body: transfer(1n),
+      },
+    );
     const topic = castTopic("village", aliceId, "entry");
     await aliceBus.publish(topic, record);
     await eventually("a receipt", () => roles.every(({ core }) => core.receiptFor(id) !== undefined));

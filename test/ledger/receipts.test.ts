@@ -59,7 +59,12 @@ describe("a receipt of long ago", () => {
   it("still verifies, with the network file of then", () => {
     const network = parseNetwork(JSON.stringify(golden.network));
     const receipt = verifyReceipt(crypto, fromHex(golden.receipt), network);
-    expect(receipt).toMatchObject({ kind: "transfer", outcome: "ok", height: 4, result: { amount: 1n, currency: euro } });
+    expect(receipt).toMatchObject({
+      kind: "transfer",
+      outcome: "ok",
+      height: 4,
+      result: { amount: 1n, currency: euro },
+    });
     expect(toHex(receipt.headerHash)).toBe(golden.headerHash);
   });
 });
@@ -77,7 +82,10 @@ describe("a receipt", () => {
   });
 
   it("proves a refusal too", () => {
-    expect(verifyReceipt(crypto, receipts[3]!, world.network)).toMatchObject({ outcome: "funds-short", result: null });
+    expect(verifyReceipt(crypto, receipts[3]!, world.network)).toMatchObject({
+      outcome: "funds-short",
+      result: null,
+    });
   });
 
   it("does not survive the flip of any bit", () => {
@@ -86,14 +94,17 @@ describe("a receipt", () => {
       for (const bit of at % 16 === 0 ? [0, 1, 2, 3, 4, 5, 6, 7] : [at % 8]) {
         const flipped = Uint8Array.from(bytes);
         flipped[at]! ^= 1 << bit;
-        expect(["receipt-invalid", "receipt-foreign", "quorum-missing"], `byte ${at}, bit ${bit}`).toContain(codeOf(flipped));
+        expect(["receipt-invalid", "receipt-foreign", "quorum-missing"], `byte ${at}, bit ${bit}`).toContain(
+          codeOf(flipped),
+        );
       }
     }
   });
 
   it("does not survive the loss or the addition of bytes", () => {
     const bytes = receipts[0]!;
-    for (let length = 0; length < bytes.length; length++) expect(codeOf(bytes.slice(0, length))).toBe("receipt-invalid");
+    for (let length = 0; length < bytes.length; length++)
+      expect(codeOf(bytes.slice(0, length))).toBe("receipt-invalid");
     expect(codeOf(Uint8Array.from([...bytes, 0]))).toBe("receipt-invalid");
   });
 
@@ -101,26 +112,38 @@ describe("a receipt", () => {
     const [bytes] = receipts as [Uint8Array];
     const certificateOf = (fields: CborValue[]) => fields[2] as CborValue[][];
     expect(codeOf(changed(bytes, (fields) => certificateOf(fields).pop()))).toBe("quorum-missing");
-    expect(codeOf(changed(bytes, (fields) => (certificateOf(fields)[2] = certificateOf(fields)[1]!)))).toBe("receipt-invalid");
+    expect(codeOf(changed(bytes, (fields) => (certificateOf(fields)[2] = certificateOf(fields)[1]!)))).toBe(
+      "receipt-invalid",
+    );
     expect(codeOf(changed(bytes, (fields) => certificateOf(fields).reverse()))).toBe("receipt-invalid");
     const hash = headerHash(crypto, (decodeCbor(bytes) as Uint8Array[])[1]!);
     const all = world.configs.map(({ termSigner, index }) => [index, signVote(termSigner, hash)]);
     expect(codeOf(changed(bytes, (fields) => (fields[2] = all)))).toBe("ok");
     for (let liar = 0; liar < 4; liar++) {
-      const withWrong = all.map(([index, signature], place) => [index!, place === liar ? new Uint8Array(64) : signature!]);
+      const withWrong = all.map(([index, signature], place) => [
+        index!,
+        place === liar ? new Uint8Array(64) : signature!,
+      ]);
       expect(codeOf(changed(bytes, (fields) => (fields[2] = withWrong)))).toBe("receipt-foreign");
     }
   });
 
   it("is of its own network and committee", () => {
     const { network } = new World(7, { seed: 1 });
-    expect(() => verifyReceipt(crypto, receipts[0]!, network)).toThrow(expect.objectContaining({ code: "receipt-foreign" }));
+    expect(() => verifyReceipt(crypto, receipts[0]!, network)).toThrow(
+      expect.objectContaining({ code: "receipt-foreign" }),
+    );
     const renamed = { ...world.network, network: "town" };
-    expect(() => verifyReceipt(crypto, receipts[0]!, renamed)).toThrow(expect.objectContaining({ code: "receipt-foreign" }));
+    expect(() => verifyReceipt(crypto, receipts[0]!, renamed)).toThrow(
+      expect.objectContaining({ code: "receipt-foreign" }),
+    );
   });
 
   it("does not lend its proof to another entry", () => {
-    const [first, second] = receipts.map((bytes) => decodeCbor(bytes) as CborValue[]) as [CborValue[], CborValue[]];
+    const [first, second] = receipts.map((bytes) => decodeCbor(bytes) as CborValue[]) as [
+      CborValue[],
+      CborValue[],
+    ];
     for (const place of [3, 4, 5, 6]) {
       const mixed = [...first];
       mixed[place] = second[place]!;
@@ -136,7 +159,12 @@ describe("a receipt", () => {
   });
 
   it("never brings down its reader", () => {
-    for (const bytes of [new Uint8Array(), Uint8Array.of(0x87), new Uint8Array(200_000), encodeCbor([1, 2, 3])]) {
+    for (const bytes of [
+      new Uint8Array(),
+      Uint8Array.of(0x87),
+      new Uint8Array(200_000),
+      encodeCbor([1, 2, 3]),
+    ]) {
       try {
         verifyReceipt(crypto, bytes, world.network);
         expect.unreachable();

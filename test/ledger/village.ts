@@ -80,8 +80,17 @@ export function meetingDraft(delivery: Delivery, timeMs: number): EntryDraft {
 }
 
 /** The parcel left the drone: signed by whom it is given, with the same body. */
-export function removedDraft(delivery: Delivery, timeMs: number, signers: Person[] = [drone, alice]): EntryDraft {
-  const body = parcelRemovedBody({ label: "may-land", sessionHash: SESSION, gramsBefore: 900, gramsAfter: 0 });
+export function removedDraft(
+  delivery: Delivery,
+  timeMs: number,
+  signers: Person[] = [drone, alice],
+): EntryDraft {
+  const body = parcelRemovedBody({
+    label: "may-land",
+    sessionHash: SESSION,
+    gramsBefore: 900,
+    gramsAfter: 0,
+  });
   const facts = signers.map(({ device }) =>
     signFact(device, { kind: "parcel-removed", subject: delivery.id, timeMs, body }),
   );
@@ -113,7 +122,8 @@ export class DirectLedger {
     };
     const { id, bytes } = signEntry(crypto, signer, whole, draft.body);
     const { attachment } = draft;
-    const sealed = attachment === undefined ? null : sealAttachment(crypto, this.#random, this.network, id, attachment);
+    const sealed =
+      attachment === undefined ? null : sealAttachment(crypto, this.#random, this.network, id, attachment);
     return this.verify(encodeEntryRecord(bytes, sealed));
   }
 
@@ -124,7 +134,13 @@ export class DirectLedger {
   }
 
   execute(records: VerifiedRecord[]): { block: Block; executed: Executed[] } {
-    const stamp = { notary: 0, height: this.ledger.height + 1, timeMs: this.now, seen: [], bytes: new Uint8Array() };
+    const stamp = {
+      notary: 0,
+      height: this.ledger.height + 1,
+      timeMs: this.now,
+      seen: [],
+      bytes: new Uint8Array(),
+    };
     return this.ledger.execute(records, [stamp], this.#logIndex++);
   }
 
@@ -141,7 +157,9 @@ export class DirectLedger {
   begin(): this {
     for (const { card, device } of people) this.settle(device, { body: { kind: "card", card } });
     this.settle(bank.device, { body: { kind: "currency", code: "EUR", exponent: 2, name: "Euro" } });
-    this.settle(bank.device, { body: { kind: "mint", currency: euro, to: alice.root.publicKey, amount: 10_000n } });
+    this.settle(bank.device, {
+      body: { kind: "mint", currency: euro, to: alice.root.publicKey, amount: 10_000n },
+    });
     return this;
   }
 

@@ -45,6 +45,7 @@ export const PRICE_MINOR = PRICES.goods + PRICES.delivery;
 const BUYER_HAS_MINOR = 10_000n;
 const BUYER_LACKS_MINOR = 1_200n;
 const NETWORK_NAME = "village";
+const LOOK_EVERY_MS = 25;
 
 export const RADIO = {
   drone: "c0:00:00:00:00:01",
@@ -67,7 +68,6 @@ export interface Stage {
   places: Places;
   linkClock: Clock;
   balances(): Balances;
-  close(): Promise<void>;
 }
 
 export interface StageOptions {
@@ -100,12 +100,12 @@ export async function setStage(world: Surroundings, options: StageOptions): Prom
   const home = (name: string): Home => required(homes.get(name), name);
   const broker = await openBroker(world, network, options.port);
   progress("world", "broker", `a broker listens on ${broker.url}`);
-  const committee = await startNotaries(world, broker, network, NAMES.notaries.map(home));
+  const notaries = await startNotaries(world, broker, network, NAMES.notaries.map(home));
   const keepers = await Promise.all(
     NAMES.keepers.map((name) => startKeeper(world, broker, network, home(name))),
   );
   const cards = [...homes.values()].map(({ keys }) => keys.card);
-  for (const { connection } of [...committee.notaries, ...keepers])
+  for (const { connection } of [...notaries, ...keepers])
     for (const card of cards) connection.messenger.meet(card);
   progress("world", "society", "four notaries and seven keepers are on");
   const currency = await issueMoney(world, broker, network, homes, options.funded);
@@ -113,10 +113,16 @@ export async function setStage(world: Surroundings, options: StageOptions): Prom
   const owner = await openOwner(world, broker, network, home("owner"), cards);
   const shop = await openShop(world, broker, network, home("shop"), home("drone"), currency, options);
   const air = new Air({ clock: world.linkClock, random: seededRandom(options.seed, "air") });
+  world.cleanup.add(() => air.close());
+  const radio = async (address: string): Promise<ServedRadio> => {
+    const served = await serveRadio(air, address);
+    world.cleanup.add(() => served.close());
+    return served;
+  };
   const radios = {
-    drone: await serveRadio(air, RADIO.drone),
-    phone: await serveRadio(air, RADIO.phone),
-    impostor: await serveRadio(air, RADIO.impostor),
+    drone: await radio(RADIO.drone),
+    phone: await radio(RADIO.phone),
+    impostor: await radio(RADIO.impostor),
   };
   const parties = new Map(
     ["buyer", "drone", "shop", "issuer"].map((name) => [toHex(home(name).card.root), name]),
@@ -126,25 +132,16 @@ export async function setStage(world: Surroundings, options: StageOptions): Prom
     network,
     broker,
     homes,
-    notaries: committee.notaries,
+    notaries,
     keepers,
     owner,
-    shop: shop.agent,
+    shop,
     air,
     radios,
     currency,
     places: options.places,
     linkClock: world.linkClock,
-    balances: () => listBalances(required(committee.notaries[0], "notary"), parties, currency),
-    close: async () => {
-      await shop.close();
-      await owner.connection.close();
-      await Promise.all(keepers.map((keeper) => keeper.close()));
-      await committee.close();
-      for (const radio of Object.values(radios)) await radio.close();
-      air.close();
-      await broker.close();
-    },
+    balances: () => listBalances(required(notaries[0], "notary"), parties, currency),
   };
 }
 
@@ -197,9 +194,10 @@ async function openShop(
   drone: Home,
   currency: string,
   options: StageOptions,
-): Promise<{ agent: Agent<ShopState>; close(): Promise<void> }> {
+): Promise<Agent<ShopState>> {
   const connection = await connect(world, broker, network, home);
   const store = await openJournal(home.folder);
+  world.cleanup.add(() => store.close());
   const { crypto, random, clock, linkClock } = world;
   const minute = 60_000;
   const agent = new Agent<ShopState>({
@@ -237,15 +235,9 @@ async function openShop(
       failed: world.failed,
     },
   });
+  world.cleanup.add(() => agent.stop());
   await agent.start();
-  return {
-    agent,
-    close: async () => {
-      await agent.stop();
-      await connection.close();
-      await store.close();
-    },
-  };
+  return agent;
 }
 
 /** Every account that exists, and every hold: their sum is what the issuer has minted. */
@@ -262,6 +254,19 @@ function listBalances(notary: RunningNotary, parties: Map<string, string>, curre
     balances[party] = { ...balances[party], [currencyCode(hold.currency)]: hold.amount.toString() };
   }
   return balances;
+}
+
+/** Resolves when every notary has executed the contract's end. */
+export function contractClosed({ notaries, linkClock }: Stage, termsId: Uint8Array): Promise<void> {
+  const isClosed = (): boolean =>
+    notaries.every(({ role }) => role.core.contractView(termsId)?.state.closed === true);
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (isClosed()) resolve();
+      else linkClock.at(linkClock.now() + LOOK_EVERY_MS, look);
+    };
+    look();
+  });
 }
 
 export function required<T>(value: T | undefined, what: string): T {

@@ -1,8 +1,7 @@
 /** One delivery from order to receipt, on real parts: `segment simulate delivery`. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
-import { writeFileDurably } from "../../../agent/node/files.ts";
+import { makeFolder, writeFileDurably } from "../../../agent/node/files.ts";
 import { decodeTerms, termsId } from "../../../protocols/contract/terms.ts";
 import { describeTerms, endingsTable, type TextLanguage } from "../../../protocols/contract/text.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
@@ -16,6 +15,7 @@ import type { Track } from "../../flight/track.ts";
 import { describeTrack } from "../../flight/track.ts";
 import { readTrackFile } from "../../flight/track-file.ts";
 import { scaledClock, type ClockFrame } from "../../clock.ts";
+import { Cleanup } from "../cleanup.ts";
 import type { Surroundings } from "../society.ts";
 import { deferred, DeviceHost, withTimeout, type Stopped } from "./device-host.ts";
 import type { FromDevice, Setup } from "./ipc.ts";
@@ -24,7 +24,16 @@ import { readFlightBack } from "./readback.ts";
 import type { DeliveryReport } from "./report.ts";
 import { castOf, SCENARIOS, type Cast, type Outcome, type Scenario } from "./scenarios.ts";
 import { Setups } from "./setups.ts";
-import { documentPath, PRICE_MINOR, PRICES, RADIO, required, setStage, type Stage } from "./stage.ts";
+import {
+  contractClosed,
+  documentPath,
+  PRICE_MINOR,
+  PRICES,
+  RADIO,
+  required,
+  setStage,
+  type Stage,
+} from "./stage.ts";
 
 export interface DeliveryOptions {
   scenario: Scenario;
@@ -46,6 +55,7 @@ export type Narrate = (line: { worldMs: number; by: string; step: string; text: 
 
 /** Real time that one delivery may take at most before the run is given up. */
 const PATIENCE_MS = 240_000;
+const NOTARY_TURN_MS = 300;
 const SLOT_MS = 4 * 60 * 60_000;
 
 interface Documents {
@@ -85,6 +95,7 @@ class Run {
   /** Every reading of the flight, as the physical world knows it. */
   readonly #flown: FlightSample[] = [];
   #home = deferred<void>();
+  #hasReceipt = deferred<void>();
   #refused = deferred<{ reason: string }>();
   #reasons: string[] = [];
   #lastWords: { by: string; words: Stopped }[] = [];
@@ -101,6 +112,9 @@ class Run {
       clock: scaledClock(systemClock, frame),
       linkClock: systemClock,
       folder: options.folder,
+      cleanup: new Cleanup(),
+      // Turns are the machines' time, which is not sped up.
+      turnMs: NOTARY_TURN_MS * options.speed,
       failed: (error) => this.#failure.reject(error),
     };
   }
@@ -138,7 +152,7 @@ class Run {
 
   async close(): Promise<void> {
     for (const host of this.#hosts) host.kill();
-    await this.#stage?.close();
+    await this.#world.cleanup.run();
   }
 
   // ---------------------------------------------------------------- the story
@@ -161,6 +175,7 @@ class Run {
 
   async #deliver(stage: Stage, cast: Cast, recording: Uint8Array[] | null, overheard = false): Promise<void> {
     this.#home = deferred();
+    this.#hasReceipt = deferred();
     this.#refused = deferred();
     const phone = await this.#startDevices(stage, cast, overheard);
     if (cast.impostor !== "none") this.#sendImpostorOnArrival(stage, recording);
@@ -228,21 +243,10 @@ class Run {
 
   #onArrival: () => void = () => undefined;
 
-  /** The drone is home; the contract may still wait for a deadline. */
+  /** The drone is home; the contract may still wait for a deadline, and the phone for its receipt. */
   async #contractEnd(stage: Stage): Promise<void> {
-    const terms = required(this.#documents.terms, "terms");
-    const id = termsId(nodeCrypto, terms);
-    const { linkClock } = this.#world;
-    const isOver = (): boolean =>
-      stage.notaries.every(({ role }) => role.core.contractView(id)?.state.closed === true) &&
-      this.#documents.receipt !== undefined;
-    const over = new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (isOver()) resolve();
-        else linkClock.at(linkClock.now() + 25, look);
-      };
-      look();
-    });
+    const id = termsId(nodeCrypto, required(this.#documents.terms, "terms"));
+    const over = Promise.all([contractClosed(stage, id), this.#hasReceipt.promise]);
     await withTimeout(Promise.race([over, this.#failure.promise]), PATIENCE_MS, "the contract did not end");
   }
 
@@ -290,6 +294,7 @@ class Run {
     // The phone's papers are the buyer's; the drone keeps its own copy in its home.
     if (by !== "phone" || (name !== "receipt" && name !== "invoice" && name !== "terms")) return;
     this.#documents[name] = bytes;
+    if (name === "receipt") this.#hasReceipt.resolve();
     writeFileDurably(documentPath(this.#options.folder, name), bytes, 0o644);
     if (name === "terms") this.#showTerms(bytes);
   }
@@ -386,16 +391,5 @@ class Run {
         dropped,
       },
     };
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    throw new SegmentError("store-failed", `cannot make the folder: ${(cause as Error).message}`, {
-      where: folder,
-      cause,
-    });
   }
 }

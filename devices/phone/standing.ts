@@ -1,0 +1,63 @@
+/**
+ * What each phase asks of the world for as long as it lasts, after a crash as well. Every
+ * phase in which the phone waits for others ends at a deadline, should they all be silent.
+ */
+import { distanceMm } from "../../protocols/contract/distance.ts";
+import { unreachable } from "../../protocols/errors.ts";
+import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
+import { timer } from "../effects.ts";
+import { latest, positionReadingSchema, type PositionReading } from "../readings.ts";
+import type { InReach, PhoneState } from "./state.ts";
+
+/** The person must be within this of the point before the phone looks for the drone. */
+const LOOK_WITHIN_MM = 60_000;
+/** The notaries' word on a deadline comes a little after it. */
+const ANSWER_MS = 60_000;
+/** With the receipt in hand, how long to wait for the invoice. */
+const PAPERS_MS = 5 * 60_000;
+
+export function standing(state: PhoneState, context: DeviceContext): DeviceEffect[] {
+  switch (state.phase) {
+    case "idle":
+    case "done":
+    case "refused":
+      return [];
+    case "ordered":
+      return [timer("deadline", state.answerByMs)];
+    case "examining":
+      return [timer("deadline", state.plan.signByMs)];
+    case "signed":
+      return [
+        timer("deadline", (state.deposited ? state.plan.landingEndsMs : state.plan.payByMs) + ANSWER_MS),
+      ];
+    case "held":
+      return [timer("deadline", state.plan.landingEndsMs + ANSWER_MS)];
+    case "called":
+    case "landed":
+      return [timer("deadline", state.plan.landingEndsMs + ANSWER_MS), ...dialIfNear(state, context)];
+    case "taken": {
+      const until = state.hasReceipt ? context.now + PAPERS_MS : state.plan.endsMs + ANSWER_MS;
+      return [timer("deadline", until), ...dialIfNear(state, context)];
+    }
+    case "disputable":
+      return [timer("deadline", state.plan.endsMs + ANSWER_MS)];
+    default:
+      return unreachable(state);
+  }
+}
+
+/** Goes into a phase: its standing effects, after what has just happened. */
+export function enter(state: PhoneState, context: DeviceContext, happened: DeviceEffect[]): Step<PhoneState> {
+  return { state, effects: [...happened, ...standing(state, context)] };
+}
+
+export function dialIfNear(state: InReach, context: DeviceContext): DeviceEffect[] {
+  const here = reading(context);
+  if (state.session !== null || here === undefined) return [];
+  if (distanceMm(here, state.plan.point) > LOOK_WITHIN_MM) return [];
+  return [{ kind: "dial", peer: state.plan.drone, purpose: state.plan.termsId }];
+}
+
+export function reading(context: DeviceContext): PositionReading | undefined {
+  return latest(context, "position", positionReadingSchema);
+}
