@@ -4,14 +4,14 @@ import { nodeCrypto } from "../node/crypto.ts";
 import { checkTerms } from "../../protocols/contract/check.ts";
 import { decodeTerms, termsId } from "../../protocols/contract/terms.ts";
 import { describeTerms, endingsTable } from "../../protocols/contract/text.ts";
-import type { TextLanguage } from "../../protocols/contract/text.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
-import { counted, paragraph, table, terminalWidth } from "./layout.ts";
+import { counted, paragraph, terminalWidth } from "./layout.ts";
 import { languageOf, readFileBounded, withJson } from "./options.ts";
 import type { JsonFlags } from "./options.ts";
 import { print, printDocument } from "./output.ts";
+import { termsLines } from "./terms-lines.ts";
 
 const MAX_FILE_BYTES = 64 * 1024;
 
@@ -36,11 +36,6 @@ export function addContract(program: Command): void {
     .action(check);
 }
 
-const TITLES: Readonly<Record<TextLanguage, [string, string, string]>> = {
-  en: ["How it can end", "What each then has", "By"],
-  fr: ["Comment cela peut finir", "Ce que chacun a alors", "Au plus tard"],
-};
-
 function show(file: string, flags: ShowFlags): void {
   const language = languageOf(flags.lang);
   const bytes = readFileBounded(file, MAX_FILE_BYTES);
@@ -57,13 +52,7 @@ function show(file: string, flags: ShowFlags): void {
     return;
   }
   const width = terminalWidth();
-  for (const sentence of sentences) {
-    const first = sentence.startsWith("- ") ? "  - " : "";
-    for (const line of paragraph(first === "" ? sentence : sentence.slice(2), width, first)) print(line);
-  }
-  print("");
-  const rows = endings.map(({ ending, outcome, by }) => [ending, outcome, by]);
-  for (const line of table([TITLES[language], ...rows], [5, 5, 3], width)) print(line);
+  for (const line of termsLines(terms, language, width)) print(line);
   print("");
   for (const { role, identity } of parties) print(`${role.padEnd(8)} ${identity}`);
   for (const line of paragraph(id, width, "id ")) print(line);

@@ -6,7 +6,13 @@ import type { Command } from "commander";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { DeliveryReport } from "../../simulators/worlds/delivery/report.ts";
 import { languageOf, numberOf } from "./options.ts";
+import { decodeTerms } from "../../protocols/contract/terms.ts";
+import { terminalWidth } from "./layout.ts";
 import { printDocument, say } from "./output.ts";
+import { termsLines } from "./terms-lines.ts";
+
+/** The terms stand apart from the story. */
+const TERMS_INDENT = "       | ";
 
 interface DeliveryFlags {
   scenario: string;
@@ -57,11 +63,14 @@ async function delivery(flags: DeliveryFlags): Promise<void> {
     track: flags.track === undefined ? null : resolve(flags.track),
     tolerant: flags.tolerant === true,
     port: numberOf("--port", flags.port, 0, 65_535),
-    language: languageOf(flags.lang),
     sealing: "sealed" as const,
   };
-  const report = await world.runDelivery(options, ({ worldMs, by, text }) => {
+  const language = languageOf(flags.lang);
+  const report = await world.runDelivery(options, ({ worldMs, by, text, terms }) => {
     say(`${clock(worldMs)}  ${by.padEnd(9)} ${text}`);
+    if (terms === undefined) return;
+    const width = terminalWidth() - TERMS_INDENT.length;
+    for (const line of ["", ...termsLines(decodeTerms(terms), language, width), ""]) say(TERMS_INDENT + line);
   });
   const expected = scenarios.SCENARIOS[scenario].outcome;
   if (flags.json === true) printDocument(report);

@@ -4,9 +4,9 @@ import { errorCode } from "../../protocols/errors.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Crypto } from "../../protocols/ports.ts";
 import { chunkKey, type OpenedGrant } from "../../protocols/telemetry/grant.ts";
-import { MAX_MANIFESTS, TELEMETRY_SCHEMAS } from "../../protocols/telemetry/messages.ts";
+import { MAX_MANIFESTS, TELEMETRY_SCHEMAS, type Manifests } from "../../protocols/telemetry/messages.ts";
 import { readStream, type ReadStream } from "../../protocols/telemetry/stream.ts";
-import type { OpenedManifest } from "../../protocols/telemetry/manifest.ts";
+import { openManifest, type OpenedManifest } from "../../protocols/telemetry/manifest.ts";
 import type { Asker } from "./asking.ts";
 
 export interface StreamSource {
@@ -21,12 +21,14 @@ export interface StreamSource {
 export async function readBack(source: StreamSource): Promise<ReadStream> {
   const { crypto, keepers, grant } = source;
   const alive = new Set<string>();
-  const manifests = new Map<string, Uint8Array>();
+  const manifests: Uint8Array[] = [];
   await Promise.all(
     keepers.map(async (keeper) => {
       try {
-        for (const manifest of await listManifests(source, keeper)) manifests.set(manifest.join(), manifest);
-        alive.add(keeper);
+        for await (const page of listManifests(source, keeper)) {
+          alive.add(keeper);
+          manifests.push(...page);
+        }
       } catch (error) {
         // A keeper that is away or talks nonsense: the others will do.
         errorCode(error);
@@ -37,7 +39,7 @@ export async function readBack(source: StreamSource): Promise<ReadStream> {
     crypto,
     publisher: grant.publisher,
     streamId: grant.streamId,
-    manifests: [...manifests.values()],
+    manifests,
     keyOf: (manifest) => chunkKey(crypto, grant, manifest),
     fetchShard: (manifest, index) => {
       const keeper = keepers[index];
@@ -48,9 +50,10 @@ export async function readBack(source: StreamSource): Promise<ReadStream> {
   });
 }
 
-async function listManifests({ asker, grant }: StreamSource, keeper: string): Promise<Uint8Array[]> {
+/** One keeper's manifests, page by page. Errors: message-invalid, card-invalid, broker-*. */
+async function* listManifests(source: StreamSource, keeper: string): AsyncGenerator<Uint8Array[]> {
+  const { asker, grant } = source;
   const { publisher, streamId } = grant;
-  const found: Uint8Array[] = [];
   let fromSequence: number | null = 0;
   while (fromSequence !== null) {
     const asked: number = fromSequence;
@@ -61,11 +64,22 @@ async function listManifests({ asker, grant }: StreamSource, keeper: string): Pr
       return page.fromSequence === asked && equalBytes(page.streamId, streamId);
     });
     const page = parseBody(TELEMETRY_SCHEMAS.manifests, answer.body);
-    for (const { manifest } of page.manifests) found.push(manifest);
-    // A keeper that leads in circles is left.
-    fromSequence = page.next !== null && page.next > asked ? page.next : null;
+    yield page.manifests.map(({ manifest }) => manifest);
+    fromSequence = leadsOn(source, page, asked) ? page.next : null;
   }
-  return found;
+}
+
+/** Whether there is more to ask for. Only the publisher's own manifests lead on: a keeper could make up others for ever. */
+function leadsOn({ crypto, grant }: StreamSource, page: Manifests, asked: number): boolean {
+  const last = page.manifests.at(-1);
+  if (last === undefined || page.next === null) return false;
+  try {
+    const { sequence } = openManifest(crypto, last.manifest, grant.publisher);
+    return sequence >= asked && sequence < page.next;
+  } catch (error) {
+    errorCode(error);
+    return false;
+  }
 }
 
 async function fetchShard(

@@ -20,7 +20,9 @@ function goodsPrice(config: ShopConfig, article: string): bigint {
 
 /** Errors: terms-invalid, if it is not sold or the slot is too short for the flight; card-expired. */
 export function makeTerms(config: ShopConfig, order: Order, buyer: Card, context: DeviceContext): Terms {
-  const { now, crypto, network } = context;
+  const { crypto, network } = context;
+  // People read these times: whole seconds.
+  const now = Math.floor(context.now / 1_000) * 1_000;
   const { timing } = config;
   const drone = openCard(crypto, config.droneCard, now);
   const shop = openCard(crypto, context.card, now);

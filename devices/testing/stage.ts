@@ -5,7 +5,7 @@
  */
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
-import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
+import type { DeliveryPlan } from "../../protocols/delivery/plan.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { signVote } from "../../protocols/ledger/certificate.ts";
@@ -156,6 +156,8 @@ export class Actor<State> {
   }
 }
 
+type Performer = Pick<Actor<unknown>, "name" | "id" | "signer" | "timers">;
+
 export interface Delivery {
   from: string;
   to: string;
@@ -271,8 +273,7 @@ export class Stage {
 
   // ---------------------------------------------------------------- what effects do
 
-  perform(actor: Actor<PhoneState> | Actor<ShopState> | Actor<DroneState> | Actor<never>, effect: DeviceEffect): void;
-  perform(actor: { name: string; id: string; signer: Signer; timers: Map<string, number> }, effect: DeviceEffect): void {
+  perform(actor: Performer, effect: DeviceEffect): void {
     switch (effect.kind) {
       case "send":
         this.message(actor.id, effect.to, effect.type, encodeMessage(effect.body));
@@ -412,7 +413,7 @@ export class Stage {
     return order.termsId;
   }
 
-  get plan(): import("../../protocols/delivery/plan.ts").DeliveryPlan {
+  get plan(): DeliveryPlan {
     const { state } = this.phone;
     if (!("plan" in state)) throw new Error(`the phone is ${state.phase}`);
     return state.plan;
@@ -428,14 +429,6 @@ export class Stage {
 
   get label(): string | undefined {
     return this.ledger.ledger.contractView(this.termsId)?.state.label;
-  }
-
-  isOf(termsId: Uint8Array): boolean {
-    return equalBytes(termsId, this.termsId);
-  }
-
-  get contract(): string {
-    return toHex(this.termsId);
   }
 }
 

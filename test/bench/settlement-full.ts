@@ -3,7 +3,6 @@
  * all on one core. Beside it the same durable commits on the same disk, the same messages
  * through the same broker, and the same signatures, one after the other and without notaries.
  */
-import { Cleanup } from "../../simulators/worlds/cleanup.ts";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +14,7 @@ import type { LedgerClient } from "../../agent/core/ledger-client.ts";
 import type { EntryBody } from "../../protocols/ledger/entry.ts";
 import { currencyId } from "../../protocols/money/currencies.ts";
 import { directTopic, inboxFilter } from "../../protocols/topics.ts";
+import { Cleanup } from "../../simulators/worlds/cleanup.ts";
 import {
   connect,
   found,
@@ -47,25 +47,21 @@ interface Society {
 
 async function openSociety(): Promise<Society> {
   const folder = mkdtempSync(join(tmpdir(), "segment-bench-"));
-  const closing: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) await one();
-    rmSync(folder, { recursive: true });
+  const cleanup = new Cleanup();
+  cleanup.add(() => rmSync(folder, { recursive: true }));
+  const failed = (error: unknown): never => {
+    throw error;
   };
   try {
-    return { ...(await populate(folder, closing)), close };
+    const world = { crypto, random, clock, linkClock: clock, folder, cleanup, failed };
+    return { ...(await populate(world)), close: () => cleanup.run() };
   } catch (error) {
-    await close();
+    await cleanup.run();
     throw error;
   }
 }
 
-async function populate(folder: string, closing: (() => Promise<void>)[]): Promise<Omit<Society, "close">> {
-  const failed = (error: unknown): never => {
-    throw error;
-  };
-  const world: Surroundings = { crypto, random, clock, linkClock: clock, folder, failed, cleanup: new Cleanup() };
-  closing.push(() => world.cleanup.run());
+async function populate(world: Surroundings): Promise<Omit<Society, "close">> {
   const notaryHomes = await makeHomes(world, NOTARIES, "notary");
   const otherHomes = await makeHomes(world, OTHERS, "phone");
   const { network, homes } = await found(world, NETWORK, notaryHomes, otherHomes);
@@ -81,8 +77,8 @@ async function populate(folder: string, closing: (() => Promise<void>)[]): Promi
   const { ledger } = await openClerk(world, broker, network, issuer);
   const near = await connect(world, broker, network, home("near"));
   const far = await connect(world, broker, network, home("far"));
-  const disk = openBareDisk(folder);
-  closing.push(() => disk.close());
+  const disk = openBareDisk(world.folder);
+  world.cleanup.add(() => disk.close());
   const currency = currencyId(crypto, "EUR", issuer.card.root);
   const begin: EntryBody[] = [
     { kind: "card", card: issuer.keys.card },

@@ -37,7 +37,6 @@ async function play(scenario: Scenario, options: Partial<DeliveryOptions> = {}):
     track: null,
     tolerant: false,
     port: 0,
-    language: "en",
     sealing: "sealed",
     ...options,
   };

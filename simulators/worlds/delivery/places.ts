@@ -21,14 +21,19 @@ const MM_PER_E7 = 11.132;
 export function placesOf(track: Track | undefined): Places {
   if (track === undefined) {
     const seconds = distanceM(ROOF, GARDEN) / DEFAULT_FLIGHT.cruiseMS + 60;
-    return { base: ROOF, point: GARDEN, flightMs: Math.round(seconds * 1_000) };
+    return { base: ROOF, point: GARDEN, flightMs: wholeHalfMinutes(seconds * 1_000) };
   }
   const climbMs = 60_000;
   return {
     base: spotOf(endOf(track, "home")),
     point: spotOf(endOf(track, "destination")),
-    flightMs: durationMs(track) + climbMs,
+    flightMs: wholeHalfMinutes(durationMs(track) + climbMs),
   };
+}
+
+/** Deadlines that people read are round. */
+function wholeHalfMinutes(ms: number): number {
+  return Math.ceil(ms / 30_000) * 30_000;
 }
 
 function spotOf(place: Place): Spot {

@@ -2,8 +2,7 @@
 import { join } from "node:path";
 import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
 import { makeFolder, writeFileDurably } from "../../../agent/node/files.ts";
-import { decodeTerms, termsId } from "../../../protocols/contract/terms.ts";
-import { describeTerms, endingsTable, type TextLanguage } from "../../../protocols/contract/text.ts";
+import { termsId } from "../../../protocols/contract/terms.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
 import { formatNetwork } from "../../../protocols/ledger/network.ts";
@@ -46,12 +45,18 @@ export interface DeliveryOptions {
   /** Leave out faulty rows of the track instead of refusing it. */
   tolerant: boolean;
   port: number;
-  language: TextLanguage;
   sealing: Sealing;
 }
 
 /** What happens, as it happens: who, which step, and a sentence. */
-export type Narrate = (line: { worldMs: number; by: string; step: string; text: string }) => void;
+export type Narrate = (line: {
+  worldMs: number;
+  by: string;
+  step: string;
+  text: string;
+  /** Terms to be shown with it. */
+  terms?: Uint8Array;
+}) => void;
 
 /** Real time that one delivery may take at most before the run is given up. */
 const PATIENCE_MS = 240_000;
@@ -296,15 +301,8 @@ class Run {
     this.#documents[name] = bytes;
     if (name === "receipt") this.#hasReceipt.resolve();
     writeFileDurably(documentPath(this.#options.folder, name), bytes, 0o644);
-    if (name === "terms") this.#showTerms(bytes);
-  }
-
-  #showTerms(bytes: Uint8Array): void {
-    const { language } = this.#options;
-    const terms = decodeTerms(bytes);
-    for (const line of describeTerms(terms, language)) this.#line("terms", "", line);
-    for (const row of endingsTable(terms, language))
-      this.#line("ending", "", `${row.ending} => ${row.outcome} (${row.by})`);
+    if (name === "terms")
+      this.#line("phone", "shown", "the terms, as the person who signs reads them:", bytes);
   }
 
   #progress(by: string, step: string, detail: string): void {
@@ -319,8 +317,9 @@ class Run {
     this.#line(by, step, text);
   }
 
-  #line(by: string, step: string, text: string): void {
-    this.#narrate({ worldMs: this.#world.clock.now() - this.#frame.worldMs, by, step, text });
+  #line(by: string, step: string, text: string, terms?: Uint8Array): void {
+    const worldMs = this.#world.clock.now() - this.#frame.worldMs;
+    this.#narrate({ worldMs, by, step, text, ...(terms === undefined ? {} : { terms }) });
   }
 
   // ---------------------------------------------------------------- the end

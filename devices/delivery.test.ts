@@ -1,0 +1,372 @@
+/** The three devices together, on a real ledger: how deliveries go, and how they end when something fails. */
+import { describe, expect, it } from "vitest";
+import { BASE, MINUTE, POINT, Stage, STORY } from "./testing/stage.ts";
+
+const PAID = { alice: 7_510n, drone: 500n, shop: 1_990n };
+const NO_SHOW = { alice: 9_500n, drone: 300n, shop: 200n };
+const REFUNDED = { alice: 10_000n, drone: 0n, shop: 0n };
+
+/** The contract has ended, everybody is free for the next order. */
+function expectOver(stage: Stage, balances: Stage["balances"]): void {
+  expect(stage.label).toBe("closed");
+  expect(stage.balances).toEqual(balances);
+  expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [] });
+  expect(["done", "refused"]).toContain(stage.phone.state.phase);
+  expect(stage.actors.flatMap(({ dropped }) => dropped)).toEqual([]);
+}
+
+/** The deadlines pass, and the drone is back. */
+function toTheEnd(stage: Stage): Stage {
+  stage.flyHome();
+  for (let minutes = 0; minutes < 60 && stage.label !== "closed"; minutes += 1) {
+    stage.wait(MINUTE);
+    if ((stage.ledger.ledger.contractView(stage.termsId)?.state.deadlines?.refundFrom ?? Infinity) <= stage.now) {
+      stage.expire(stage.termsId);
+    }
+  }
+  return stage;
+}
+
+describe("a delivery", () => {
+  it("goes from order to papers", () => {
+    const stage = STORY.home(new Stage());
+    expectOver(stage, PAID);
+    expect(stage.phone.state).toMatchObject({ phase: "done", delivered: true });
+    expect(stage.phone.kept()).toEqual(["terms", "receipt", "receipt", "invoice"]);
+    expect(stage.drone.kept()).toEqual(["receipt"]);
+    expect(stage.drone.actuated()).toEqual(["fly-to", "hover", "land", "return", "home"]);
+    expect(stage.shop.state.orders[0]?.status).toBe("ended");
+  });
+
+  it("can be followed by the next one", () => {
+    const stage = STORY.home(new Stage());
+    stage.drone.sensor("scale", 700);
+    stage.phone.sensor("position", { timeMs: stage.now, ...BASE });
+    stage.order({ orderId: new Uint8Array(16).fill(2) }).arrive().walk().touchDown().lift();
+    // The person said "in hand" at the first delivery; that says nothing about this one.
+    expect(stage.phone.state).toMatchObject({ phase: "landed", inHand: false });
+    stage.inHand().flyHome();
+    expectOver(stage, { alice: 5_020n, drone: 1_000n, shop: 3_980n });
+    expect(stage.shop.state.nextInvoice).toBe(3);
+  });
+
+  it("costs who does not come the no-show", () => {
+    const stage = STORY.hovering(new Stage()).wait(15 * MINUTE);
+    expect(stage.drone.state.phase).toBe("returning");
+    expect(stage.drone.submitted()).toEqual([]);
+    expectOver(toTheEnd(stage), NO_SHOW);
+    expect(stage.phone.state).toMatchObject({ delivered: false });
+  });
+
+  it("costs who does not take the parcel the no-show", () => {
+    const stage = STORY.landed(new Stage()).wait(20 * MINUTE);
+    expect(stage.drone.state).toMatchObject({ phase: "returning", withParcel: true });
+    expectOver(toTheEnd(stage), NO_SHOW);
+  });
+
+  it("costs nothing when the drone does not get there", () => {
+    const stage = STORY.outbound(new Stage()).wait(20 * MINUTE);
+    expect(stage.drone.submitted()).toEqual(["cancel"]);
+    expect(stage.label).toBe("closed");
+    expectOver(stage.flyHome(), REFUNDED);
+  });
+
+  it("costs nothing when the drone is blown off the point for good", () => {
+    const stage = STORY.hovering(new Stage()).fly(BASE).wait(15 * MINUTE);
+    expectOver(stage.flyHome(), REFUNDED);
+  });
+
+  it("costs nothing when the drone may land but cannot", () => {
+    const stage = STORY.hovering(new Stage());
+    stage.drone.sensor("obstacle", true);
+    stage.walk().wait(20 * MINUTE);
+    expect(stage.drone.actuated()).not.toContain("land");
+    expect(stage.drone.submitted()).toEqual(["meet", "cancel"]);
+    expectOver(stage.flyHome(), REFUNDED);
+  });
+
+  it("is refused when the drone has no parcel in time, and the price goes back", () => {
+    const stage = new Stage();
+    stage.drone.sensor("scale", 0);
+    stage.order();
+    expect(stage.drone.state.phase).toBe("loading");
+    expect(stage.label).toBe("in-flight");
+    stage.wait(20 * MINUTE);
+    expectOver(stage, REFUNDED);
+    expect(stage.drone.actuated()).toEqual([]);
+  });
+
+  it("starts once the parcel is in the bay", () => {
+    const stage = new Stage();
+    stage.drone.sensor("scale", 0);
+    stage.order().wait(MINUTE);
+    stage.drone.sensor("scale", 640);
+    expect(stage.drone.state.phase).toBe("outbound");
+  });
+
+  it("is not paid, and costs nothing, when the parcel was lost on the way", () => {
+    const stage = STORY.landing(new Stage());
+    stage.drone.sensor("scale", 0);
+    stage.touchDown();
+    expect(stage.drone.state.phase).toBe("returning");
+    expectOver(stage.flyHome(), REFUNDED);
+  });
+
+  it("is refused for an empty wallet before the drone is asked", () => {
+    const stage = new Stage();
+    stage.order({ maxPriceMinor: "2489" });
+    expect(stage.phone.state).toMatchObject({ phase: "refused", code: "terms-invalid" });
+    expect(stage.shop.state.orders[0]?.status).toBe("refused");
+    expect(stage.drone.state.phase).toBe("idle");
+    expect(stage.drone.effects.filter(({ kind }) => kind === "send")).toEqual([]);
+  });
+});
+
+describe("a word that stands alone", () => {
+  it("is accepted by who has the parcel", () => {
+    const stage = STORY["parcel-gone"](new Stage());
+    stage.loses = ({ type }) => type === "ble/parcel";
+    stage.inHand().wait(2 * MINUTE);
+    expectOver(stage.flyHome(), PAID);
+    expect(stage.drone.submitted()).toEqual(["meet", "parcel"]);
+    expect(stage.phone.submitted()).toEqual(["examine", "deposit", "accept"]);
+  });
+
+  it("can be objected to, and the loss is shared", () => {
+    const stage = STORY["parcel-gone"](new Stage()).wait(2 * MINUTE);
+    expect(stage.phone.state).toMatchObject({ phase: "disputable", answer: "none" });
+    expect(stage.drone.state.phase).toBe("returning");
+    stage.phone.handle({ kind: "command", name: "object", value: null });
+    expectOver(stage.settle().flyHome(), { alice: 8_755n, drone: 250n, shop: 995n });
+    expect(stage.phone.state).toMatchObject({ delivered: false });
+  });
+
+  it("counts when nobody objects, and the drone is long home", () => {
+    const stage = STORY["parcel-gone"](new Stage()).wait(2 * MINUTE).flyHome();
+    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [stage.termsId] });
+    expectOver(toTheEnd(stage), PAID);
+    expect(stage.drone.kept()).toEqual(["receipt"]);
+  });
+
+  it("is heard of even if the notaries' message to the phone is lost", () => {
+    const stage = STORY["parcel-gone"](new Stage());
+    stage.loses = ({ from, to }) => from === "notaries" && to === stage.phone.id;
+    stage.wait(2 * MINUTE);
+    expect(stage.phone.state.phase).toBe("disputable");
+  });
+
+  it("still counts when the parcel was taken at the last moment", () => {
+    const stage = STORY.landed(new Stage());
+    stage.wait(stage.plan.removeByMs - stage.now - 6_000).lift();
+    stage.wait(60_000);
+    expect(stage.label).toBe("disputable");
+    expectOver(toTheEnd(stage), PAID);
+  });
+});
+
+describe("lost messages", () => {
+  it("from the notaries about others' entries are made good by the parties", () => {
+    const stage = new Stage();
+    const own = new Map<string, string[]>([
+      [stage.phone.id, ["examine", "deposit"]],
+      [stage.shop.id, ["open"]],
+      [stage.drone.id, ["facts"]],
+    ]);
+    let kind = "";
+    const { submit } = stage;
+    stage.submit = (signer, draft) => {
+      kind = draft.body.kind;
+      return submit.call(stage, signer, draft);
+    };
+    stage.loses = ({ from, to }) => from === "notaries" && own.get(to)?.includes(kind) !== true;
+    expectOver(STORY.home(stage), PAID);
+  });
+
+  it("of the drone's call reach the phone out of order", () => {
+    const stage = new Stage();
+    stage.loses = ({ to, type }) => to === stage.phone.id && type === "receipt" && stage.label === "in-flight";
+    stage.order().arrive();
+    expect(stage.phone.state.phase).toBe("called");
+    stage.loses = () => false;
+    expectOver(stage.walk().touchDown().lift().inHand().flyHome(), PAID);
+  });
+
+  it("of the papers over BLE follow over MQTT", () => {
+    const stage = STORY["parcel-gone"](new Stage());
+    stage.loses = ({ type }) => type === "ble/papers";
+    stage.inHand();
+    expect(stage.drone.state.phase).toBe("paid");
+    stage.wait(3 * MINUTE).flyHome();
+    expectOver(stage, PAID);
+    expect(stage.phone.kept()).toContain("invoice");
+  });
+
+  it("let the phone end its wait when everybody is silent", () => {
+    const stage = STORY.outbound(new Stage());
+    stage.loses = () => true;
+    stage.wait(60 * MINUTE);
+    expect(stage.phone.state).toMatchObject({ phase: "done", delivered: false });
+  });
+
+  it("let phone and drone end their wait when the contract is never opened", () => {
+    const stage = new Stage();
+    stage.holdsBack = ({ body }) => body.kind === "open";
+    stage.order();
+    expect([stage.phone.state.phase, stage.drone.state.phase]).toEqual(["signed", "signed"]);
+    stage.wait(10 * MINUTE);
+    expect(stage.phone.state).toMatchObject({ phase: "refused", code: "terms-expired" });
+    // Should it have been opened and paid unheard, the drone's cancel gives the buyer everything back.
+    expect(stage.drone.state.phase).toBe("idle");
+    expect(stage.drone.submitted()).toEqual(["cancel"]);
+  });
+
+  it("let the drone cancel what it hears of too late", () => {
+    const stage = new Stage();
+    stage.loses = ({ to }) => to === stage.drone.id && stage.label === "in-flight";
+    stage.holdsBack = ({ body }) => body.kind === "choice";
+    stage.order().wait(10 * MINUTE);
+    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [stage.termsId] });
+    stage.loses = () => false;
+    stage.holdsBack = () => false;
+    const receipt = stage.phone.effects.find((effect) => effect.kind === "send" && effect.type === "certified");
+    if (receipt?.kind !== "send") throw new Error("the phone passed nothing on");
+    stage.perform(stage.phone, receipt);
+    expectOver(stage.settle(), REFUNDED);
+  });
+});
+
+describe("a lost session", () => {
+  const cut = (stage: Stage): Stage => stage.part().walk();
+
+  it("goes on at every stage", () => {
+    const stage = cut(STORY.landing(new Stage()));
+    cut(stage.touchDown());
+    cut(stage.lift());
+    expectOver(stage.inHand().flyHome(), PAID);
+  });
+
+  it("is made up for when what was said in it got lost", () => {
+    const stage = STORY.hovering(new Stage());
+    for (const [type, go] of [
+      ["ble/meeting", () => stage.walk()],
+      ["ble/landed", () => stage.touchDown()],
+      ["ble/parcel", () => stage.lift().inHand()],
+    ] as const) {
+      stage.loses = (delivery) => delivery.type === type;
+      go();
+      stage.loses = () => false;
+      cut(stage);
+    }
+    stage.inHand();
+    expectOver(stage.flyHome(), PAID);
+  });
+});
+
+describe("a crash", () => {
+  const stages = ["outbound", "hovering", "landing", "landed", "parcel-gone", "returning"] as const;
+  const rest = (stage: Stage, from: (typeof stages)[number]): Stage => {
+    const go = [
+      () => stage.arrive(),
+      () => stage.walk(),
+      () => stage.touchDown(),
+      () => stage.lift(),
+      () => stage.inHand(),
+      () => stage.flyHome(),
+    ];
+    for (const next of go.slice(stages.indexOf(from))) next();
+    return stage;
+  };
+
+  it.each(stages)("of the drone while %s changes nothing in the end", (name) => {
+    const stage = STORY[name](new Stage());
+    const grams = stage.drone.readings.get("scale");
+    const position = stage.drone.readings.get("position");
+    stage.drone.crash();
+    stage.settle();
+    stage.drone.sensor("scale", grams);
+    stage.drone.sensor("position", position);
+    stage.settle();
+    expectOver(rest(stage, name), PAID);
+  });
+
+  it.each(stages)("of the phone while the drone is %s changes nothing in the end", (name) => {
+    const stage = STORY[name](new Stage());
+    stage.phone.crash();
+    stage.settle();
+    if (stages.indexOf(name) >= 2) stage.walk();
+    expectOver(rest(stage, name), PAID);
+  });
+
+  it.each(stages)("of the shop while the drone is %s changes nothing in the end", (name) => {
+    const stage = STORY[name](new Stage());
+    stage.shop.crash();
+    expectOver(rest(stage.settle(), name), PAID);
+  });
+
+  it("of the phone does not forget that the parcel is in hand", () => {
+    const stage = STORY.landed(new Stage()).inHand();
+    stage.phone.crash();
+    expectOver(stage.settle().walk().lift().flyHome(), PAID);
+  });
+});
+
+describe("a veto", () => {
+  const vetoes: [string, (stage: Stage) => void, (stage: Stage) => void][] = [
+    [
+      "something is below",
+      (stage) => stage.drone.sensor("obstacle", true),
+      (stage) => stage.drone.sensor("obstacle", false),
+    ],
+    [
+      "the battery is low",
+      (stage) => stage.drone.sensor("position", { ...reading(stage), batteryPermille: 149 }),
+      (stage) => stage.drone.sensor("position", { ...reading(stage), batteryPermille: 150 }),
+    ],
+    [
+      "it is off the point",
+      (stage) => stage.drone.sensor("position", { ...reading(stage), latitudeE7: POINT.latitudeE7 + 2_000 }),
+      (stage) => stage.drone.sensor("position", { ...reading(stage), latitudeE7: POINT.latitudeE7 }),
+    ],
+    [
+      "it is not in the air",
+      (stage) => stage.drone.sensor("position", { ...reading(stage), airborne: false }),
+      (stage) => stage.drone.sensor("position", { ...reading(stage), airborne: true }),
+    ],
+  ];
+
+  it.each(vetoes)("because %s is lifted when it has passed", (_name, begin, end) => {
+    const stage = STORY.hovering(new Stage());
+    let certified: (() => void) | undefined;
+    const { submit } = stage;
+    stage.submit = (signer, draft) => {
+      // Between the evidence and the label something comes in between.
+      begin(stage);
+      certified = () => submit.call(stage, signer, draft);
+      certified();
+      return submit.call(stage, signer, draft);
+    };
+    stage.walk();
+    stage.submit = submit;
+    expect(stage.drone.steps()).toContain("landing-vetoed");
+    expect(stage.drone.actuated()).not.toContain("land");
+    stage.wait(30_000);
+    end(stage);
+    stage.fly(POINT);
+    expect(stage.drone.actuated()).toContain("land");
+    expectOver(stage.touchDown().lift().inHand().flyHome(), PAID);
+  });
+
+  it("stops a landing under way", () => {
+    const stage = STORY.landing(new Stage());
+    stage.drone.sensor("obstacle", true);
+    expect(stage.drone.actuated()).toEqual(["fly-to", "hover", "land", "hover"]);
+    stage.fly(POINT);
+    stage.drone.sensor("obstacle", false);
+    stage.fly(POINT);
+    expectOver(stage.touchDown().lift().inHand().flyHome(), PAID);
+  });
+});
+
+function reading(stage: Stage): Record<string, unknown> {
+  return stage.drone.readings.get("position") as Record<string, unknown>;
+}
