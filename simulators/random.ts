@@ -4,15 +4,12 @@ import type { Random } from "../protocols/ports.ts";
 /** xoshiro128** (Blackman and Vigna, 2018), seeded by splitmix32 from the seed and a name. */
 export function seededRandom(seed: number, name = ""): Random & { next(): number; child(name: string): Random & { next(): number } } {
   const state = new Uint32Array(4);
-  let mix = (seed >>> 0) ^ Math.floor(seed / 2 ** 32);
+  // Scrambled before the name comes in: near seeds with near names must not meet.
+  let mix = scramble(scramble(seed) ^ Math.floor(seed / 2 ** 32));
   for (const character of name) mix = Math.imul(mix ^ (character.codePointAt(0) ?? 0), 0x01000193);
   for (let index = 0; index < 4; index++) {
     mix = (mix + 0x9e3779b9) | 0;
-    let word = mix ^ (mix >>> 16);
-    word = Math.imul(word, 0x21f0aaad);
-    word ^= word >>> 15;
-    word = Math.imul(word, 0x735a2d97);
-    state[index] = word ^ (word >>> 15);
+    state[index] = scramble(mix);
   }
   const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
   const word = (): number => {
@@ -36,4 +33,13 @@ export function seededRandom(seed: number, name = ""): Random & { next(): number
     },
     child: (childName) => seededRandom(word(), childName),
   };
+}
+
+/** The output function of splitmix32: each bit of the input turns half of the bits. */
+function scramble(value: number): number {
+  let word = value ^ (value >>> 16);
+  word = Math.imul(word, 0x21f0aaad);
+  word ^= word >>> 15;
+  word = Math.imul(word, 0x735a2d97);
+  return word ^ (word >>> 15);
 }

@@ -53,7 +53,6 @@ describe("table", () => {
         80,
       ),
     ).toEqual(["a    1", "bcd  22"]);
-    expect(table([["a"], []], [1], 10)).toEqual(["a", ""]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { sign1 } from "../../protocols/identity/cose.ts";
-import { signCard } from "../../protocols/identity/card.ts";
+import { openCard, signCard } from "../../protocols/identity/card.ts";
 import { castTopic } from "../../protocols/topics.ts";
 import { memoryNetwork } from "../../simulators/network/memory-bus.ts";
 import { seededRandom } from "../../simulators/random.ts";
@@ -21,10 +21,9 @@ it("a broker cannot announce a card of its own making for somebody's identity", 
   await clock.runFor(1_000);
 
   // Mallory's root binds Alice's identity to a session key that Mallory can open; the bus carries it in her name.
-  const forged = signCard(
-    { ...alice.known, root: mallory.known.root, sessionKey: mallory.known.sessionKey },
-    mallory.root,
-  );
+  const honest = openCard(crypto, alice.keys.card);
+  const { sessionKey, root } = mallory;
+  const forged = signCard({ ...honest, sessionKey, root: root.publicKey }, root);
   const inAlicesName = net.join(alice.id);
   const topic = castTopic(NETWORK, alice.id, "card");
   void inAlicesName.publish(topic, forged);

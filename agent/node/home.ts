@@ -70,6 +70,7 @@ export async function createHome(folder: string, options: HomeOptions): Promise<
   if (existsSync(join(folder, "keys"))) {
     throw new SegmentError("home-exists", `${folder} holds an agent already`, { where: folder });
   }
+  const config = checkConfig({ version: 1, ...options.config }, join(folder, "config.json"));
   const words = options.words ?? newWords(random);
   const root = rootFromWords(crypto, words);
   const device = newDeviceKeys(random);
@@ -89,7 +90,6 @@ export async function createHome(folder: string, options: HomeOptions): Promise<
     },
     root,
   );
-  const config = checkConfig({ version: 1, ...options.config }, join(folder, "config.json"));
   makeFolder(folder);
   writeFileDurably(join(folder, "card"), card, 0o644);
   writeConfig(folder, config);

@@ -113,20 +113,28 @@ export class RunningHome {
     this.#writeStatusAgain();
   }
 
-  /** Ends everything in its order. May be called at any time, and again. */
+  /** Ends everything in its order. May be called at any time, and again. Throws the first failure at the end. */
   async stop(): Promise<void> {
     const isFirst = !this.#stopping;
     this.#stopping = true;
     this.#statusTimer?.cancel();
     this.#registerTimer?.cancel();
-    try {
-      // First, while whoever keeps its shards still listens; that may be this very home.
-      if (isFirst) await this.#health?.close(this.#connected ? LAST_PATIENCE_MS : 0);
-      for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) await close();
-      if (isFirst && this.#connection !== undefined) this.#writeStatus();
-    } finally {
-      this.#unlock?.();
-    }
+    const failures: unknown[] = [];
+    const attempt = async (work: () => Promise<void> | void): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        // What fails to end does not keep the rest open.
+        failures.push(error);
+      }
+    };
+    // First, while whoever keeps its shards still listens; that may be this very home.
+    if (isFirst) await attempt(() => this.#health?.close(this.#connected ? LAST_PATIENCE_MS : 0));
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop())
+      await attempt(close);
+    if (isFirst && this.#connection !== undefined) await attempt(() => this.#writeStatus());
+    this.#unlock?.();
+    if (failures.length > 0) throw failures[0];
   }
 
   #plays(role: Role): boolean {
