@@ -20,7 +20,9 @@ function toTheEnd(stage: Stage): Stage {
   stage.flyHome();
   for (let minutes = 0; minutes < 60 && stage.label !== "closed"; minutes += 1) {
     stage.wait(MINUTE);
-    if ((stage.ledger.ledger.contractView(stage.termsId)?.state.deadlines?.refundFrom ?? Infinity) <= stage.now) {
+    if (
+      (stage.ledger.ledger.contractView(stage.termsId)?.state.deadlines?.refundFrom ?? Infinity) <= stage.now
+    ) {
       stage.expire(stage.termsId);
     }
   }
@@ -42,7 +44,12 @@ describe("a delivery", () => {
     const stage = STORY.home(new Stage());
     stage.drone.sensor("scale", 700);
     stage.phone.sensor("position", { timeMs: stage.now, ...BASE });
-    stage.order({ orderId: new Uint8Array(16).fill(2) }).arrive().walk().touchDown().lift();
+    stage
+      .order({ orderId: new Uint8Array(16).fill(2) })
+      .arrive()
+      .walk()
+      .touchDown()
+      .lift();
     // The person said "in hand" at the first delivery; that says nothing about this one.
     expect(stage.phone.state).toMatchObject({ phase: "landed", inHand: false });
     stage.inHand().flyHome();
@@ -72,7 +79,9 @@ describe("a delivery", () => {
   });
 
   it("costs nothing when the drone is blown off the point for good", () => {
-    const stage = STORY.hovering(new Stage()).fly(BASE).wait(15 * MINUTE);
+    const stage = STORY.hovering(new Stage())
+      .fly(BASE)
+      .wait(15 * MINUTE);
     expectOver(stage.flyHome(), REFUNDED);
   });
 
@@ -142,7 +151,9 @@ describe("a word that stands alone", () => {
   });
 
   it("counts when nobody objects, and the drone is long home", () => {
-    const stage = STORY["parcel-gone"](new Stage()).wait(2 * MINUTE).flyHome();
+    const stage = STORY["parcel-gone"](new Stage())
+      .wait(2 * MINUTE)
+      .flyHome();
     expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [stage.termsId] });
     expectOver(toTheEnd(stage), PAID);
     expect(stage.drone.kept()).toEqual(["receipt"]);
@@ -184,7 +195,8 @@ describe("lost messages", () => {
 
   it("of the drone's call reach the phone out of order", () => {
     const stage = new Stage();
-    stage.loses = ({ to, type }) => to === stage.phone.id && type === "receipt" && stage.label === "in-flight";
+    stage.loses = ({ to, type }) =>
+      to === stage.phone.id && type === "receipt" && stage.label === "in-flight";
     stage.order().arrive();
     expect(stage.phone.state.phase).toBe("called");
     stage.loses = () => false;
@@ -228,7 +240,9 @@ describe("lost messages", () => {
     expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [stage.termsId] });
     stage.loses = () => false;
     stage.holdsBack = () => false;
-    const receipt = stage.phone.effects.find((effect) => effect.kind === "send" && effect.type === "certified");
+    const receipt = stage.phone.effects.find(
+      (effect) => effect.kind === "send" && effect.type === "certified",
+    );
     if (receipt?.kind !== "send") throw new Error("the phone passed nothing on");
     stage.perform(stage.phone, receipt);
     expectOver(stage.settle(), REFUNDED);

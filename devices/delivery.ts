@@ -1,4 +1,7 @@
-/** What drone and phone do alike in a delivery: sign where they are and whom they met, read each other's facts. */
+/**
+ * What drone and phone do alike in a delivery: sign where they are and whom they met, read each other's
+ * facts.
+ */
 import {
   metBody,
   openFact,

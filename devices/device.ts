@@ -28,7 +28,10 @@ export interface DeviceContext {
   readonly network: string;
   /** The latest value of each sensor since the agent started; absent until its driver has reported. */
   readonly readings: ReadonlyMap<string, unknown>;
-  /** Checks a receipt that a peer shows against the network's committee. Errors: receipt-invalid, receipt-foreign, quorum-missing. */
+  /**
+   * Checks a receipt that a peer shows against the network's committee. Errors: receipt-invalid,
+   * receipt-foreign, quorum-missing.
+   */
   verifyReceipt(bytes: Uint8Array): VerifiedReceipt;
 }
 
@@ -52,7 +55,10 @@ export type DeviceEvent =
   | { kind: "command"; name: string; value: unknown };
 
 export type DeviceEffect =
-  /** `id` makes it idempotent: the same id is sent once, whatever crashes. Durable ones repeat until acknowledged. */
+  /**
+   * `id` makes it idempotent: the same id is sent once, whatever crashes. Durable ones repeat until
+   * acknowledged.
+   */
   | { kind: "send"; id: string; to: AgentId; type: string; body: unknown; durable: boolean }
   /** `id` is the hash of contract and transition, so that nothing is paid or dropped twice. */
   | { kind: "submit"; id: string; entry: EntryDraft }

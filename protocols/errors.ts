@@ -25,20 +25,24 @@ export const REMEDIES = {
   "card-revoked": "The owner has revoked this device: it can no longer act.",
   "seal-broken": "The message was not sealed for this key, or was changed on its way: ask for it again.",
   // session
-  "noise-failed": "The handshake did not authenticate: connect again; if it repeats, the peer holds another key.",
+  "noise-failed":
+    "The handshake did not authenticate: connect again; if it repeats, the peer holds another key.",
   "frame-invalid": "The BLE frame is malformed: disconnect and connect again.",
   "frame-too-large": "The BLE frame exceeds the bound of this device: send less at once.",
   "session-closed": "The session has ended: connect again.",
   "session-limit": "The session has carried its limit of messages: connect again to renew its keys.",
   "peer-refused": "This device does not accept that identity for the requested purpose.",
-  "challenge-stale": "The first message answers an old challenge: read the info characteristic again and retry.",
+  "challenge-stale":
+    "The first message answers an old challenge: read the info characteristic again and retry.",
   // money
-  "amount-invalid": "Write an amount such as `24.90 EUR`: digits, at most the currency's decimals, not negative.",
+  "amount-invalid":
+    "Write an amount such as `24.90 EUR`: digits, at most the currency's decimals, not negative.",
   "amount-overflow": "The amount is beyond what the ledger counts (2^63 - 1 minor units).",
   "currency-unknown": "This network has no such currency: `segment currency list` shows those that it has.",
   "currency-mismatch": "Amounts of two currencies cannot be added: convert first.",
   // contract
-  "terms-invalid": "The terms are malformed: make them from a template, or check them with `segment contract check`.",
+  "terms-invalid":
+    "The terms are malformed: make them from a template, or check them with `segment contract check`.",
   "terms-too-large": "The terms exceed the bounds of size or depth: simplify them.",
   "terms-unsafe": "The terms fail a static check: mend what the message names before anyone signs.",
   "terms-expired": "The offer has expired: ask for a new one.",
@@ -47,17 +51,21 @@ export const REMEDIES = {
   "contract-not-expected": "The contract does not wait for this now: look at `segment contract status`.",
   "contract-too-early": "The deadline has not passed yet: wait for it.",
   "contract-too-late": "The deadline has passed: the contract goes on by its timeout.",
-  "condition-not-met": "The facts do not satisfy the contract's condition: the message says which part fails.",
-  "fact-invalid": "The fact is malformed, of another contract, or signed by a key that the terms do not name.",
+  "condition-not-met":
+    "The facts do not satisfy the contract's condition: the message says which part fails.",
+  "fact-invalid":
+    "The fact is malformed, of another contract, or signed by a key that the terms do not name.",
   // ledger
   "entry-invalid": "The entry is malformed: make it with this version of SEGMENT.",
   "entry-expired": "The entry's validity window has passed: submit a new one.",
   "entry-too-early": "The entry's validity window has not begun: check the device's clock.",
   "entry-duplicate": "The ledger has this entry already: its receipt answers for it.",
-  "entry-unauthorized": "The signer has no right to this: use the device or root that the account belongs to.",
+  "entry-unauthorized":
+    "The signer has no right to this: use the device or root that the account belongs to.",
   "funds-short": "The wallet does not hold the amount: fund it, or order less.",
   "account-unknown": "Register the device's card on this network first.",
-  "receipt-invalid": "The receipt was changed or is incomplete: ask the other party or a notary for it again.",
+  "receipt-invalid":
+    "The receipt was changed or is incomplete: ask the other party or a notary for it again.",
   "receipt-foreign": "The receipt is not certified by the committee of this network: do not trust it.",
   "quorum-missing": "Fewer than 2f+1 notaries have signed: wait, or look at `segment doctor`.",
   "network-invalid": "The network file is malformed: ask the network's founder for it again.",
@@ -68,8 +76,10 @@ export const REMEDIES = {
   "shards-missing": "Too few keepers answered to rebuild the chunk: bring back one more keeper.",
   "manifest-invalid": "The manifest is malformed or not signed by the stream's device.",
   "manifest-gap": "The chain of manifests has a gap or a fork: ask other keepers for the missing ones.",
-  "chunk-invalid": "The chunk does not open with this key: ask the stream's owner for a grant that covers it.",
-  "keepers-short": "Fewer independent keepers are known than the stream needs: add keepers, or cut into fewer shards.",
+  "chunk-invalid":
+    "The chunk does not open with this key: ask the stream's owner for a grant that covers it.",
+  "keepers-short":
+    "Fewer independent keepers are known than the stream needs: add keepers, or cut into fewer shards.",
   "keeper-full": "The keeper's quota for this stream, or in all, is used up: choose another keeper.",
   "keeper-holds-other":
     "The keeper holds another shard of this chunk: one keeper, one shard; send this one to another keeper.",
@@ -79,16 +89,19 @@ export const REMEDIES = {
   "message-invalid": "The message is malformed, too old, or not for this agent: it was dropped.",
   "message-replayed": "The message was seen before: it was dropped.",
   "broker-refused": "The broker refused the connection: check the identity's token and the clock.",
-  "broker-unreachable": "No broker answers there: check the address, or start one with `segment run --roles broker`.",
+  "broker-unreachable":
+    "No broker answers there: check the address, or start one with `segment run --roles broker`.",
   "port-in-use": "Another program listens there: choose another port with --port, or stop that program.",
   "queue-full": "The device's queue is full: it goes on once its peers acknowledge what is waiting.",
   "journal-corrupt": "The journal is damaged beyond its last record: restore the home folder from a backup.",
   "store-failed": "The folder cannot be written: check that it exists, is yours, and the disk has room.",
   "module-missing": "A native module is missing: run `npm ci` again without --omit=optional.",
-  "radio-unavailable": "No Bluetooth adapter answers: plug one in, or set HCI_CHANNEL_USER=1 and stop bluetoothd.",
+  "radio-unavailable":
+    "No Bluetooth adapter answers: plug one in, or set HCI_CHANNEL_USER=1 and stop bluetoothd.",
   "radio-failed": "The Bluetooth link failed: come closer and try again.",
   // devices, profiles, simulation, command line
-  "reading-invalid": "The driver reports what this device does not understand: check the sensor and its profile.",
+  "reading-invalid":
+    "The driver reports what this device does not understand: check the sensor and its profile.",
   "profile-invalid": "The hardware profile does not match its schema: the message says where.",
   "track-invalid":
     "Mend the row that the message names, or fly what is sound of the track with --tolerant, which says what it leaves out.",
@@ -100,7 +113,8 @@ export const REMEDIES = {
     "The key file is damaged: restore the home folder from a backup, or make a new agent and sign it a card.",
   "option-invalid": "See the command's --help for what the option takes.",
   "checks-failed": "Mend what the checks say, then run `segment doctor` again.",
-  "scenario-failed": "The scenario did not end as prescribed: run it again with the same --seed and read its trace.",
+  "scenario-failed":
+    "The scenario did not end as prescribed: run it again with the same --seed and read its trace.",
   internal: "This is a fault in SEGMENT: please report it with the message and the command.",
 } as const;
 

@@ -21,14 +21,20 @@ export interface Random {
   bytes(length: number): Uint8Array;
 }
 
-/** An authenticated cipher with a 32-byte key, a 12-byte nonce and a 16-byte tag appended to the ciphertext. */
+/**
+ * An authenticated cipher with a 32-byte key, a 12-byte nonce and a 16-byte tag appended to the
+ * ciphertext.
+ */
 export interface Aead {
   seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
   /** Returns undefined if the ciphertext does not authenticate. */
   open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined;
 }
 
-/** Synchronous primitives: node:crypto in Node, @noble where there is none. Both pass test/compliance/crypto. */
+/**
+ * Synchronous primitives: node:crypto in Node, @noble where there is none. Both pass
+ * test/compliance/crypto.
+ */
 export interface Crypto {
   sha256(...parts: Uint8Array[]): Uint8Array;
   sha512(...parts: Uint8Array[]): Uint8Array;
@@ -77,7 +83,10 @@ export interface OrderLog {
 
 /** Immutable named values. */
 export interface Blobs {
-  /** Resolves once durable. The same key and bytes again is no error; other bytes are refused with `store-failed`. */
+  /**
+   * Resolves once durable. The same key and bytes again is no error; other bytes are refused with
+   * `store-failed`.
+   */
   put(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string): Promise<Uint8Array | undefined>;
   list(prefix: string): Promise<string[]>;

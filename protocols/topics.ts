@@ -46,7 +46,10 @@ export function castTopic(network: string, sender: string, channel: Channel): st
   return `${prefix(network)}/${agent(sender, "sender")}/cast/${known(channel)}`;
 }
 
-/** What one subscribes to in order to hear a channel: of everyone, or of one sender. Throws `topic-invalid`. */
+/**
+ * What one subscribes to in order to hear a channel: of everyone, or of one sender. Throws
+ * `topic-invalid`.
+ */
 export function castFilter(network: string, channel: Channel, sender?: string): string {
   const from = sender === undefined ? "+" : agent(sender, "sender");
   return `${prefix(network)}/${from}/cast/${known(channel)}`;

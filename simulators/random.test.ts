@@ -13,7 +13,13 @@ describe("seeded randomness", () => {
     // A change here changes every recorded run.
     expect(Buffer.from(seededRandom(1).bytes(16)).toString("hex")).toBe(FIRST.one);
     expect(Buffer.from(seededRandom(1, "air").bytes(16)).toString("hex")).toBe(FIRST.oneAir);
-    expect(Buffer.from(seededRandom(2 ** 40 + 5).child("x").bytes(16)).toString("hex")).toBe(FIRST.child);
+    expect(
+      Buffer.from(
+        seededRandom(2 ** 40 + 5)
+          .child("x")
+          .bytes(16),
+      ).toString("hex"),
+    ).toBe(FIRST.child);
   });
 
   it("differs by seed, by name and by child, and a child does not depend on what its siblings draw", () => {

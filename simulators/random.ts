@@ -1,8 +1,14 @@
-/** A seeded Random: the same seed gives the same bytes on every machine. Not for keys that guard anything real. */
+/**
+ * A seeded Random: the same seed gives the same bytes on every machine. Not for keys that guard anything
+ * real.
+ */
 import type { Random } from "../protocols/ports.ts";
 
 /** xoshiro128** (Blackman and Vigna, 2018), seeded by splitmix32 from the seed and a name. */
-export function seededRandom(seed: number, name = ""): Random & { next(): number; child(name: string): Random & { next(): number } } {
+export function seededRandom(
+  seed: number,
+  name = "",
+): Random & { next(): number; child(name: string): Random & { next(): number } } {
   const state = new Uint32Array(4);
   // Scrambled before the name comes in: near seeds with near names must not meet.
   let mix = scramble(scramble(seed) ^ Math.floor(seed / 2 ** 32));

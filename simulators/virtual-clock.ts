@@ -67,7 +67,10 @@ export class VirtualClock implements Clock {
     await settle();
     for (let due = this.#next(untilMs); due !== undefined; due = this.#next(untilMs)) {
       if ((firings += 1) > limit) {
-        throw new SegmentError("scenario-failed", `more than ${limit} timers fired before the run came to its end`);
+        throw new SegmentError(
+          "scenario-failed",
+          `more than ${limit} timers fired before the run came to its end`,
+        );
       }
       const { fire } = due;
       this.#drop(due);

@@ -78,7 +78,7 @@ function check(file: string, flags: JsonFlags): void {
   }
   if (flags.json !== true) {
     print(
-      "Safe to sign: every path ends, deposits cover every payment, nothing is left, and nobody can be held up.",
+      "Safe to sign: every path ends, deposits cover every payment, nothing is left, nobody can be held up.",
     );
   }
 }

@@ -148,8 +148,8 @@ async function keyFile(folder: string): Promise<Check> {
       `Take it from them: chmod 600 ${path}`,
     );
   }
-  const found = `the key file is the owner's alone, ${sealed ? "and sealed" : "and not sealed with a passphrase"}`;
-  return check("home", "keys", "ok", found);
+  const how = sealed ? "sealed with a passphrase" : "not sealed with a passphrase";
+  return check("home", "keys", "ok", `the key file is the owner's alone, ${how}`);
 }
 
 function card({ card: { notBefore, notAfter } }: Home): Check {

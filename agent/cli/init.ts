@@ -56,7 +56,7 @@ export function addInit(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  segment init --home hub --found village\n" +
-        "  segment init --home lock --kind lock --network hub/network.json --broker mqtt://192.168.1.10:1883\n",
+        "  segment init --home lock --kind lock --network network.json --broker mqtt://192.168.1.10:1883\n",
     )
     .action(init);
 }
@@ -172,11 +172,11 @@ function told(home: Home, network: string | null, words: string | null, flags: I
       ...paragraph(words, width, "  "),
       "",
       ...paragraph(
-        "Write them on paper. They are the owner: whoever has them owns the account, signs cards for further " +
-          "devices (segment init --words-file) and revokes a stolen one; without them neither can be done. " +
+        "Write them on paper. They are the owner: whoever has them owns the account, signs cards for " +
+          "further devices (segment init --words-file) and revokes a stolen one; without them nobody can. " +
           (flags.keepRoot === true
             ? "They are also kept in this home, as asked."
-            : "This home does not hold them: it can spend and, as an issuer, mint, but not replace its owner."),
+            : "This home does not hold them: it can spend and mint, but not replace its owner."),
         width,
       ),
       "",
@@ -185,8 +185,9 @@ function told(home: Home, network: string | null, words: string | null, flags: I
   if (flags.found !== undefined) {
     lines.push(
       ...paragraph(
-        `The network "${flags.found}" has one notary, this machine. That protects against accidents, not against ` +
-          "whoever controls this machine: fine for a house. A committee of four bears one liar, of thirteen four.",
+        `The network "${flags.found}" has one notary, this machine. That protects against accidents, not ` +
+          "against whoever controls this machine: fine for a house. A committee of four bears one liar, of " +
+          "thirteen four.",
         width,
       ),
       "",

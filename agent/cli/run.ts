@@ -21,7 +21,8 @@ export function addRun(program: Command): void {
     .option("--health-s <seconds>", "between two samples of the machine's health; 0 for none", "60")
     .addHelpText(
       "after",
-      '\nExample:\n  segment run --home hub --host 0.0.0.0\n\nStatus goes to stderr; the line "ready" says that all is up.\n',
+      "\nExample:\n  segment run --home hub --host 0.0.0.0\n\n" +
+        'Status goes to stderr; the line "ready" says that all is up.\n',
     )
     .action(run);
 }

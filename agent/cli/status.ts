@@ -73,5 +73,6 @@ async function status(flags: HomeFlags): Promise<void> {
 
 function notariesText(notaries: number): string {
   const faults = faultsTolerated(notaries);
-  return `${counted(notaries, "notary", "notaries")} (bears ${faults === 0 ? "no liar" : counted(faults, "liar")})`;
+  const bears = faults === 0 ? "no liar" : counted(faults, "liar");
+  return `${counted(notaries, "notary", "notaries")} (bears ${bears})`;
 }

@@ -2,11 +2,12 @@
 import type { Command } from "commander";
 import { readBack } from "../core/stream-reader.ts";
 import { meet } from "../node/run-client.ts";
+import type { Client } from "../node/run-client.ts";
 import { writeConfig } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
 import { healthStream, shardsNeeded } from "../node/run-health.ts";
 import { readRunStatus, runningProcess } from "../node/run-status.ts";
-import { SegmentError } from "../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { Crypto } from "../../protocols/ports.ts";
 import { MAX_GRANT_BYTES, openGrant, readGrant } from "../../protocols/telemetry/grant.ts";
@@ -72,7 +73,8 @@ async function keepers(texts: string[], flags: HomeFlags): Promise<void> {
     // Shards that wait in the journal are cut for the keepers that there were.
     const waiting = readRunStatus(home.folder)?.telemetry?.waiting ?? 0;
     if (waiting > 0) {
-      const problem = `${counted(waiting, "chunk")} still wait for the present keepers: run the agent until they are sent`;
+      const chunks = counted(waiting, "chunk");
+      const problem = `${chunks} in the outbox were cut for the present keepers: run the agent until it is sent`;
       throw new SegmentError("keepers-short", problem, { where: home.folder });
     }
     const { config } = home;
@@ -104,9 +106,8 @@ async function status(flags: HomeFlags): Promise<void> {
     return;
   }
   print(`${counted(telemetry.records, "record")} taken, in ${counted(telemetry.chunks, "sealed chunk")}`);
-  print(
-    `${counted(telemetry.waiting, "chunk")} in the outbox, not yet with all ${counted(config.keepers.length, "keeper")}`,
-  );
+  const all = counted(config.keepers.length, "keeper");
+  print(`${counted(telemetry.waiting, "chunk")} in the outbox, not yet with all ${all}`);
   if (telemetry.refused > 0)
     print(`${counted(telemetry.refused, "record")} refused, because the outbox was full`);
   for (const [code, count] of Object.entries(telemetry.refusals))
@@ -125,10 +126,10 @@ async function read(flags: ReadFlags): Promise<void> {
     );
   }
   const { stream, silent } = await visitFrom(flags, home, async (client) => {
-    const known = await Promise.all(keeperIds.map((id) => meet(client, id)));
+    const there = await Promise.all(keeperIds.map((id) => answers(client, id, grant)));
     const { crypto } = client.machine;
     const stream = await readBack({ crypto, asker: client.asker, keepers: keeperIds, grant });
-    return { stream, silent: keeperIds.filter((_, index) => known[index] !== true) };
+    return { stream, silent: keeperIds.filter((_, index) => there[index] !== true) };
   });
   const records = stream.chunks.flatMap((chunk) => chunk.records);
   const missing = missingOf(stream, silent);
@@ -147,6 +148,20 @@ async function read(flags: ReadFlags): Promise<void> {
     );
   }
   if (records.length === 0) throw new SegmentError("shards-missing", "no keeper has anything of this stream");
+}
+
+/** Whether a keeper is there: it may have nothing of the stream and still answer. */
+async function answers(client: Client, keeper: string, grant: OpenedGrant): Promise<boolean> {
+  if (!(await meet(client, keeper))) return false;
+  const { publisher, streamId } = grant;
+  const question = { publisher, streamId, fromSequence: 0, limit: 1 };
+  try {
+    await client.asker.ask(keeper, "manifest-list", question, ({ kind }) => kind === "manifests");
+    return true;
+  } catch (error) {
+    client.connection.messenger.countDrop(errorCode(error));
+    return false;
+  }
 }
 
 /** All of the home's own stream: whoever has its secret needs no grant. */

@@ -12,7 +12,7 @@ import { brokerOf, loadHome, networkOf, thisMachine } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
 import { utc } from "./layout.ts";
 
-/** Connects with the home's identity, works, and leaves whatever comes. Errors: broker-*, and those of `work`. */
+/** Connects with the home's identity, works, and leaves in any case. Errors: broker-*, those of `work`. */
 export async function visit<T>(
   flags: NetworkFlags,
   work: (client: Client, home: Home) => Promise<T>,

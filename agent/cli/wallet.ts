@@ -150,7 +150,7 @@ function explained(error: unknown, to: string): unknown {
   if (!(error instanceof SegmentError)) return error;
   if (error.code !== "account-unknown") return error;
   const problem =
-    `this network has no account ${to}: none of its devices is registered here, or this is the id of a device; ` +
-    "nothing was paid";
+    `this network has no account ${to}: none of its devices is registered here, or it is the id of a ` +
+    "device; nothing was paid";
   return new SegmentError("account-unknown", problem, { cause: error });
 }

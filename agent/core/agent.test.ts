@@ -18,7 +18,11 @@ import { alice as holder } from "../../test/ledger/village.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { Messenger } from "./messenger.ts";
 
-const [alice, bob, carol] = ["alice", "bob", "carol"].map((name) => somebody(name)) as [Somebody, Somebody, Somebody];
+const [alice, bob, carol] = ["alice", "bob", "carol"].map((name) => somebody(name)) as [
+  Somebody,
+  Somebody,
+  Somebody,
+];
 const network = silentNetwork();
 
 interface Toy {
@@ -43,7 +47,8 @@ function toy(peer: Somebody): Device<Toy> {
           return { state, effects: [{ kind: "meet", card: peer.keys.card }] };
         case "message": {
           const { n } = decodeMessage(event.body) as { n: number };
-          if (event.type === "bad") throw new SegmentError("message-invalid", "not what this toy understands");
+          if (event.type === "bad")
+            throw new SegmentError("message-invalid", "not what this toy understands");
           if (event.type === "news") return { state: { ...state, news: [...state.news, n] }, effects: [] };
           return { state: { ...state, heard: [...state.heard, n] }, effects: [] };
         }
@@ -70,7 +75,11 @@ function toy(peer: Somebody): Device<Toy> {
   };
 }
 
-function onCommand(state: Toy, { name, value }: DeviceEvent & { kind: "command" }, peer: Somebody): Step<Toy> {
+function onCommand(
+  state: Toy,
+  { name, value }: DeviceEvent & { kind: "command" },
+  peer: Somebody,
+): Step<Toy> {
   const send = (n: number, type: string, durable: boolean): DeviceEffect => ({
     kind: "send",
     id: `${type}/${n}`,
@@ -82,7 +91,10 @@ function onCommand(state: Toy, { name, value }: DeviceEvent & { kind: "command" 
   if (name === "effects") return { state, effects: value as DeviceEffect[] };
   if (name === "say") {
     const numbers = value as number[];
-    return { state: { ...state, said: [...state.said, ...numbers] }, effects: numbers.map((n) => send(n, "note", true)) };
+    return {
+      state: { ...state, said: [...state.said, ...numbers] },
+      effects: numbers.map((n) => send(n, "note", true)),
+    };
   }
   return { state, effects: [send(value as number, name, name !== "news")] };
 }
@@ -110,7 +122,10 @@ function world(seed = 1, faults: { loss?: number; duplicates?: number } = {}): v
 function live(who: Somebody, peer: Somebody, store: MemoryStore, more: Partial<AgentParts<Toy>> = {}): Life {
   let alive = true;
   // Timers of a process that has died do not fire.
-  const mortal: Clock = { now: () => clock.now(), at: (atMs, fire) => clock.at(atMs, () => void (alive && fire())) };
+  const mortal: Clock = {
+    now: () => clock.now(),
+    at: (atMs, fire) => clock.at(atMs, () => void (alive && fire())),
+  };
   const bus = net.join(who.id);
   const agent = new Agent<Toy>({
     ...{ device: toy(peer), keys: who.keys, network, bus, store, clock: mortal, linkClock: mortal, crypto },
@@ -145,7 +160,10 @@ describe("two agents", () => {
   it("take each other's durable messages once, though the bus loses and repeats and both crash", async () => {
     const who = fc.nat(1);
     const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ do: fc.constant("say" as const), who, n: fc.integer({ min: 1, max: 5 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ do: fc.constant("say" as const), who, n: fc.integer({ min: 1, max: 5 }) }),
+      },
       { weight: 5, arbitrary: fc.record({ do: fc.constant("wait" as const), who, n: fc.nat(300) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), who, n: fc.nat(700_000) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), who, n: fc.nat(1) }) },
@@ -155,36 +173,44 @@ describe("two agents", () => {
     let crashes = 0;
     let delivered = 0;
     await fc.assert(
-      fc.asyncProperty(fc.nat(10_000), fc.array(step, { minLength: 5, maxLength: 40 }), async (seed, steps) => {
-        world(seed, { loss: 0.2, duplicates: 0.2 });
-        const people = [alice, bob] as const;
-        const lives = [live(alice, bob, fresh(seed)), live(bob, alice, fresh(seed + 1))];
-        let next = 0;
-        await clock.runFor(100);
-        for (const { do: what, who: index, n } of steps) {
-          const life = lives[index]!;
-          if (what === "say") life.agent.command("say", Array.from({ length: n }, () => (next += 1)));
-          else if (what === "wait") await clock.runFor(n);
-          else if (what === "cut") net.cut(people[index]!.id);
-          else if (what === "restore") net.restore(people[index]!.id);
-          else {
-            crashes += 1;
-            lives[index] = live(people[index]!, people[1 - index]!, life.end(n === 1));
-            await clock.runFor(n * 50);
+      fc.asyncProperty(
+        fc.nat(10_000),
+        fc.array(step, { minLength: 5, maxLength: 40 }),
+        async (seed, steps) => {
+          world(seed, { loss: 0.2, duplicates: 0.2 });
+          const people = [alice, bob] as const;
+          const lives = [live(alice, bob, fresh(seed)), live(bob, alice, fresh(seed + 1))];
+          let next = 0;
+          await clock.runFor(100);
+          for (const { do: what, who: index, n } of steps) {
+            const life = lives[index]!;
+            if (what === "say")
+              life.agent.command(
+                "say",
+                Array.from({ length: n }, () => (next += 1)),
+              );
+            else if (what === "wait") await clock.runFor(n);
+            else if (what === "cut") net.cut(people[index]!.id);
+            else if (what === "restore") net.restore(people[index]!.id);
+            else {
+              crashes += 1;
+              lives[index] = live(people[index]!, people[1 - index]!, life.end(n === 1));
+              await clock.runFor(n * 50);
+            }
           }
-        }
-        for (const { id } of people) net.restore(id);
-        await clock.runFor(400_000);
-        const [a, b] = [lives[0]!.agent, lives[1]!.agent];
-        expect(failures).toEqual([]);
-        expect(sorted(b.state.heard)).toEqual(sorted(a.state.said));
-        expect(sorted(a.state.heard)).toEqual(sorted(b.state.said));
-        expect([a.pending, b.pending]).toEqual([0, 0]);
-        for (const { messenger } of [a, b]) expect(messenger.dropped.get("internal")).toBeUndefined();
-        delivered += a.state.heard.length + b.state.heard.length;
-        for (const life of lives) life.end(false);
-        await net.close();
-      }),
+          for (const { id } of people) net.restore(id);
+          await clock.runFor(400_000);
+          const [a, b] = [lives[0]!.agent, lives[1]!.agent];
+          expect(failures).toEqual([]);
+          expect(sorted(b.state.heard)).toEqual(sorted(a.state.said));
+          expect(sorted(a.state.heard)).toEqual(sorted(b.state.said));
+          expect([a.pending, b.pending]).toEqual([0, 0]);
+          for (const { messenger } of [a, b]) expect(messenger.dropped.get("internal")).toBeUndefined();
+          delivered += a.state.heard.length + b.state.heard.length;
+          for (const life of lives) life.end(false);
+          await net.close();
+        },
+      ),
       { numRuns: 25 },
     );
     // The test would be empty if nothing had happened.
@@ -215,7 +241,11 @@ describe("two agents", () => {
     a.agent.command("bad", 1);
     a.agent.command("say", [2]);
     await clock.runFor(60_000);
-    expect([b.agent.state.heard, a.agent.pending, b.agent.messenger.dropped.get("message-invalid")]).toEqual([[2], 0, 1]);
+    expect([b.agent.state.heard, a.agent.pending, b.agent.messenger.dropped.get("message-invalid")]).toEqual([
+      [2],
+      0,
+      1,
+    ]);
     const again = live(bob, alice, b.end(false));
     await clock.runFor(60_000);
     expect(again.agent.state.heard).toEqual([2]);
@@ -254,13 +284,27 @@ describe("an agent", () => {
     await clock.runFor(1_000);
     const seals: Uint8Array[] = [];
     const bobs = net.join(bob.id);
-    const reader = new Messenger({ bus: bobs, clock, crypto, random: seededRandom(4), network: NETWORK, keys: bob.keys });
+    const reader = new Messenger({
+      bus: bobs,
+      clock,
+      crypto,
+      random: seededRandom(4),
+      network: NETWORK,
+      keys: bob.keys,
+    });
     void reader.listen(({ messageId }) => void seals.push(messageId));
     await clock.runFor(1_000);
     a.agent.command("say", [1]);
     await clock.runFor(1_000);
     const bus = net.join(carol.id);
-    const stranger = new Messenger({ bus, clock, crypto, random: seededRandom(5), network: NETWORK, keys: carol.keys });
+    const stranger = new Messenger({
+      bus,
+      clock,
+      crypto,
+      random: seededRandom(5),
+      network: NETWORK,
+      keys: carol.keys,
+    });
     stranger.meet(alice.keys.card);
     void stranger.send(alice.id, "ack", encodeMessage({ messageId: seals[0] }));
     void stranger.send(alice.id, "ack", encodeMessage({ messageId: "nonsense" }));
@@ -277,7 +321,10 @@ describe("an agent", () => {
     world();
     const [a, b] = [live(alice, bob, fresh()), live(bob, carol, fresh())];
     await clock.runFor(1_000);
-    b.agent.command("say", Array.from({ length: 3_501 }, (_, i) => i));
+    b.agent.command(
+      "say",
+      Array.from({ length: 3_501 }, (_, i) => i),
+    );
     await clock.runFor(1_000);
     expect(b.agent.pending).toBe(3_501);
     a.agent.command("say", [1]);
@@ -294,7 +341,10 @@ describe("an agent", () => {
     world();
     const a = live(alice, bob, fresh());
     await clock.runFor(1_000);
-    a.agent.command("say", Array.from({ length: 4_097 }, (_, i) => i));
+    a.agent.command(
+      "say",
+      Array.from({ length: 4_097 }, (_, i) => i),
+    );
     await clock.runFor(100);
     expect(failures).toMatchObject([{ code: "queue-full" }]);
     // Nothing of that step was written.
@@ -354,7 +404,7 @@ describe("an agent", () => {
     expect(failures).toMatchObject([{ code: "store-failed" }]);
   });
 
-  it("casts an entry, the same one also after a crash, until its certified receipt has come, and takes that once", async () => {
+  it("casts one entry, also after a crash, until its receipt has come, and takes that once", async () => {
     const ledger = new Ledger(4, { seed: 1 });
     clock = new VirtualClock(LEDGER_START_MS);
     net = memoryNetwork({ network: NETWORK, clock, random: seededRandom(1), loss: 0.1, duplicates: 0.3 });
@@ -384,9 +434,17 @@ describe("an agent", () => {
     ledger.cast("entry", Uint8Array.from(Buffer.from([...records][0]!, "hex")));
     ledger.run(10_000);
     const [settled] = ledger.members[0]!.settled.values();
-    const messenger = new Messenger({ bus, clock, crypto, random: seededRandom(3), network: NETWORK, keys: carol.keys });
+    const messenger = new Messenger({
+      bus,
+      clock,
+      crypto,
+      random: seededRandom(3),
+      network: NETWORK,
+      keys: carol.keys,
+    });
     messenger.meet(holder.card);
-    const show = (): void => void messenger.send(who.id, "receipt", encodeMessage({ receipt: settled!.bytes }));
+    const show = (): void =>
+      void messenger.send(who.id, "receipt", encodeMessage({ receipt: settled!.bytes }));
     for (let i = 0; i < 3; i++) show();
     await clock.runFor(10_000);
     expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of card: ok"]]);

@@ -13,7 +13,15 @@ import { makeSubmission } from "../../protocols/ledger/submission.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
-import type { Bus, CentralRadio, Clock, Crypto, PeripheralRadio, Random, Store } from "../../protocols/ports.ts";
+import type {
+  Bus,
+  CentralRadio,
+  Clock,
+  Crypto,
+  PeripheralRadio,
+  Random,
+  Store,
+} from "../../protocols/ports.ts";
 import { z } from "zod";
 import { SessionDialer, SessionHost, type SessionListener } from "./ble-sessions.ts";
 import { Loop, type Changes } from "./loop.ts";
@@ -58,7 +66,6 @@ export interface AgentParts<State> {
 
 const ackSchema = z.strictObject({ messageId: z.instanceof(Uint8Array) });
 
-
 export class Agent<State> {
   readonly id: string;
   readonly messenger: Messenger;
@@ -89,7 +96,7 @@ export class Agent<State> {
       dropped: (error) => this.messenger.countDrop(errorCode(error)),
       failed: (error) => parts.surroundings.failed(error),
     });
-    const session = { crypto, random, signer: keys.signer, sessionSecret: keys.sessionSecret, card: keys.card, clock, linkClock };
+    const session = { crypto, random, ...keys, clock, linkClock };
     const listener = this.#sessionListener();
     if (parts.peripheral !== undefined) this.#host = new SessionHost(parts.peripheral, session, listener);
     if (parts.central !== undefined) this.#dialer = new SessionDialer(parts.central, session, listener);
@@ -214,7 +221,7 @@ export class Agent<State> {
     const known = this.#seen.stateOf(mark);
     if (known === "durable") acknowledge();
     if (known !== "new") return;
-    if (this.#outbox.size > MAX_BACKLOG) throw new SegmentError("queue-full", "too much waits for others: come again");
+    if (this.#outbox.size > MAX_BACKLOG) throw new SegmentError("queue-full", "too much waits for others");
     const changes: Changes = new Map();
     const afterCommit = (): void => {
       this.#seen.confirm(mark);
@@ -227,9 +234,12 @@ export class Agent<State> {
 
   /** Only the recipient can say that it has a message: others may know or guess its id. */
   #acknowledged(from: string, messageId: Uint8Array): void {
-    this.#settle((promise) => {
+    const changes: Changes = new Map();
+    const found = this.#outbox.settle((promise) => {
       return promise.kind === "message" && promise.to === from && equalBytes(promise.messageId, messageId);
-    });
+    }, changes);
+    if (!found) return;
+    this.#parts.store.commit(changes).catch((error: unknown) => this.#parts.surroundings.failed(error));
   }
 
   #receipted(bytes: Uint8Array): void {
@@ -239,13 +249,10 @@ export class Agent<State> {
     const changes: Changes = new Map();
     this.#loop.post({ event: { kind: "receipt", receipt, bytes }, changes });
     this.#seen.add(mark, changes);
-    this.#outbox.settle((promise) => promise.kind === "entry" && equalBytes(promise.entryId, receipt.entryId), changes);
-  }
-
-  #settle(matches: (promise: OutboxPromise) => boolean): void {
-    const changes: Changes = new Map();
-    if (!this.#outbox.settle(matches, changes)) return;
-    this.#parts.store.commit(changes).catch((error: unknown) => this.#parts.surroundings.failed(error));
+    this.#outbox.settle(
+      (promise) => promise.kind === "entry" && equalBytes(promise.entryId, receipt.entryId),
+      changes,
+    );
   }
 
   #sessionListener(): SessionListener {
@@ -270,9 +277,10 @@ export class Agent<State> {
   /** What must survive a crash joins the step's commit. */
   #plan(effect: DeviceEffect, changes: Changes): void {
     if (effect.kind === "send" && effect.durable) {
-      const messageId = labelledHash(this.#parts.crypto, "effect", utf8(`${this.id}/${effect.id}`)).slice(0, 16);
-      const { to, type } = effect;
-      this.#outbox.plan(effect.id, { kind: "message", to, type, body: encodeMessage(effect.body), messageId }, changes);
+      const { id, to, type } = effect;
+      const hash = labelledHash(this.#parts.crypto, "effect", utf8(`${this.id}/${id}`));
+      const body = encodeMessage(effect.body);
+      this.#outbox.plan(id, { kind: "message", to, type, body, messageId: hash.slice(0, 16) }, changes);
     } else if (effect.kind === "submit") {
       const { crypto, random, network, keys, clock } = this.#parts;
       const maker = { crypto, random, network, signer: keys.signer };
@@ -343,7 +351,10 @@ export class Agent<State> {
   #dial(effect: DeviceEffect & { kind: "dial" }): void {
     const card = this.messenger.cardOf(effect.peer);
     if (card === undefined || this.#dialer === undefined) {
-      this.#post({ kind: "session-refused", code: card === undefined ? "card-invalid" : "radio-unavailable" });
+      this.#post({
+        kind: "session-refused",
+        code: card === undefined ? "card-invalid" : "radio-unavailable",
+      });
       return;
     }
     this.#dialer.dial(card, effect.purpose);
@@ -361,9 +372,12 @@ export class Agent<State> {
   }
 }
 
-/** With more than this waiting for acknowledgements, new messages are not taken in (their senders repeat them). */
+/** With more than this waiting for others, new messages are not taken in; their senders repeat them. */
 const MAX_BACKLOG = 3_500;
 /** Entries wait in the outbox of a device that is offline: half a day. */
 const ENTRY_VALIDITY_MS = 12 * 60 * 60 * 1_000;
 
-const sessionMessageSchema = z.strictObject({ type: z.string().min(1).max(32), body: z.instanceof(Uint8Array) });
+const sessionMessageSchema = z.strictObject({
+  type: z.string().min(1).max(32),
+  body: z.instanceof(Uint8Array),
+});

@@ -20,7 +20,7 @@ it("a broker cannot announce a card of its own making for somebody's identity", 
   void messenger.welcome((card) => void learned.push(card));
   await clock.runFor(1_000);
 
-  // Mallory's root binds Alice's identity to a session key that Mallory can open; the bus carries it in her name.
+  // Mallory's root binds Alice's identity to a key that Mallory holds; the bus carries it in Alice's name.
   const honest = openCard(crypto, alice.keys.card);
   const { sessionKey, root } = mallory;
   const forged = signCard({ ...honest, sessionKey, root: root.publicKey }, root);
@@ -37,5 +37,5 @@ it("a broker cannot announce a card of its own making for somebody's identity", 
   void inAlicesName.publish(topic, sign1("announcement", alice.keys.card, alice.keys.signer));
   await clock.runFor(1_000);
   expect(learned).toEqual([alice.keys.card]);
-  net.close();
+  await net.close();
 });

@@ -1,4 +1,7 @@
-/** Questions with answers over the messenger, for readers and wallets: one question of a kind to a peer at a time. */
+/**
+ * Questions with answers over the messenger, for readers and wallets: one question of a kind to a peer at a
+ * time.
+ */
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Clock } from "../../protocols/ports.ts";
@@ -44,7 +47,10 @@ export class Asker {
     });
   }
 
-  /** Asks, and resolves with the answer that `accepts` recognises. Rejects with `message-invalid` when none comes in time. */
+  /**
+   * Asks, and resolves with the answer that `accepts` recognises. Rejects with `message-invalid` when none
+   * comes in time.
+   */
   async ask(
     to: string,
     kind: string,
@@ -68,7 +74,8 @@ export class Asker {
         resolve(value);
       };
     });
-    // Together: an answer that is not awaited yet may fail by its time-out while the question still waits to leave.
+    // Together: an answer that is not awaited yet may fail by its time-out while the question still waits
+    // to leave.
     const [answered] = await Promise.all([answer, this.#messenger.send(to, kind, encodeMessage(body))]);
     return answered;
   }

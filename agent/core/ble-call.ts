@@ -2,7 +2,14 @@
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
-import type { CentralConnection, CentralRadio, Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
+import type {
+  CentralConnection,
+  CentralRadio,
+  Clock,
+  Crypto,
+  Random,
+  Signer,
+} from "../../protocols/ports.ts";
 import { decodeInfo } from "../../protocols/session/info.ts";
 import { SessionInitiator } from "../../protocols/session/initiator.ts";
 import type { SessionEvent } from "../../protocols/session/messages.ts";
@@ -92,7 +99,9 @@ export class BleCall {
       if (this.#outcome === "opened") this.#write(this.#initiator?.close() ?? []);
       await this.#writing;
       if (this.#outcome === "none" && !signal.aborted) {
-        throw new SegmentError("radio-failed", "the link ended before a session was open", { where: address });
+        throw new SegmentError("radio-failed", "the link ended before a session was open", {
+          where: address,
+        });
       }
     } finally {
       patience.cancel();

@@ -10,7 +10,13 @@ import type { CentralRadio, PeripheralConnection, PeripheralRadio, Timer } from 
 import { SERVICE_UUID, advertisedName } from "../../protocols/session/gatt.ts";
 import { SessionResponder } from "../../protocols/session/responder.ts";
 import type { SessionEvent } from "../../protocols/session/messages.ts";
-import { BleCall, HANDSHAKE_MS, type KnownPeer, type SessionListener, type SessionParts } from "./ble-call.ts";
+import {
+  BleCall,
+  HANDSHAKE_MS,
+  type KnownPeer,
+  type SessionListener,
+  type SessionParts,
+} from "./ble-call.ts";
 
 export type { KnownPeer, SessionListener, SessionParts } from "./ble-call.ts";
 
@@ -38,7 +44,9 @@ export class SessionHost {
   /** Who may open a session; nobody stops the advertising. */
   expect(peers: readonly string[]): void {
     this.#expected = new Set(peers);
-    this.#work = this.#work.then(() => this.#adjust()).catch((error: unknown) => this.#listener.refused(errorCode(error)));
+    this.#work = this.#work
+      .then(() => this.#adjust())
+      .catch((error: unknown) => this.#listener.refused(errorCode(error)));
   }
 
   /** Sends in an open session; a session that is gone is no error, its end has been told. */
@@ -153,7 +161,8 @@ export class SessionHost {
         return;
       }
       case "message":
-        if (guest.session !== undefined) this.#listener.message(guest.session.id, guest.session.peer, event.bytes);
+        if (guest.session !== undefined)
+          this.#listener.message(guest.session.id, guest.session.peer, event.bytes);
         return;
       case "refused":
         this.#listener.refused(event.code);

@@ -54,7 +54,8 @@ export class Loop<State> {
     this.#parts = parts;
     const saved = parts.store.get(STATE_KEY);
     // Our own journal, CRC-checked: the device trusts what it wrote itself.
-    this.#state = saved === undefined ? parts.device.initial() : (decodeMessage(saved, STATE_LIMITS) as State);
+    this.#state =
+      saved === undefined ? parts.device.initial() : (decodeMessage(saved, STATE_LIMITS) as State);
   }
 
   /** What the device remembers; read-only. */

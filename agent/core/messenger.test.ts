@@ -12,7 +12,11 @@ import { Asker } from "./asking.ts";
 import { Messenger } from "./messenger.ts";
 import { reply, serve } from "./service.ts";
 
-const [alice, bob, carol] = ["alice", "bob", "carol"].map((name) => somebody(name)) as [Somebody, Somebody, Somebody];
+const [alice, bob, carol] = ["alice", "bob", "carol"].map((name) => somebody(name)) as [
+  Somebody,
+  Somebody,
+  Somebody,
+];
 const random = seededRandom(5);
 const text = (value: string): Uint8Array => encodeMessage(value);
 
@@ -57,7 +61,10 @@ describe("the messenger", () => {
     void a.messenger.send(bob.id, "hello", text("1"));
     void a.messenger.send(bob.id, "hello", text("2"));
     await clock.runFor(1_000);
-    expect(b.heard.map(({ from, kind }) => [from, kind])).toEqual([[alice.id, "hello"], [alice.id, "hello"]]);
+    expect(b.heard.map(({ from, kind }) => [from, kind])).toEqual([
+      [alice.id, "hello"],
+      [alice.id, "hello"],
+    ]);
     expect(b.messenger.cardOf(alice.id)).toMatchObject({ name: "alice", cardHash: alice.known.cardHash });
     void b.messenger.send(alice.id, "answer", text("3"));
     await clock.runFor(1_000);
@@ -66,7 +73,7 @@ describe("the messenger", () => {
     expect(net.counters().messages).toBe(5);
   });
 
-  it("shows its card again after half a minute, because a peer that was away may have missed it", async () => {
+  it("shows its card again after half a minute: a peer that was away may have missed it", async () => {
     const join = world();
     const [a, b] = [join(alice), join(bob)];
     await listening(a);
@@ -96,8 +103,12 @@ describe("the messenger", () => {
   it("refuses cards that have expired or are no cards", () => {
     const { messenger } = world()(alice);
     const old = somebody("old", { notBefore: START_MS - 2_000, notAfter: START_MS - 1_000 });
-    expect(() => messenger.meet(old.keys.card)).toThrowError(expect.objectContaining({ code: "card-expired" }));
-    expect(() => messenger.meet(new Uint8Array(10))).toThrowError(expect.objectContaining({ code: "card-invalid" }));
+    expect(() => messenger.meet(old.keys.card)).toThrowError(
+      expect.objectContaining({ code: "card-expired" }),
+    );
+    expect(() => messenger.meet(new Uint8Array(10))).toThrowError(
+      expect.objectContaining({ code: "card-invalid" }),
+    );
     expect(messenger.cardOf(old.id)).toBeUndefined();
   });
 
@@ -105,7 +116,9 @@ describe("the messenger", () => {
     const join = world();
     const [newcomer, hub] = [join(alice), join(bob)];
     const learned: Uint8Array[] = [];
-    await listening(newcomer, hub, { listen: () => hub.messenger.welcome((card) => void learned.push(card)) });
+    await listening(newcomer, hub, {
+      listen: () => hub.messenger.welcome((card) => void learned.push(card)),
+    });
     void hub.messenger.announce();
     void newcomer.messenger.announce();
     await clock.runFor(1_000);
@@ -131,14 +144,21 @@ describe("the messenger", () => {
     expect(Object.fromEntries(b.messenger.dropped)).toEqual({ "card-invalid": 2 });
   });
 
-  it("counts and drops what a stranger makes up, what is for others and what is old, and goes on", async () => {
+  it("counts and drops what is made up, for others or old, and goes on", async () => {
     const join = world();
     const [a, b] = [join(alice), join(bob)];
     await listening(b);
     const topic = directTopic(NETWORK, alice.id, bob.id);
     const sealed = (change: { timeMs?: number; recipientSessionKey?: Uint8Array }): Uint8Array =>
       sealEnvelope({
-        ...{ crypto, random, network: NETWORK, sender: alice.keys.signer, recipient: bob.known.identity, topic },
+        ...{
+          crypto,
+          random,
+          network: NETWORK,
+          sender: alice.keys.signer,
+          recipient: bob.known.identity,
+          topic,
+        },
         ...{ messageId: random.bytes(16), kind: "hello", body: text("x"), timeMs: clock.now() },
         ...{ recipientSessionKey: bob.sessionKey, ...change },
       });
@@ -237,7 +257,8 @@ describe("questions and answers", () => {
     const { a, b } = await pair();
     const open: (() => void)[] = [];
     await listening({
-      listen: () => serve(b.messenger, () => new Promise((done) => open.push(() => done(reply("done", null))))),
+      listen: () =>
+        serve(b.messenger, () => new Promise((done) => open.push(() => done(reply("done", null))))),
     });
     for (let i = 0; i < 600; i++) void a.messenger.send(bob.id, "x", text("?"));
     await clock.runFor(2_000);

@@ -9,7 +9,14 @@ import { sign1, verify1 } from "../../protocols/identity/cose.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { openEnvelope, sealEnvelope, type OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
 import type { Bus, Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
-import { castFilter, castTopic, directTopic, inboxFilter, parseTopic, type Channel } from "../../protocols/topics.ts";
+import {
+  castFilter,
+  castTopic,
+  directTopic,
+  inboxFilter,
+  parseTopic,
+  type Channel,
+} from "../../protocols/topics.ts";
 
 /** What an agent is on a network: its keys and its card. */
 export interface AgentKeys {
@@ -91,7 +98,8 @@ export class Messenger {
   async #publish(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
     const { bus, clock, crypto, random, network, keys } = this.#parts;
     const card = this.#cards.get(to);
-    if (card === undefined) throw new SegmentError("card-invalid", `no card is known for ${to}`, { where: "recipient" });
+    if (card === undefined)
+      throw new SegmentError("card-invalid", `no card is known for ${to}`, { where: "recipient" });
     const topic = directTopic(network, this.self, to);
     const sealed = sealEnvelope({
       crypto,
@@ -146,10 +154,13 @@ export class Messenger {
       if (sender === this.self) return;
       const card = this.#announced(sender, payload);
       const known = this.#cards.has(sender);
-      if (!known && this.#cards.size >= MAX_PEERS) throw new SegmentError("queue-full", "too many agents are known");
+      if (!known && this.#cards.size >= MAX_PEERS)
+        throw new SegmentError("queue-full", "too many agents are known");
       this.meet(card);
       if (!known) learned(card);
-      this.#publish(sender, CARD_KIND, this.#parts.keys.card).catch((error: unknown) => this.countDrop(errorCode(error)));
+      this.#publish(sender, CARD_KIND, this.#parts.keys.card).catch((error: unknown) =>
+        this.countDrop(errorCode(error)),
+      );
     });
   }
 

@@ -13,7 +13,8 @@ const message = (n: number, to = "bob"): Omit<Message, "order"> => ({
   body: Uint8Array.of(n),
   messageId: new Uint8Array(16).fill(n),
 });
-const isMessage = (n: number) => (promise: OutboxPromise) => promise.kind === "message" && promise.messageId[0] === n;
+const isMessage = (n: number) => (promise: OutboxPromise) =>
+  promise.kind === "message" && promise.messageId[0] === n;
 
 function world(attempt: (promise: OutboxPromise) => Promise<void> = () => Promise.resolve()) {
   const clock = new VirtualClock();
@@ -44,14 +45,14 @@ function world(attempt: (promise: OutboxPromise) => Promise<void> = () => Promis
       return (outbox = make());
     },
     /** As the loop does: plan, commit, confirm. */
-    async promise(...numbers: number[]): Promise<void> {
+    promise: async (...numbers: number[]): Promise<void> => {
       const changes: Changes = new Map();
       for (const n of numbers) outbox.plan(`id/${n}`, message(n), changes);
       void store.commit(changes);
       await clock.runFor(1);
       for (const n of numbers) outbox.confirm(`id/${n}`);
     },
-    async settle(n: number): Promise<boolean> {
+    settle: async (n: number): Promise<boolean> => {
       const changes: Changes = new Map();
       const found = outbox.settle(isMessage(n), changes);
       void store.commit(changes);
@@ -80,7 +81,7 @@ describe("the outbox", () => {
     expect(numbers()).toEqual([7, 1]);
   });
 
-  it("repeats with growing pauses up to half a minute until it is settled, whether attempts fail or not", async () => {
+  it("repeats with growing pauses up to half a minute, whether attempts fail or not", async () => {
     for (const attempt of [() => Promise.resolve(), () => Promise.reject(new Error("away"))]) {
       const { outbox, clock, sent, promise, settle } = world(attempt);
       outbox.setOpen(true);

@@ -16,7 +16,10 @@ const PREFIX = "outbox/";
 const MAX_PROMISES = 4_096;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
-/** Handed to the link at once at most. Who waits for an acknowledgement holds no place: a peer that is away holds up nobody. */
+/**
+ * Handed to the link at once at most. Who waits for an acknowledgement holds no place: a peer that is away
+ * holds up nobody.
+ */
 const WINDOW = 64;
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes");
@@ -72,7 +75,10 @@ export class Outbox {
     this.#parts = parts;
     const saved = parts.store
       .keys(PREFIX)
-      .map((key) => ({ key, promise: promiseSchema.parse(decodeMessage(parts.store.get(key) ?? new Uint8Array())) }))
+      .map((key) => ({
+        key,
+        promise: promiseSchema.parse(decodeMessage(parts.store.get(key) ?? new Uint8Array())),
+      }))
       .sort((a, b) => a.promise.order - b.promise.order);
     for (const { key, promise } of saved) {
       this.#pending.set(key, { promise, durable: true, attempts: 0, leaving: false, timer: undefined });
@@ -91,7 +97,7 @@ export class Outbox {
     if (this.#pending.size >= MAX_PROMISES) {
       throw new SegmentError("queue-full", `${MAX_PROMISES} promises wait for an acknowledgement`);
     }
-    const whole = { ...promise, order: this.#nextOrder++ } as OutboxPromise;
+    const whole: OutboxPromise = { ...promise, order: this.#nextOrder++ };
     this.#pending.set(key, { promise: whole, durable: false, attempts: 0, leaving: false, timer: undefined });
     changes.set(key, encodeMessage(whole));
   }

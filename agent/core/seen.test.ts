@@ -37,7 +37,10 @@ describe("what was seen", () => {
     // Made in the opposite order of their names, so that only their times tell which is older.
     await add(first, ["z"]);
     await add(first, ["y"]);
-    await add(first, Array.from({ length: 19_998 }, (_, i) => `m/${i}`));
+    await add(
+      first,
+      Array.from({ length: 19_998 }, (_, i) => `m/${i}`),
+    );
     expect([first.stateOf("z"), store.keys("seen/").length]).toEqual(["under way", 20_000]);
     const again = new Seen(store, clock);
     const changes = await add(again, ["new"]);

@@ -34,7 +34,14 @@ afterEach(() => net.close());
 
 function join(who: Somebody): Messenger {
   const bus = net.join(who.id);
-  const messenger = new Messenger({ bus, clock, crypto, random: seededRandom(3, who.id), network: NETWORK, keys: who.keys });
+  const messenger = new Messenger({
+    bus,
+    clock,
+    crypto,
+    random: seededRandom(3, who.id),
+    network: NETWORK,
+    keys: who.keys,
+  });
   for (const peer of [device, owner, ...keepers]) messenger.meet(peer.keys.card);
   return messenger;
 }
@@ -50,10 +57,18 @@ function grant(untilMs: number): OpenedGrant {
     issuedAtMs: START_MS,
   };
   const bytes = makeGrant({ crypto, random: seededRandom(4), signer: device.keys.signer, rootKey, terms });
-  return openGrant({ crypto, grant: bytes, readerSecret: owner.keys.sessionSecret, issuer: device.keys.signer.publicKey });
+  return openGrant({
+    crypto,
+    grant: bytes,
+    readerSecret: owner.keys.sessionSecret,
+    issuer: device.keys.signer.publicKey,
+  });
 }
 
-/** A flight of 12 chunks over two key periods, stored with seven keepers over the bus. `twist` makes keepers lie. */
+/**
+ * A flight of 12 chunks over two key periods, stored with seven keepers over the bus. `twist` makes keepers
+ * lie.
+ */
 async function flown(twist: (index: number, honest: Answer) => Answer = (_index, honest) => honest) {
   clock = new VirtualClock(START_MS);
   net = memoryNetwork({ network: NETWORK, clock, random: seededRandom(5), delayMs: { min: 1, max: 10 } });
@@ -76,7 +91,10 @@ async function flown(twist: (index: number, honest: Answer) => Answer = (_index,
   for (let chunk = 0; chunk < CHUNKS; chunk++) {
     const changes: Changes = new Map();
     const timeMs = START_MS + (chunk * 2 * PERIOD_MS) / CHUNKS;
-    telemetry.plan([reading("alt", "m", chunk, timeMs), reading("alt", "m", chunk + 0.5, timeMs + 1)], changes);
+    telemetry.plan(
+      [reading("alt", "m", chunk, timeMs), reading("alt", "m", chunk + 0.5, timeMs + 1)],
+      changes,
+    );
     void store.commit(changes).then(() => telemetry.confirm());
   }
   const stored = telemetry.flush();
@@ -86,16 +104,22 @@ async function flown(twist: (index: number, honest: Answer) => Answer = (_index,
   void asker.listen();
   await clock.runFor(100);
   return {
-    async read(opened: OpenedGrant = grant(START_MS + 2 * PERIOD_MS), timeMs = 60_000): Promise<ReadStream> {
+    read: async (
+      opened: OpenedGrant = grant(START_MS + 2 * PERIOD_MS),
+      timeMs = 60_000,
+    ): Promise<ReadStream> => {
       let result: ReadStream | undefined;
-      void readBack({ crypto, asker, keepers: keepers.map((keeper) => keeper.id), grant: opened }).then((stream) => (result = stream));
+      void readBack({ crypto, asker, keepers: keepers.map((keeper) => keeper.id), grant: opened }).then(
+        (stream) => (result = stream),
+      );
       await clock.runFor(timeMs);
       return result!;
     },
   };
 }
 
-const valuesOf = ({ chunks }: ReadStream): (number | undefined)[] => chunks.flatMap(({ records }) => records.map(({ v }) => v));
+const valuesOf = ({ chunks }: ReadStream): (number | undefined)[] =>
+  chunks.flatMap(({ records }) => records.map(({ v }) => v));
 const flight = Array.from({ length: CHUNKS * 2 }, (_, i) => i / 2);
 
 describe("reading a stream back", () => {
@@ -128,7 +152,9 @@ describe("reading a stream back", () => {
     const { read } = await flown();
     const stream = await read(grant(START_MS + PERIOD_MS));
     expect(valuesOf(stream)).toEqual(flight.slice(0, CHUNKS));
-    expect(stream.unread.map(({ code }) => code)).toEqual(Array.from({ length: CHUNKS / 2 }, () => "grant-invalid"));
+    expect(stream.unread.map(({ code }) => code)).toEqual(
+      Array.from({ length: CHUNKS / 2 }, () => "grant-invalid"),
+    );
   });
 
   it("survives keepers that talk nonsense, lie, or lead in circles without end", async () => {
@@ -139,7 +165,10 @@ describe("reading a stream back", () => {
       if (index === 1 && answer.kind === "manifests") {
         const page = parseBody(TELEMETRY_SCHEMAS.manifests, answer.body);
         const made_up = { index: 1, manifest: new Uint8Array(50).fill(page.fromSequence & 255) };
-        return { kind: "manifests", body: encodeMessage({ ...page, manifests: [made_up], next: page.fromSequence + 1 }) };
+        return {
+          kind: "manifests",
+          body: encodeMessage({ ...page, manifests: [made_up], next: page.fromSequence + 1 }),
+        };
       }
       if (index === 2 && answer.kind === "shard") {
         const shard = parseBody(TELEMETRY_SCHEMAS.shard, answer.body);

@@ -17,7 +17,10 @@ export interface StreamSource {
   grant: OpenedGrant;
 }
 
-/** Errors of single keepers are survived; what could not be read stands in the result. Errors: manifest-invalid. */
+/**
+ * Errors of single keepers are survived; what could not be read stands in the result. Errors:
+ * manifest-invalid.
+ */
 export async function readBack(source: StreamSource): Promise<ReadStream> {
   const { crypto, keepers, grant } = source;
   const alive = new Set<string>();
@@ -69,7 +72,10 @@ async function* listManifests(source: StreamSource, keeper: string): AsyncGenera
   }
 }
 
-/** Whether there is more to ask for. Only the publisher's own manifests lead on: a keeper could make up others for ever. */
+/**
+ * Whether there is more to ask for. Only the publisher's own manifests lead on: a keeper could make up
+ * others for ever.
+ */
 function leadsOn({ crypto, grant }: StreamSource, page: Manifests, asked: number): boolean {
   const last = page.manifests.at(-1);
   if (last === undefined || page.next === null) return false;

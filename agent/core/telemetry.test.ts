@@ -35,13 +35,24 @@ interface Options {
 
 /** A device's telemetry, its journal, and seven real keepers behind a network that delays and loses. */
 async function world(options: Options = {}) {
-  const { seed = 1, loss = 0, limits = { records: 4, bytes: 10_000, waitMs: 30_000 }, keeperLimits } = options;
+  const {
+    seed = 1,
+    loss = 0,
+    limits = { records: 4, bytes: 10_000, waitMs: 30_000 },
+    keeperLimits,
+  } = options;
   const clock = new VirtualClock(START_MS);
   const random = seededRandom(seed);
   let store = new MemoryStore({ clock, writeMs: () => 1 + Math.floor(random.next() * 20) });
   const keepers: Keeper[] = await Promise.all(
     KEEPERS.map(({ keys }) =>
-      openKeeper({ crypto, clock, signer: keys.signer, blobs: createMemoryBlobs(), limits: keeperLimits ?? {} }),
+      openKeeper({
+        crypto,
+        clock,
+        signer: keys.signer,
+        blobs: createMemoryBlobs(),
+        limits: keeperLimits ?? {},
+      }),
     ),
   );
   /** Keepers that are away. */
@@ -72,7 +83,8 @@ async function world(options: Options = {}) {
       const index = KEEPERS.findIndex((keeper) => keeper.id === to);
       if (away.has(to)) return;
       void keepers[index]!.handle(device.id, type, encodeMessage(put)).then((answer) => {
-        if (answer?.kind === "shard-refused") refused.push(parseBody(TELEMETRY_SCHEMAS["shard-refused"], answer.body).code);
+        if (answer?.kind === "shard-refused")
+          refused.push(parseBody(TELEMETRY_SCHEMAS["shard-refused"], answer.body).code);
         later(() => {
           if (answer !== null && from === telemetry) telemetry.received(to, answer.kind, answer.body);
         });
@@ -111,16 +123,23 @@ async function world(options: Options = {}) {
 }
 
 /** Reads everything back from the keepers that are there. */
-async function readAll(keepers: readonly Keeper[], gone: ReadonlySet<number> = new Set()): Promise<ReadStream> {
+async function readAll(
+  keepers: readonly Keeper[],
+  gone: ReadonlySet<number> = new Set(),
+): Promise<ReadStream> {
   const publisher = device.keys.signer.publicKey;
   const ask = async (index: number, kind: string, body: object): Promise<Uint8Array | undefined> => {
     if (gone.has(index)) return undefined;
-    const answer = await keepers[index]!.handle("reader", kind, encodeMessage({ publisher, streamId: id, ...body }));
+    const answer = await keepers[index]!.handle(
+      "reader",
+      kind,
+      encodeMessage({ publisher, streamId: id, ...body }),
+    );
     return answer?.body;
   };
   const manifests: Uint8Array[] = [];
   for (const index of keepers.keys()) {
-    for (let from: number | null = 0; from !== null; ) {
+    for (let from: number | null = 0; from !== null;) {
       const body = await ask(index, "manifest-list", { fromSequence: from, limit: 100 });
       if (body === undefined) break;
       const page = parseBody(TELEMETRY_SCHEMAS.manifests, body);
@@ -151,8 +170,15 @@ describe("telemetry", () => {
     const { telemetry, clock } = it_;
     telemetry.setOpen(true);
     const changes: Changes = new Map();
-    telemetry.plan([1, 2, 3, 4, 5].map((v) => altitude(v, clock.now())), changes);
-    expect([...changes.keys()].sort()).toEqual(["telemetry/batch", "telemetry/chunk/000000000000", "telemetry/head"]);
+    telemetry.plan(
+      [1, 2, 3, 4, 5].map((v) => altitude(v, clock.now())),
+      changes,
+    );
+    expect([...changes.keys()].sort()).toEqual([
+      "telemetry/batch",
+      "telemetry/chunk/000000000000",
+      "telemetry/head",
+    ]);
     // Another chunk becomes durable, the link comes back: this one still has to wait.
     telemetry.setOpen(true);
     await clock.runFor(5_000);
@@ -213,6 +239,20 @@ describe("telemetry", () => {
     await it_.telemetry.flush();
   });
 
+  it("uses no sequence number twice, though the power goes right after a flush", async () => {
+    const it_ = await world();
+    for (const v of [1, 2, 3]) {
+      void it_.record(altitude(v, it_.clock.now()));
+      void it_.telemetry.flush();
+      await it_.clock.runFor(100);
+      it_.restart();
+    }
+    it_.telemetry.setOpen(true);
+    await it_.clock.runFor(10_000);
+    const stream = await readAll(it_.keepers);
+    expect([valuesOf(stream), stream.breaks]).toEqual([[1, 2, 3], []]);
+  });
+
   it("offers the same ciphertext again, after lost answers and restarts", async () => {
     const it_ = await world({ loss: 0.5, seed: 4 });
     for (let round = 0; round < 4; round++) {
@@ -228,7 +268,7 @@ describe("telemetry", () => {
     expect(it_.refused).toEqual([]);
   });
 
-  it("goes on with the keepers that are there, however long one is away, and catches up when it is back", async () => {
+  it("goes on with the keepers that are there while one is away, and catches up with it", async () => {
     const it_ = await world({ limits: { records: 1, bytes: 10_000, waitMs: 30_000 } });
     it_.telemetry.setOpen(true);
     it_.away.add(KEEPERS[2]!.id);
@@ -263,7 +303,9 @@ describe("telemetry", () => {
     KEEPERS.forEach((keeper) => it_.away.add(keeper.id));
     void it_.record(...[1, 2, 3, 4].map((v) => altitude(v, clock.now())));
     await clock.runFor(500);
-    const [manifest, shard] = [...it_.puts.get("0/1")!][0]!.split(" ").map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+    const [manifest, shard] = [...it_.puts.get("0/1")!][0]!
+      .split(" ")
+      .map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
     const publisher = device.keys.signer.publicKey;
     const put = { publisher, streamId: id, sequence: 0, index: 1, manifest, shard };
     const ackOf = async (keeper: Keeper): Promise<Uint8Array> =>
@@ -275,7 +317,9 @@ describe("telemetry", () => {
     expect(() => telemetry.received(KEEPERS[1]!.id, "shard-ack", ofAnother)).toThrowError(
       expect.objectContaining({ code: "shard-invalid" }),
     );
-    await expect(async () => telemetry.received(KEEPERS[1]!.id, "shard-ack", new Uint8Array(9))).rejects.toMatchObject({
+    await expect(async () =>
+      telemetry.received(KEEPERS[1]!.id, "shard-ack", new Uint8Array(9)),
+    ).rejects.toMatchObject({
       code: "message-invalid",
     });
     const sendsTo = (index: number) => it_.sends() && it_.puts.has(`0/${index}`);
@@ -327,7 +371,10 @@ describe("telemetry", () => {
 
   it("loses and doubles nothing, whatever is lost and whenever the power goes", async () => {
     const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ do: fc.constant("record" as const), n: fc.integer({ min: 1, max: 6 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ do: fc.constant("record" as const), n: fc.integer({ min: 1, max: 6 }) }),
+      },
       { weight: 4, arbitrary: fc.record({ do: fc.constant("wait" as const), n: fc.nat(40) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), n: fc.nat(1_000_000) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant("crash" as const), n: fc.nat(1) }) },

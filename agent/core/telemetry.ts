@@ -32,7 +32,10 @@ const BATCH_KEY = "telemetry/batch";
 const CHUNK_PREFIX = "telemetry/chunk/";
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
-/** Chunks that wait for keepers; a device that is offline for longer refuses new records rather than lose old ones. */
+/**
+ * Chunks that wait for keepers; a device that is offline for longer refuses new records rather than lose
+ * old ones.
+ */
 const MAX_WAITING_CHUNKS = 4_096;
 /** Chunks whose shards are under way at once. Who waits for a keeper that is away holds no place. */
 const WINDOW = 8;
@@ -186,7 +189,11 @@ export class Telemetry {
     const chunk = this.#waiting.get(ack.sequence);
     if (chunk === undefined || this.#parts.keepers[ack.index] !== from) return;
     const manifest = openManifest(this.#parts.crypto, chunk.manifest);
-    checkShardReceipt(this.#parts.crypto, ack.receipt, { manifest, index: ack.index, keeper: publicKeyFromId(from) });
+    checkShardReceipt(this.#parts.crypto, ack.receipt, {
+      manifest,
+      index: ack.index,
+      keeper: publicKeyFromId(from),
+    });
     chunk.missing.delete(ack.index);
     if (chunk.missing.size > 0) return;
     this.#rest(chunk);
@@ -211,7 +218,9 @@ export class Telemetry {
   #restore(): void {
     const { store } = this.#parts;
     for (const key of store.keys(CHUNK_PREFIX)) {
-      const { manifest, shards } = chunkSchema.parse(decodeMessage(store.get(key) ?? new Uint8Array(), CHUNK_LIMITS));
+      const { manifest, shards } = chunkSchema.parse(
+        decodeMessage(store.get(key) ?? new Uint8Array(), CHUNK_LIMITS),
+      );
       const sequence = Number(key.slice(CHUNK_PREFIX.length));
       this.#wait(sequence, manifest, shards).durable = true;
     }

@@ -1,4 +1,6 @@
-/** A notary's secrets beside its identity: the key that signs in this term, and the committee's common seal. */
+/**
+ * A notary's secrets beside its identity: the key that signs in this term, and the committee's common seal.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeCbor } from "../../protocols/encoding/cbor.ts";

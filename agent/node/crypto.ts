@@ -35,7 +35,10 @@ const PRIVATE_DER: Record<Curve, Buffer> = {
 const ed25519PublicKeys = keyCache((raw) => importPublic("Ed25519", raw));
 const ed25519PrivateKeys = keyCache((raw) => importPrivate("Ed25519", raw));
 const x25519PublicKeys = keyCache((raw) => importPublic("X25519", raw));
-/** Never cached: most are the ephemeral keys of one handshake, which must not outlive it (forward secrecy). */
+/**
+ * Never cached: most are the ephemeral keys of one handshake, which must not outlive it (forward
+ * secrecy).
+ */
 const x25519PrivateKeys = (raw: Uint8Array): KeyObject => importPrivate("X25519", requireKey(raw));
 
 export const nodeCrypto: Crypto = {
@@ -110,7 +113,10 @@ function digest(algorithm: "sha256" | "sha512", parts: Uint8Array[]): Uint8Array
   return plain(stream.digest());
 }
 
-/** As JWK (RFC 8037), which Node hands to OpenSSL as raw bytes: ten times as fast as OpenSSL's decoders of DER. */
+/**
+ * As JWK (RFC 8037), which Node hands to OpenSSL as raw bytes: ten times as fast as OpenSSL's decoders of
+ * DER.
+ */
 function importPublic(crv: Curve, raw: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: "OKP", crv, x: base64Url(raw) }, format: "jwk" });
 }

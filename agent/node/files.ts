@@ -13,7 +13,10 @@ export function syncDirectory(folder: string): void {
   }
 }
 
-/** Makes a folder for its owner alone, with those above it, so that it outlasts a crash. Errors: store-failed. */
+/**
+ * Makes a folder for its owner alone, with those above it, so that it outlasts a crash. Errors:
+ * store-failed.
+ */
 export function makeFolder(folder: string): void {
   const path = resolve(folder);
   try {

@@ -1,6 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -32,7 +41,11 @@ afterEach(() => rmSync(above, { recursive: true }));
 
 const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => "no error", errorCode);
 const snapshot = (): Record<string, string> =>
-  Object.fromEntries(readdirSync(folder).sort().map((name) => [name, readFileSync(join(folder, name)).toString("hex")]));
+  Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, readFileSync(join(folder, name)).toString("hex")]),
+  );
 
 describe("a home", () => {
   it("is made once, and is the same when it is opened again", async () => {
@@ -60,7 +73,9 @@ describe("a home", () => {
     expect([root, secrets.rootSeed]).toEqual([undefined, undefined]);
     expect(card.root).toEqual(home.card.root);
     expect(id).not.toBe(home.id);
-    expect(await codeOf(createHome(join(above, "third"), options({ words: `${words} zoo` })))).toBe("words-invalid");
+    expect(await codeOf(createHome(join(above, "third"), options({ words: `${words} zoo` })))).toBe(
+      "words-invalid",
+    );
     expect(existsSync(join(above, "third", "keys"))).toBe(false);
   });
 
@@ -97,7 +112,10 @@ describe("a home", () => {
     writeFileSync(join(folder, "card"), new Uint8Array(5_000));
     expect(await codeOf(openHome(folder, crypto))).toBe("cbor-too-large");
     rmSync(join(folder, "card"));
-    await expect(openHome(folder, crypto)).rejects.toMatchObject({ code: "home-missing", where: join(folder, "card") });
+    await expect(openHome(folder, crypto)).rejects.toMatchObject({
+      code: "home-missing",
+      where: join(folder, "card"),
+    });
   });
 
   it("joins a network, and says when its file is damaged", async () => {
@@ -138,7 +156,9 @@ describe("config.json", () => {
   });
 
   it("is checked before a home is made", async () => {
-    expect(await codeOf(createHome(folder, options({ config: { ...config, kind: "No Kind" } })))).toBe("option-invalid");
+    expect(await codeOf(createHome(folder, options({ config: { ...config, kind: "No Kind" } })))).toBe(
+      "option-invalid",
+    );
     expect(existsSync(folder)).toBe(false);
   });
 });
@@ -151,7 +171,10 @@ describe("a home's lock", () => {
     const release = lockHome(folder);
     expect(readFileSync(lock(), "utf8")).toMatch(new RegExp(`^${process.pid} `));
     expect(() => lockHome(folder)).toThrowError(
-      expect.objectContaining({ code: "home-locked", message: expect.stringContaining(`process ${process.pid}`) as string }),
+      expect.objectContaining({
+        code: "home-locked",
+        message: expect.stringContaining(`process ${process.pid}`) as string,
+      }),
     );
     release();
     expect(readdirSync(folder)).toEqual([]);
@@ -170,14 +193,17 @@ describe("a home's lock", () => {
   });
 
   // In a container, and on a board that always starts alike, the next process has the same number.
-  it.runIf(existsSync("/proc/self/stat"))("is taken over when the number belongs to another process by now, even to this one", () => {
-    for (const pid of [process.pid, process.ppid]) {
-      writeFileSync(lock(), `${pid} 00000000-0000-0000-0000-000000000000/12345`);
-      const release = lockHome(folder);
-      expect(() => lockHome(folder)).toThrowError(expect.objectContaining({ code: "home-locked" }));
-      release();
-    }
-  });
+  it.runIf(existsSync("/proc/self/stat"))(
+    "is taken over when the number belongs to another process by now, even to this one",
+    () => {
+      for (const pid of [process.pid, process.ppid]) {
+        writeFileSync(lock(), `${pid} 00000000-0000-0000-0000-000000000000/12345`);
+        const release = lockHome(folder);
+        expect(() => lockHome(folder)).toThrowError(expect.objectContaining({ code: "home-locked" }));
+        release();
+      }
+    },
+  );
 
   it.each(["", "nonsense", "-1", "0", "999999999"])("is taken over when it says %j", (text) => {
     writeFileSync(lock(), text);
@@ -186,7 +212,9 @@ describe("a home's lock", () => {
   });
 
   it("cannot be taken in a folder that is not there", () => {
-    expect(() => lockHome(join(folder, "nowhere"))).toThrowError(expect.objectContaining({ code: "store-failed" }));
+    expect(() => lockHome(join(folder, "nowhere"))).toThrowError(
+      expect.objectContaining({ code: "store-failed" }),
+    );
   });
 });
 
@@ -200,14 +228,18 @@ describe("a notary's secrets", () => {
     const path = join(above, "committee");
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(network.notaries.map(({ id }) => id)).toEqual(ids);
-    expect(publicKeyFromId(network.notaries[2]!.termKey)).toEqual(crypto.ed25519PublicKey(secrets[2]!.termSeed));
+    expect(publicKeyFromId(network.notaries[2]!.termKey)).toEqual(
+      crypto.ed25519PublicKey(secrets[2]!.termSeed),
+    );
     expect(new Set(secrets.map(({ termSeed }) => termSeed.join())).size).toBe(4);
     expect(new Set(secrets.map(({ sealSecret }) => sealSecret.join())).size).toBe(1);
     const whole = readFileSync(path);
     await fc.assert(
       fc.asyncProperty(fc.nat(whole.length - 1), async (length) => {
         writeFileSync(path, whole.subarray(0, length));
-        expect(() => loadCommittee(above)).toThrowError(expect.objectContaining({ code: "keystore-damaged", where: path }));
+        expect(() => loadCommittee(above)).toThrowError(
+          expect.objectContaining({ code: "keystore-damaged", where: path }),
+        );
       }),
       { numRuns: 20 },
     );
@@ -228,7 +260,10 @@ describe("files", () => {
     expect(statSync(join(above, "deep")).mode & 0o777).toBe(0o700);
     makeFolder(join(above, "deep"));
     writeFileSync(join(above, "plain"), "");
-    for (const act of [() => makeFolder(join(above, "plain", "x")), () => writeFileDurably(join(above, "plain", "x", "y"), "")]) {
+    for (const act of [
+      () => makeFolder(join(above, "plain", "x")),
+      () => writeFileDurably(join(above, "plain", "x", "y"), ""),
+    ]) {
       expect(act).toThrowError(expect.objectContaining({ code: "store-failed" }));
     }
   });

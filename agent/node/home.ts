@@ -64,8 +64,14 @@ export interface Home {
   readonly network: NetworkDescription | undefined;
 }
 
-/** Makes a home. Returns it with the owner's words, to be shown once and written down. Errors: home-exists, words-invalid, store-failed. */
-export async function createHome(folder: string, options: HomeOptions): Promise<{ home: Home; words: string }> {
+/**
+ * Makes a home. Returns it with the owner's words, to be shown once and written down. Errors: home-exists,
+ * words-invalid, store-failed.
+ */
+export async function createHome(
+  folder: string,
+  options: HomeOptions,
+): Promise<{ home: Home; words: string }> {
   const { crypto, random, clock, keepRoot, passphrase } = options;
   if (existsSync(join(folder, "keys"))) {
     throw new SegmentError("home-exists", `${folder} holds an agent already`, { where: folder });
@@ -94,11 +100,18 @@ export async function createHome(folder: string, options: HomeOptions): Promise<
   writeFileDurably(join(folder, "card"), card, 0o644);
   writeConfig(folder, config);
   // The keys come last: they are what makes a folder a home, so that a crash before leaves none in the way.
-  await saveKeystore(join(folder, "keys"), keepRoot ? { ...device, rootSeed: root.seed } : device, passphrase);
+  await saveKeystore(
+    join(folder, "keys"),
+    keepRoot ? { ...device, rootSeed: root.seed } : device,
+    passphrase,
+  );
   return { home: await openHome(folder, crypto, passphrase), words };
 }
 
-/** Errors: home-missing, passphrase-wrong, keystore-damaged, card-invalid, option-invalid (config.json), network-invalid. */
+/**
+ * Errors: home-missing, passphrase-wrong, keystore-damaged, card-invalid, option-invalid (config.json),
+ * network-invalid.
+ */
 export async function openHome(folder: string, crypto: Crypto, passphrase?: string): Promise<Home> {
   if (!existsSync(join(folder, "keys"))) {
     throw new SegmentError("home-missing", `there is no agent in ${folder}`, { where: folder });
@@ -108,7 +121,9 @@ export async function openHome(folder: string, crypto: Crypto, passphrase?: stri
   const card = openCard(crypto, cardBytes);
   const signer = signerFromSeed(crypto, secrets.identitySeed);
   if (!equalBytes(card.identity, signer.publicKey)) {
-    throw new SegmentError("card-invalid", "the card is not of the keys beside it", { where: join(folder, "card") });
+    throw new SegmentError("card-invalid", "the card is not of the keys beside it", {
+      where: join(folder, "card"),
+    });
   }
   return {
     folder,
@@ -162,9 +177,13 @@ function readBounded(path: string, maxBytes: number): Uint8Array {
   try {
     bytes = new Uint8Array(readFileSync(path));
   } catch (cause) {
-    throw new SegmentError("home-missing", `the home lacks a file: ${(cause as Error).message}`, { where: path, cause });
+    throw new SegmentError("home-missing", `the home lacks a file: ${(cause as Error).message}`, {
+      where: path,
+      cause,
+    });
   }
-  if (bytes.length > maxBytes) throw new SegmentError("cbor-too-large", `the file has ${bytes.length} bytes`, { where: path });
+  if (bytes.length > maxBytes)
+    throw new SegmentError("cbor-too-large", `the file has ${bytes.length} bytes`, { where: path });
   return bytes;
 }
 
@@ -241,7 +260,10 @@ function isRunning(lock: string): boolean {
   return start === "" || startNow === "" || start === startNow;
 }
 
-/** When the process began, as the kernel counts, and in which run of the machine; empty where there is no /proc. */
+/**
+ * When the process began, as the kernel counts, and in which run of the machine; empty where there is no
+ * /proc.
+ */
 function startOf(pid: number): string {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();

@@ -1,4 +1,15 @@
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import type * as fsPromises from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -8,11 +19,12 @@ import { errorCode } from "../../protocols/errors.ts";
 import type { Store } from "../../protocols/ports.ts";
 import { openJournal } from "./journal-store.ts";
 
-/** What the disk refuses, by the name of the call. */
-const refuses = vi.hoisted(() => new Set<string>());
+/** What the disk refuses, by the name of the call, and what it was asked for. */
+const { refuses, calls } = vi.hoisted(() => ({ refuses: new Set<string>(), calls: [] as string[] }));
 vi.mock("node:fs/promises", async (original) => {
-  const real = await original<typeof import("node:fs/promises")>();
+  const real = await original<typeof fsPromises>();
   const refuse = (call: string): void => {
+    calls.push(call);
     if (refuses.has(call)) throw Object.assign(new Error(`ENOSPC: ${call}`), { code: "ENOSPC" });
   };
   return {
@@ -45,6 +57,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   refuses.clear();
+  calls.length = 0;
   for (const store of open_.splice(0)) await store.close();
   rmSync(folder, { recursive: true });
 });
@@ -66,7 +79,17 @@ async function history(): Promise<{ sizes: number[]; whole: Uint8Array; states: 
   const store = await open();
   const sizes = [0];
   const states: Record<string, string>[] = [{}];
-  for (const pairs of [[["a", "1"], ["b", "2"]], [["b", undefined], ["c", "3"]], [["a", "4"]]] as [string, string][][]) {
+  for (const pairs of [
+    [
+      ["a", "1"],
+      ["b", "2"],
+    ],
+    [
+      ["b", undefined],
+      ["c", "3"],
+    ],
+    [["a", "4"]],
+  ] as [string, string][][]) {
     await commit(store, ...pairs);
     sizes.push(statSync(path).size);
     states.push(contents(store));
@@ -92,20 +115,22 @@ describe("the journal", () => {
     }
   });
 
-  it("cuts a last record whose blocks the disk had not written: zeros in place of some or all of it", async () => {
+  it("cuts a last record of which the disk had not written all: zeros stand in its place", async () => {
     const { sizes, whole, states } = await history();
     for (let zeroFrom = sizes[2]!; zeroFrom < whole.length; zeroFrom++) {
       writeFileSync(path, Uint8Array.from(whole).fill(0, zeroFrom));
       const store = await openJournal(folder);
       // The very last byte may be a zero of its own.
-      expect(contents(store)).toEqual(zeroFrom === whole.length - 1 && whole.at(-1) === 0 ? states[3] : states[2]);
+      expect(contents(store)).toEqual(
+        zeroFrom === whole.length - 1 && whole.at(-1) === 0 ? states[3] : states[2],
+      );
       await store.close();
     }
     writeFileSync(path, Buffer.concat([whole, new Uint8Array(4_096)]));
     expect(contents(await open())).toEqual(states[3]);
   });
 
-  it("is journal-corrupt when a record is damaged that is not the last, wherever, and changes nothing", async () => {
+  it("is journal-corrupt when another record than the last is damaged, and changes nothing", async () => {
     const { sizes, whole } = await history();
     await fc.assert(
       fc.asyncProperty(fc.nat(sizes[2]! - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
@@ -161,6 +186,13 @@ describe("the journal", () => {
       await Promise.all([store.commit(new Map([["block", block]])), commit(store, ["round", String(round)])]);
     }
     await store.close();
+    // The new file is on the disk before it takes the old one's place.
+    expect(calls.slice(calls.indexOf("open w")).slice(0, 4)).toEqual([
+      "open w",
+      "datasync",
+      "rename",
+      "open a",
+    ]);
     // Of 1.2 MB that were written.
     expect(statSync(path).size).toBeLessThan(500 * 1024);
     const again = await open();
@@ -171,7 +203,10 @@ describe("the journal", () => {
 
   it("keeps more than one record holds, batched and compacted", async () => {
     const store = await open();
-    const pieces = Array.from({ length: 18 }, (_, i) => [`piece/${i}`, new Uint8Array(1024 * 1024).fill(i)] as const);
+    const pieces = Array.from(
+      { length: 18 },
+      (_, i) => [`piece/${i}`, new Uint8Array(1024 * 1024).fill(i)] as const,
+    );
     for (let round = 0; round < 5; round++) {
       await Promise.all(pieces.map(([key, piece]) => store.commit(new Map([[key, piece]]))));
     }
@@ -211,7 +246,7 @@ describe("the journal", () => {
     expect(Buffer.compare((await open()).get("block")!, block)).toBe(0);
   });
 
-  it("refuses everything after a failed write, until a restart has looked at what reached the disk", async () => {
+  it("refuses everything after a failed write, until a restart has looked at the disk", async () => {
     const store = await open();
     await commit(store, ["a", "1"]);
     refuses.add("datasync");
@@ -237,11 +272,17 @@ describe("the journal", () => {
     await expect(openJournal(join(folder, "file"))).rejects.toMatchObject({ code: "store-failed" });
   });
 
-  it.skipIf(process.getuid?.() === 0)("says so when the folder is read-only (not as root, who may write)", async () => {
-    const closed = join(folder, "closed");
-    mkdirSync(closed);
-    chmodSync(closed, 0o500);
-    await expect(openJournal(closed)).rejects.toMatchObject({ code: "store-failed", where: join(closed, "journal") });
-    chmodSync(closed, 0o700);
-  });
+  it.skipIf(process.getuid?.() === 0)(
+    "says so when the folder is read-only (not as root, who may write)",
+    async () => {
+      const closed = join(folder, "closed");
+      mkdirSync(closed);
+      chmodSync(closed, 0o500);
+      await expect(openJournal(closed)).rejects.toMatchObject({
+        code: "store-failed",
+        where: join(closed, "journal"),
+      });
+      chmodSync(closed, 0o700);
+    },
+  );
 });

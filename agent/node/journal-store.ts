@@ -18,9 +18,14 @@ import type { Store } from "../../protocols/ports.ts";
 import { makeFolder, syncDirectory } from "./files.ts";
 
 const HEADER_BYTES = 8;
-/** A record is a step's changes: a few kilobytes. The bound keeps a damaged length from allocating the disk. */
+/**
+ * A record is a step's changes: a few kilobytes. The bound keeps a damaged length from allocating the disk.
+ */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-/** What a change may weigh beside key and value; high enough that a record holds no more items than replay reads. */
+/**
+ * What a change may weigh beside key and value; high enough that a record holds no more items than replay
+ * reads.
+ */
 const CHANGE_OVERHEAD_BYTES = 64;
 const COMPACT_ABOVE_BYTES = 1024 * 1024;
 
@@ -104,11 +109,16 @@ class JournalStore implements Store {
     try {
       while (this.#waiting.length > 0) await this.#flushSome();
     } catch (error) {
-      // After a failed write nobody knows what reached the disk: refuse everything until a restart replays it.
-      this.#failure = new SegmentError("store-failed", `the journal cannot be written: ${(error as Error).message}`, {
-        where: this.#path,
-        cause: error,
-      });
+      // After a failed write nobody knows what reached the disk: refuse everything until a restart replays
+      // it.
+      this.#failure = new SegmentError(
+        "store-failed",
+        `the journal cannot be written: ${(error as Error).message}`,
+        {
+          where: this.#path,
+          cause: error,
+        },
+      );
       for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
     } finally {
       // No await between the last look at what waits and this: a commit that comes later starts anew.
@@ -138,12 +148,15 @@ class JournalStore implements Store {
     return total;
   }
 
-  /** Writes what is valid beside the journal and puts it in its place: a crash finds the one or the other, whole. */
+  /**
+   * Writes what is valid beside the journal and puts it in its place: a crash finds the one or the other,
+   * whole.
+   */
   async #compact(): Promise<void> {
     const temporary = `${this.#path}.new`;
     const file = await open(temporary, "w", 0o600);
     try {
-      for (let rest = [...this.#values]; rest.length > 0; ) {
+      for (let rest = [...this.#values]; rest.length > 0;) {
         const count = fitting(rest.map((change) => weightOf([change])));
         await file.appendFile(encodeRecord(rest.slice(0, count)));
         rest = rest.slice(count);
@@ -167,7 +180,9 @@ function applyChanges(values: Map<string, Uint8Array>, changes: Changes): void {
   }
 }
 
-/** At least as many bytes as the changes take in a record; UTF-8 is at most three times as long as the text. */
+/**
+ * At least as many bytes as the changes take in a record; UTF-8 is at most three times as long as the text.
+ */
 function weightOf(changes: Iterable<Change>): number {
   let total = 0;
   for (const [key, value] of changes) total += CHANGE_OVERHEAD_BYTES + 3 * key.length + (value?.length ?? 0);
@@ -195,7 +210,10 @@ function encodeRecord(changes: readonly Change[]): Uint8Array {
   return Buffer.concat([header, payload]);
 }
 
-/** Applies whole records; cuts off a torn last one. A damaged record with others after it is `journal-corrupt`. */
+/**
+ * Applies whole records; cuts off a torn last one. A damaged record with others after it is
+ * `journal-corrupt`.
+ */
 function replay(path: string, values: Map<string, Uint8Array>): void {
   const bytes = readFileSync(path);
   let offset = 0;
@@ -203,9 +221,13 @@ function replay(path: string, values: Map<string, Uint8Array>): void {
     const payload = recordAt(bytes, offset);
     if (payload === undefined) {
       if (laterRecordExists(bytes, offset + 1)) {
-        throw new SegmentError("journal-corrupt", `the record at byte ${offset} is damaged and is not the last one`, {
-          where: path,
-        });
+        throw new SegmentError(
+          "journal-corrupt",
+          `the record at byte ${offset} is damaged and is not the last one`,
+          {
+            where: path,
+          },
+        );
       }
       truncateSync(path, offset);
       const descriptor = openSync(path, "r+");
@@ -221,7 +243,8 @@ function replay(path: string, values: Map<string, Uint8Array>): void {
 function recordAt(bytes: Buffer, offset: number): Uint8Array | undefined {
   if (offset + HEADER_BYTES > bytes.length) return undefined;
   const length = bytes.readUInt32BE(offset);
-  if (length === 0 || length > MAX_RECORD_BYTES || offset + HEADER_BYTES + length > bytes.length) return undefined;
+  if (length === 0 || length > MAX_RECORD_BYTES || offset + HEADER_BYTES + length > bytes.length)
+    return undefined;
   const payload = bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + length);
   return crc32(payload) === bytes.readUInt32BE(offset + 4) ? payload : undefined;
 }

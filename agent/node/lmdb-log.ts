@@ -6,6 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
+import type * as Lmdb from "lmdb";
 import type { RootDatabase } from "lmdb";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { OrderLog, Unsubscribe } from "../../protocols/ports.ts";
@@ -18,23 +19,33 @@ export function openLmdbLog(path: string): OrderLog {
   return new LmdbLog(path, openLmdb(path));
 }
 
-/** Opens an lmdb file with keys of one kind and values of bytes. Throws `store-failed` or `module-missing`. */
+/**
+ * Opens an lmdb file with keys of one kind and values of bytes. Throws `store-failed` or
+ * `module-missing`.
+ */
 export function openLmdb<K extends string | number>(path: string): RootDatabase<Uint8Array, K> {
   const { open } = loadLmdb();
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return open<Uint8Array, K>({ path, encoding: "binary", noSubdir: true });
   } catch (cause) {
-    throw new SegmentError("store-failed", `cannot open the store: ${(cause as Error).message}`, { where: path, cause });
+    throw new SegmentError("store-failed", `cannot open the store: ${(cause as Error).message}`, {
+      where: path,
+      cause,
+    });
   }
 }
 
 /** Its native part comes as an optional package for each platform: where that is missing, say so in words. */
-export function loadLmdb(): typeof import("lmdb") {
+export function loadLmdb(): typeof Lmdb {
   try {
-    return createRequire(import.meta.url)("lmdb") as typeof import("lmdb");
+    return createRequire(import.meta.url)("lmdb") as typeof Lmdb;
   } catch (cause) {
-    throw new SegmentError("module-missing", "the native part of lmdb, the ledger's store, cannot be loaded", { cause });
+    throw new SegmentError(
+      "module-missing",
+      "the native part of lmdb, the ledger's store, cannot be loaded",
+      { cause },
+    );
   }
 }
 
@@ -76,7 +87,9 @@ class LmdbLog implements OrderLog {
   read(from: number, limit: number): Promise<{ index: number; record: Uint8Array }[]> {
     const range = this.#database.getRange({ start: from, limit });
     // A copy: lmdb's own buffers belong to its pages.
-    return Promise.resolve([...range].map(({ key, value }) => ({ index: key, record: new Uint8Array(value) })));
+    return Promise.resolve(
+      [...range].map(({ key, value }) => ({ index: key, record: new Uint8Array(value) })),
+    );
   }
 
   onAppended(listener: () => void): Unsubscribe {

@@ -245,7 +245,8 @@ class MqttJsBus implements MqttBus {
 
   #onConnect(): void {
     if (this.#closed) return;
-    // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a message (RFC 1122, 4.2.3.2 and 4.2.3.4).
+    // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a message (RFC 1122, 4.2.3.2
+    // and 4.2.3.4).
     (this.#client.stream as Partial<Socket>).setNoDelay?.(true);
     this.#connected = true;
     this.#failures = 0;
@@ -349,7 +350,8 @@ class MqttJsBus implements MqttBus {
         subscription.granted = true;
         for (const waiter of subscription.waiters.splice(0)) waiter.resolve();
       } else if (suback !== undefined) {
-        // The broker said no (SUBACK 0x80). Without a SUBACK the connection was lost: asked again at the next.
+        // The broker said no (SUBACK 0x80). Without a SUBACK the connection was lost: asked again at the
+        // next.
         if (this.#subscriptions.get(filter) === subscription) this.#subscriptions.delete(filter);
         const refusal = new SegmentError("broker-refused", `the broker refused ${filter}`, {
           where: "filter",

@@ -113,7 +113,7 @@ export class RunningHome {
     this.#writeStatusAgain();
   }
 
-  /** Ends everything in its order. May be called at any time, and again. Throws the first failure at the end. */
+  /** Ends everything in its order, at any time; may be called again. Throws the first failure at the end. */
   async stop(): Promise<void> {
     const isFirst = !this.#stopping;
     this.#stopping = true;

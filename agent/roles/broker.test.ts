@@ -46,7 +46,10 @@ function login(signer: Signer, suffix = "1") {
   return { clientId, ...makeToken(signer, { network, clientId, now: Date.now() }) };
 }
 
-/** A plain MQTT client, which does not keep our rules by itself. Resolves with its CONNACK code, 0 or a refusal. */
+/**
+ * A plain MQTT client, which does not keep our rules by itself. Resolves with its CONNACK code, 0 or a
+ * refusal.
+ */
 async function enter(broker: Broker, options: IClientOptions): Promise<{ code: number; client: MqttClient }> {
   const client = mqtt.connect(broker.url, { reconnectPeriod: 0, ...options });
   ends.push(() => client.endAsync(true));
@@ -230,7 +233,10 @@ describe("the broker's rules", () => {
   });
 });
 
-/** Sends the first chunk and, once it is answered or ignored, the others. Resolves when the connection has ended. */
+/**
+ * Sends the first chunk and, once it is answered or ignored, the others. Resolves when the connection has
+ * ended.
+ */
 function send(
   broker: Broker,
   [first, ...others]: Uint8Array[],

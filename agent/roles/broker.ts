@@ -31,7 +31,10 @@ export interface BrokerOptions {
   network: string;
   crypto: Crypto;
   clock: Clock;
-  /** Who may use the broker; asked at each connect, publish and subscribe. Default: whoever holds an identity. */
+  /**
+   * Who may use the broker; asked at each connect, publish and subscribe. Default: whoever holds an
+   * identity.
+   */
   admitted?: (id: string) => boolean;
   limits?: Partial<BrokerLimits>;
 }

@@ -37,7 +37,10 @@ export interface NotaryParts {
   deliver: (toAgentId: string, kind: LedgerKind, body: Uint8Array) => void;
   /** The notary has stopped for good: `log-conflict`, or its store or log failed (`store-failed`). */
   failed: (error: unknown) => void;
-  /** Told of each certified block; `settled` is empty for those that were certified while this notary was away. */
+  /**
+   * Told of each certified block; `settled` is empty for those that were certified while this notary was
+   * away.
+   */
   certified?: (header: Header, settled: Settled[]) => void;
 }
 
@@ -46,7 +49,10 @@ export interface NotaryReply {
   body: Uint8Array;
 }
 
-/** Resolves once the notary listens and has read the log that there is. Rejects with `store-failed` or `broker-…`. */
+/**
+ * Resolves once the notary listens and has read the log that there is. Rejects with `store-failed` or
+ * `broker-…`.
+ */
 export async function startNotary(parts: NotaryParts): Promise<NotaryRole> {
   const role = new NotaryRole(parts);
   await role.start();
@@ -239,7 +245,10 @@ export class NotaryRole {
 
   // Questions.
 
-  /** Answers a verified sender's question; null for what is not for a notary. Rejects with `message-invalid`. */
+  /**
+   * Answers a verified sender's question; null for what is not for a notary. Rejects with
+   * `message-invalid`.
+   */
   async request(from: string, kind: string, body: Uint8Array): Promise<NotaryReply | null> {
     return this.#answer(from, kind, body);
   }
@@ -268,7 +277,10 @@ export class NotaryRole {
     }
   }
 
-  /** What a contract holds is its parties' business; of an ended one the terms are forgotten, and so is who they were. */
+  /**
+   * What a contract holds is its parties' business; of an ended one the terms are forgotten, and so is
+   * who they were.
+   */
   #answerContract(from: string, termsId: Uint8Array): NotaryReply {
     const view = this.core.contractView(termsId);
     const sender = toHex(publicKeyFromId(from));

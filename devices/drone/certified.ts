@@ -1,4 +1,7 @@
-/** What the ledger certifies: the only thing that moves the drone from one stage of its contract to the next. */
+/**
+ * What the ledger certifies: the only thing that moves the drone from one stage of its contract to the
+ * next.
+ */
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
@@ -15,7 +18,10 @@ import type { DroneConfig, DroneState, InPhase, OnMission } from "./state.ts";
 
 type Result = Step<DroneState>;
 
-/** The same receipt may come from the notaries and from a party, and late: what it says then changes nothing. */
+/**
+ * The same receipt may come from the notaries and from a party, and late: what it says then changes
+ * nothing.
+ */
 export function onReceipt(
   config: DroneConfig,
   state: DroneState,

@@ -1,4 +1,7 @@
-/** Drone and phone talk over BLE: they state where they are and that they met; at the end the papers change hands. */
+/**
+ * Drone and phone talk over BLE: they state where they are and that they met; at the end the papers
+ * change hands.
+ */
 import { readMet, readPosition } from "../../protocols/contract/facts.ts";
 import { meetingSchema, papersKeptSchema } from "../../protocols/delivery/messages.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
@@ -99,7 +102,10 @@ export function askPhone(state: InPhase<"hovering">, context: DeviceContext): Re
   };
 }
 
-/** The phone's signed facts of this very session: with the drone's own they are the evidence for `may-land`. */
+/**
+ * The phone's signed facts of this very session: with the drone's own they are the evidence for
+ * `may-land`.
+ */
 function onMeeting(state: InPhase<"hovering">, body: Uint8Array, context: DeviceContext): Result {
   const { meeting, mission, session } = state;
   const { plan } = mission;

@@ -1,4 +1,7 @@
-/** The parcel leaves the drone: the drone's signed word, the phone's countersignature, and what goes to the notaries. */
+/**
+ * The parcel leaves the drone: the drone's signed word, the phone's countersignature, and what goes to
+ * the notaries.
+ */
 import { openFact, parcelRemovedBody, signFact } from "../../protocols/contract/facts.ts";
 import { parcelSchema } from "../../protocols/delivery/messages.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
@@ -14,7 +17,10 @@ import type { DroneConfig, DroneState, InPhase } from "./state.ts";
 
 type Result = Step<DroneState>;
 
-/** The scale says that the parcel is out. The drone signs it at once; who took it is not for the scale to say. */
+/**
+ * The scale says that the parcel is out. The drone signs it at once; who took it is not for the scale to
+ * say.
+ */
 export function onParcelGone(
   config: DroneConfig,
   state: InPhase<"landed">,

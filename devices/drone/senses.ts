@@ -40,7 +40,10 @@ export function isAtPoint(plan: DeliveryPlan, context: DeviceContext): boolean {
   return isWithin(reading(context), plan.point, plan.radiusMm);
 }
 
-/** The contract permits, the drone may still decline: it must be in the air, at the point, with charge to get home. */
+/**
+ * The contract permits, the drone may still decline: it must be in the air, at the point, with charge to
+ * get home.
+ */
 export function vetoReason(plan: DeliveryPlan, context: DeviceContext): string | undefined {
   const here = reading(context);
   if (here === undefined) return "it has no position";

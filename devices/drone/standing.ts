@@ -99,7 +99,10 @@ function offerBle(mission: Mission): DeviceEffect {
   return { kind: "advertise", to: [mission.plan.buyer] };
 }
 
-/** How a drone leaves its delivery: whether the contract is over, and if not, whether the drone cancels it. */
+/**
+ * How a drone leaves its delivery: whether the contract is over, and if not, whether the drone cancels
+ * it.
+ */
 export type Leave = "ended" | "open" | "cancel";
 
 /** Flies back. */

@@ -71,9 +71,15 @@ export interface DroneConfig {
   arrivedWithinM: number;
   /** Position pushes to the other parties, at most one in this time. */
   pushEveryMs: number;
-  /** After the parcel has gone, how long to wait for the phone's countersignature before the fact goes alone. */
+  /**
+   * After the parcel has gone, how long to wait for the phone's countersignature before the fact goes
+   * alone.
+   */
   countersignWaitMs: number;
-  /** How long to wait on the ground for the notaries' release, and then for the phone to have kept its papers. */
+  /**
+   * How long to wait on the ground for the notaries' release, and then for the phone to have kept its
+   * papers.
+   */
   papersWaitMs: number;
 }
 

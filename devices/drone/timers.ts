@@ -47,7 +47,10 @@ export function onTimer(
   }
 }
 
-/** The last moment to cancel: a buyer is not to pay a no-show for a drone that did not come or did not land. */
+/**
+ * The last moment to cancel: a buyer is not to pay a no-show for a drone that did not come or did not
+ * land.
+ */
 function onGiveUp(state: DroneState, context: DeviceContext): Result {
   switch (state.phase) {
     case "loading":

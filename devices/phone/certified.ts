@@ -13,7 +13,10 @@ import { endDelivery, refused } from "./timers.ts";
 
 type Result = Step<PhoneState>;
 
-/** The same receipt may come from the notaries and from a party, and late: what it says then changes nothing. */
+/**
+ * The same receipt may come from the notaries and from a party, and late: what it says then changes
+ * nothing.
+ */
 export function onReceipt(
   state: PhoneState,
   receipt: VerifiedReceipt,

@@ -1,4 +1,7 @@
-/** The drone comes: the phone is called to the point, looks for the drone over BLE and shows that it is there. */
+/**
+ * The drone comes: the phone is called to the point, looks for the drone over BLE and shows that it is
+ * there.
+ */
 import { distanceMm } from "../../protocols/contract/distance.ts";
 import { readMet } from "../../protocols/contract/facts.ts";
 import {
@@ -21,7 +24,10 @@ import type { InPhase, PhoneState } from "./state.ts";
 
 type Result = Step<PhoneState>;
 
-/** The drone flies only once the price is held, so its call counts even if the notaries' word on that was missed. */
+/**
+ * The drone flies only once the price is held, so its call counts even if the notaries' word on that was
+ * missed.
+ */
 export function onPositionPush(
   state: PhoneState,
   event: DeviceEvent & { kind: "message" },
@@ -112,7 +118,10 @@ function onLanded(state: InPhase<"called">, body: Uint8Array, context: DeviceCon
   ]);
 }
 
-/** The phone signs where it is and whom it met once it really is there: within the terms' radius of the point. */
+/**
+ * The phone signs where it is and whom it met once it really is there: within the terms' radius of the
+ * point.
+ */
 function showIfThere(state: InPhase<"called">, context: DeviceContext): Result {
   const here = reading(context);
   const { plan, session } = state;

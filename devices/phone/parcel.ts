@@ -16,7 +16,10 @@ import { isDelivered } from "./timers.ts";
 
 type Result = Step<PhoneState>;
 
-/** The person says that the parcel is in hand, or that it is not. Only during a delivery: it is not carried over. */
+/**
+ * The person says that the parcel is in hand, or that it is not. Only during a delivery: it is not
+ * carried over.
+ */
 export function onInHand(state: PhoneState, inHand: boolean, context: DeviceContext): Result {
   if (state.phase === "called") return stay(state.inHand === inHand ? state : { ...state, inHand });
   return state.phase === "landed" ? countersign({ ...state, inHand }, context) : stay(state);
@@ -94,7 +97,10 @@ export function saysKept(session: string, plan: DeliveryPlan): DeviceEffect {
   return say(session, "papers-kept", { termsId: plan.termsId });
 }
 
-/** The drone's word stands alone. Whoever has the parcel accepts; else the person decides until the window closes. */
+/**
+ * The drone's word stands alone. Whoever has the parcel accepts; else the person decides until the window
+ * closes.
+ */
 export function onDisputable(state: WithPlan, context: DeviceContext): Result {
   if (state.phase === "disputable") return stay(state);
   const accepts = isDelivered(state);

@@ -4,7 +4,10 @@ import type { OpenSession } from "../delivery.ts";
 import type { DeliveryPlan, Point } from "../../protocols/delivery/plan.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
 
-/** What the person asked for: the agent signs nothing beyond it. Amounts in minor units, as text (plain data). */
+/**
+ * What the person asked for: the agent signs nothing beyond it. Amounts in minor units, as text (plain
+ * data).
+ */
 export interface Wish {
   orderId: Uint8Array;
   shop: AgentId;
@@ -31,7 +34,10 @@ export type PhoneState =
   /** Signed; waits for the contract to be open, then holds the price: `deposited` once that is asked for. */
   | { phase: "signed"; wish: Wish; plan: DeliveryPlan; deposited: boolean }
   | { phase: "held"; plan: DeliveryPlan }
-  /** The drone is at the point: go there, meet it over BLE; `shown` once the facts of this session are out. */
+  /**
+   * The drone is at the point: go there, meet it over BLE; `shown` once the facts of this session are
+   * out.
+   */
   | ({ phase: "called"; shown: boolean; inHand: boolean } & AtThePoint)
   /** The drone stands on the ground; `inHand` once the person says so. */
   | ({ phase: "landed"; droneFact: Uint8Array | null; inHand: boolean } & AtThePoint)

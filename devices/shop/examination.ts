@@ -1,4 +1,7 @@
-/** The buyer's proof of funds: certified by the notaries, fresh, of the right wallet, for this very contract. */
+/**
+ * The buyer's proof of funds: certified by the notaries, fresh, of the right wallet, for this very
+ * contract.
+ */
 import { decodeTerms, partyOf } from "../../protocols/contract/terms.ts";
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";

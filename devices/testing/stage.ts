@@ -28,7 +28,11 @@ export { alice, crypto, drone, euro, POINT, shop, START_MS };
 
 export const MINUTE = 60_000;
 /** 1 km south of the point. */
-export const BASE = { latitudeE7: POINT.latitudeE7 - 90_000, longitudeE7: POINT.longitudeE7, altitudeMm: 15_000 };
+export const BASE = {
+  latitudeE7: POINT.latitudeE7 - 90_000,
+  longitudeE7: POINT.longitudeE7,
+  altitudeMm: 15_000,
+};
 
 export const idOf = (person: Person): string => agentId(person.device.publicKey);
 
@@ -52,7 +56,13 @@ export const SHOP_CONFIG: ShopConfig = {
   noShowPenaltyMinor: 200n,
   radiusMm: 15_000,
   maxAgeMs: 5 * MINUTE,
-  timing: { payMs: 4 * MINUTE, flyMs: 10 * MINUTE, removeMs: 3 * MINUTE, claimMs: 45_000, disputeMs: 10 * MINUTE },
+  timing: {
+    payMs: 4 * MINUTE,
+    flyMs: 10 * MINUTE,
+    removeMs: 3 * MINUTE,
+    claimMs: 45_000,
+    disputeMs: 10 * MINUTE,
+  },
 };
 
 /** What Alice orders: bread to the point, for at most 24.90. */
@@ -148,7 +158,9 @@ export class Actor<State> {
   }
 
   submitted(): string[] {
-    return this.effects.flatMap((effect) => (effect.kind === "submit" ? [effect.id.split("/")[0] ?? ""] : []));
+    return this.effects.flatMap((effect) =>
+      effect.kind === "submit" ? [effect.id.split("/")[0] ?? ""] : [],
+    );
   }
 
   kept(): string[] {
@@ -208,7 +220,10 @@ export class Stage {
     return this.settle();
   }
 
-  fly(place: { latitudeE7: number; longitudeE7: number; altitudeMm: number }, changes: Partial<FlightReading> = {}): this {
+  fly(
+    place: { latitudeE7: number; longitudeE7: number; altitudeMm: number },
+    changes: Partial<FlightReading> = {},
+  ): this {
     this.drone.sensor("position", flightReading(this.now, place, changes));
     return this.settle();
   }
@@ -329,7 +344,10 @@ export class Stage {
     return certified;
   }
 
-  certify(signer: Signer, draft: EntryDraft): { bytes: Uint8Array; receipt: VerifiedReceipt; parties: string[] } {
+  certify(
+    signer: Signer,
+    draft: EntryDraft,
+  ): { bytes: Uint8Array; receipt: VerifiedReceipt; parties: string[] } {
     const { block } = this.ledger.execute([this.ledger.record(signer, draft)]);
     const line = block.lines[0]!;
     const certificate = this.ledger.configs
@@ -337,7 +355,14 @@ export class Stage {
       .map(({ termSigner, index }) => ({ notary: index, signature: signVote(termSigner, block.hash) }));
     const path = merklePath(block.tree, 0);
     const { headerBytes: header } = block;
-    const bytes = encodeReceipt({ header, certificate, leaf: line.leaf, leafIndex: 0, path, entry: line.entry });
+    const bytes = encodeReceipt({
+      header,
+      certificate,
+      leaf: line.leaf,
+      leafIndex: 0,
+      path,
+      entry: line.entry,
+    });
     const receipt = verifyReceipt(crypto, bytes, this.ledger.network);
     const transition = receipt.result !== null && "seq" in receipt.result ? receipt.result : undefined;
     if (transition !== undefined) this.#seq = transition.seq;
@@ -348,7 +373,9 @@ export class Stage {
   expire(termsId: Uint8Array): { bytes: Uint8Array; receipt: VerifiedReceipt } {
     const { rules } = this.ledger.ledger;
     const content = { termsId, seq: this.#seq, timeMs: this.now };
-    const statements = this.ledger.configs.slice(0, 3).map((one) => signNoRelease(rules, one.termSigner, content));
+    const statements = this.ledger.configs
+      .slice(0, 3)
+      .map((one) => signNoRelease(rules, one.termSigner, content));
     const body = { kind: "expire" as const, termsId, seq: this.#seq, statements };
     const notary = this.ledger.configs[0]!.termSigner;
     const certified = this.submit(notary, { body });

@@ -16,7 +16,10 @@ export const FACT_KINDS = {
   position: "position",
   /** With whom it spoke in which session: see `metBody`. */
   met: "met",
-  /** The parcel left the drone: see `parcelRemovedBody`. Its countersignature is the same body, signed by the phone. */
+  /**
+   * The parcel left the drone: see `parcelRemovedBody`. Its countersignature is the same body, signed by
+   * the phone.
+   */
   parcelRemoved: "parcel-removed",
 } as const;
 

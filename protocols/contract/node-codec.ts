@@ -28,7 +28,10 @@ const OBSERVATION = {
 /** CBOR levels that 32 nodes can need: a `when` takes three (itself, its cases, the case), the terms one. */
 export const CBOR_DEPTH = 3 * MAX_DEPTH + 4;
 
-/** Counts nodes and observations, so that a bomb is refused when it exceeds the bound and not when it is whole. */
+/**
+ * Counts nodes and observations, so that a bomb is refused when it exceeds the bound and not when it is
+ * whole.
+ */
 export class NodeBudget {
   private spent = 0;
 

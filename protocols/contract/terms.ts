@@ -251,7 +251,10 @@ export function signTerms(signer: Signer, id: Uint8Array): Uint8Array {
   return sign1("terms", encodeCbor([VERSION, id]), signer);
 }
 
-/** The key that signed these terms. Throws `signature-malformed` or `signature-invalid`, also for other terms. */
+/**
+ * The key that signed these terms. Throws `signature-malformed` or `signature-invalid`, also for other
+ * terms.
+ */
 export function verifyTermsSignature(crypto: Crypto, id: Uint8Array, signature: Uint8Array): Uint8Array {
   const { signer, payload } = verify1(crypto, "terms", signature);
   if (!equalBytes(payload, encodeCbor([VERSION, id]))) {

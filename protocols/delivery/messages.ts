@@ -66,7 +66,10 @@ export type Refusal = z.infer<typeof refusalSchema>;
 /** Shop to drone: what the drone hands over with the parcel. */
 export const invoiceSchema = z.strictObject({ termsId: id32, invoice: bytes(1, 8_192) });
 
-/** Drone to the other parties while it flies: its position as a signed fact. `arrived` once it hovers at the point. */
+/**
+ * Drone to the other parties while it flies: its position as a signed fact. `arrived` once it hovers at
+ * the point.
+ */
 export const positionSchema = z.strictObject({ termsId: id32, fact: factBytes, arrived: z.boolean() });
 export type PositionPush = z.infer<typeof positionSchema>;
 
@@ -86,7 +89,10 @@ export const parcelSchema = z.strictObject({ fact: factBytes });
  */
 export const certifiedSchema = z.strictObject({ receipt: receiptBytes });
 
-/** Drone to phone, in the session or, if that is lost, over MQTT: the certified release and the shop's invoice. */
+/**
+ * Drone to phone, in the session or, if that is lost, over MQTT: the certified release and the shop's
+ * invoice.
+ */
 export const papersSchema = z.strictObject({ receipt: receiptBytes, invoice: bytes(0, 8_192) });
 
 /** In the session, phone to drone: the papers are saved, you may go. */

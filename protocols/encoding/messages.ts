@@ -24,7 +24,10 @@ const MAX_KEY_BYTES = 256;
 const codec = new Encoder(codecOptions());
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Encodes plain data. Throws `cbor-wrong-shape` for dates, sets, functions, cycles, keys that are no text. */
+/**
+ * Encodes plain data. Throws `cbor-wrong-shape` for dates, sets, functions, cycles, keys that are no
+ * text.
+ */
 export function encodeMessage(value: unknown): Uint8Array {
   try {
     const encoded = new Uint8Array(codec.encode(value));

@@ -20,7 +20,10 @@ const frame: EntryFrame = {
 };
 const currency = "EUR.0123456789abcdef";
 
-/** The transfer below. Made a second time with Python's hashlib and cryptography, from the documentation alone. */
+/**
+ * The transfer below. Made a second time with Python's hashlib and cryptography, from the documentation
+ * alone.
+ */
 const GOLDEN_ENTRY = [
   "d2845826a201270458208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5ca0586c8801677669",
   "6c6c616765646d61696e687472616e7366657250020202020202020202020202020202021903e81907d08458200404040404",

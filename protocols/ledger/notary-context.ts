@@ -1,4 +1,7 @@
-/** What the parts of a notary's core share: who it is, what time it is, what it asks for, what it has planned. */
+/**
+ * What the parts of a notary's core share: who it is, what time it is, what it asks for, what it has
+ * planned.
+ */
 import { equalBytes } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { TimeMs } from "../ports.ts";
@@ -24,7 +27,10 @@ export class NotaryContext {
   readonly rules: LedgerRules;
   /** How long a notary waits for each one before it in turn. */
   readonly turnMs: number;
-  /** An append that does not appear in the log, a stamp or statement that leads to nothing: again after this. */
+  /**
+   * An append that does not appear in the log, a stamp or statement that leads to nothing: again after
+   * this.
+   */
   readonly repeatMs: number;
   readonly schedule = new Schedule<Task>();
   now: TimeMs = 0;

@@ -68,7 +68,10 @@ export interface Settled {
   readonly parties: string[];
   /** 0 at the notary whose turn it is to deliver the receipt, 1 at the next, and so on. */
   rank: number;
-  /** Why it was refused, in words (not certified, unlike the code in the receipt); undefined if it was not. */
+  /**
+   * Why it was refused, in words (not certified, unlike the code in the receipt); undefined if it was
+   * not.
+   */
   refusal: Refusal | undefined;
   /** The receipt's bytes; encoded on first use, because most notaries need not send it. */
   readonly bytes: Uint8Array;

@@ -51,7 +51,10 @@ export interface Outgoing {
   body: Uint8Array;
 }
 
-/** Signs and seals one message; returns the payload to publish. Throws `message-invalid`, `topic-invalid`, `key-invalid`. */
+/**
+ * Signs and seals one message; returns the payload to publish. Throws `message-invalid`, `topic-invalid`,
+ * `key-invalid`.
+ */
 export function sealEnvelope(message: Outgoing): Uint8Array {
   const { crypto, random, network, sender, recipient, topic, messageId, timeMs, kind, body } = message;
   if (!KIND.test(kind)) refuse("a kind is 1 to 32 of a-z, 0-9, dot and hyphen", "kind");

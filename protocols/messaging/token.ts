@@ -49,7 +49,10 @@ export function isClientIdOf(id: string, clientId: string): boolean {
   return clientId.length <= MAX_CLIENT_ID_CHARS && (clientId === id || clientId.startsWith(`${id}.`));
 }
 
-/** Verifies a login and returns the agent's id. Throws `broker-refused` with what is wrong, whatever the input. */
+/**
+ * Verifies a login and returns the agent's id. Throws `broker-refused` with what is wrong, whatever the
+ * input.
+ */
 export function verifyToken(
   crypto: Crypto,
   login: { network: string; username: string; password: string; clientId: string; now: TimeMs },

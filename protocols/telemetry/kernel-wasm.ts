@@ -1,8 +1,9 @@
 /**
- * The SIMD kernel as WebAssembly, assembled by hand: no tool chain, nothing opaque. In the text format it reads
+ * The SIMD kernel as WebAssembly, assembled by hand: no tool chain, nothing opaque. In the text format it
+ * reads
  *
  *   (module
- *     (memory (export "memory") 1)  ;; tables at 0: for each factor the products of 16 low and 16 high nibbles
+ * (memory (export "memory") 1) ;; tables at 0: for each factor the products of 16 low and 16 high nibbles
  *     (func (export "multiplyAdd")
  *       (param $target i32) (param $source i32) (param $length i32) (param $factor i32)
  *       (local $low v128) (local $high v128) (local $x v128)

@@ -194,7 +194,10 @@ export interface ReadStream {
   badManifests: Uint8Array[];
 }
 
-/** Reads all that the keys open of what the keepers still have. What one keeper damages does not hide the rest. */
+/**
+ * Reads all that the keys open of what the keepers still have. What one keeper damages does not hide the
+ * rest.
+ */
 export async function readStream(options: ReadStreamOptions): Promise<ReadStream> {
   const { crypto } = options;
   const distinct = new Map(options.manifests.map((signed) => [toHex(signed), signed]));

@@ -1,4 +1,7 @@
-/** How long messages are under way, what is lost and repeated, and in which order they arrive: from one seed. */
+/**
+ * How long messages are under way, what is lost and repeated, and in which order they arrive: from one
+ * seed.
+ */
 import type { Clock, Random, TimeMs, Timer } from "../../protocols/ports.ts";
 
 export interface TransitOptions {

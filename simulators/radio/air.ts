@@ -18,7 +18,10 @@ export interface AirOptions {
   connectionIntervalMs?: number;
   /** Overrides the interval that the advertisers ask for (bleno: 100). */
   advertisingIntervalMs?: number;
-  /** Share of connection events that are missed, 0 to 1: what they carry arrives at a later one. Default 0. */
+  /**
+   * Share of connection events that are missed, 0 to 1: what they carry arrives at a later one. Default
+   * 0.
+   */
   missedEvents?: number;
 }
 

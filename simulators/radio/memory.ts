@@ -23,7 +23,10 @@ export type { MemoryCounters } from "./memory-link.ts";
 export interface MemoryAirOptions {
   clock: Clock;
   random: Random;
-  /** Time between connection events; values cross at events, four each way. Default 22.5; 0 crosses at once. */
+  /**
+   * Time between connection events; values cross at events, four each way. Default 22.5; 0 crosses at
+   * once.
+   */
   connectionIntervalMs?: number;
   /** Default 100, as bleno's. */
   advertisingIntervalMs?: number;

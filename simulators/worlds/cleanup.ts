@@ -10,7 +10,10 @@ export class Cleanup {
     return once;
   }
 
-  /** Closes everything; what fails to close does not keep the rest open. The first failure is thrown at the end. */
+  /**
+   * Closes everything; what fails to close does not keep the rest open. The first failure is thrown at
+   * the end.
+   */
   async run(): Promise<void> {
     const failures: unknown[] = [];
     for (const close of this.#closers.splice(0).reverse()) {

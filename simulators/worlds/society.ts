@@ -24,7 +24,10 @@ export interface Surroundings extends Machine {
   cleanup: Cleanup;
 }
 
-/** Makes a home below the world's folder; the owner's root stays in it, because nobody is there to keep the words. */
+/**
+ * Makes a home below the world's folder; the owner's root stays in it, because nobody is there to keep
+ * the words.
+ */
 export async function makeHome(world: Surroundings, name: string, kind: string): Promise<Home> {
   const { crypto, random, clock, folder } = world;
   const config = { kind, name, roles: [], broker: null, port: 0, keepers: [] };

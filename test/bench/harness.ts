@@ -93,16 +93,6 @@ export function perSecond(work: () => void, forMs = 200, batch = 1): number {
   }
 }
 
-/** The same for work that ends later. */
-export async function perSecondAsync(work: () => Promise<unknown>, forMs = 200): Promise<number> {
-  const begun = performance.now();
-  for (let count = 1; ; count++) {
-    await work();
-    const passedMs = performance.now() - begun;
-    if (passedMs >= forMs) return (count * 1000) / passedMs;
-  }
-}
-
 /** How many milliseconds `work` takes, once. */
 export async function elapsedMs(work: () => void | Promise<unknown>): Promise<number> {
   const begun = performance.now();

@@ -121,7 +121,10 @@ export async function openVillage(): Promise<Village> {
   };
 }
 
-/** The readers look once what is appended in this turn of the event loop stands in the log, as they do on disk. */
+/**
+ * The readers look once what is appended in this turn of the event loop stands in the log, as they do on
+ * disk.
+ */
 function polledLog(log: OrderLog): OrderLog {
   return {
     append: (record) => log.append(record),

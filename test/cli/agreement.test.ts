@@ -76,9 +76,10 @@ async function stop(notary: RunningNotary | undefined): Promise<void> {
 }
 
 describe("what a wallet believes", () => {
-  it("is what three of four notaries say", async () => {
+  it("is what at least three of four notaries say", async () => {
     const { value, agreeing, notaries } = await askAccount(client);
-    expect({ agreeing, notaries }).toEqual({ agreeing: 3, notaries: 4 });
+    expect(agreeing).toBeGreaterThanOrEqual(3);
+    expect(notaries).toBe(4);
     expect(value.balances).toEqual([{ currency: euro, minor: 500n }]);
     expect(value.root).toEqual(home("owner").card.root);
     expect(value.timeMs).toBeGreaterThan(Date.now() - 60_000);

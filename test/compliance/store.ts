@@ -43,8 +43,19 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
 
     it("keeps what was committed, replaces, removes, and has it all after reopening", async () => {
       await store.commit(put("a", "b", "c"));
-      await store.commit(new Map([["b", bytes(9)], ["c", undefined], ["never there", undefined], ["empty", bytes()]]));
-      const expected = [["a", bytes(97)], ["b", bytes(9)], ["empty", bytes()]];
+      await store.commit(
+        new Map([
+          ["b", bytes(9)],
+          ["c", undefined],
+          ["never there", undefined],
+          ["empty", bytes()],
+        ]),
+      );
+      const expected = [
+        ["a", bytes(97)],
+        ["b", bytes(9)],
+        ["empty", bytes()],
+      ];
       expect(contents(store)).toEqual(expected);
       await reopen();
       expect(contents(store)).toEqual(expected);
@@ -70,16 +81,30 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
     it("applies commits made at once in the order of their making", async () => {
       const order: number[] = [];
       const commits = Array.from({ length: 100 }, (_, i) =>
-        store.commit(new Map([["last", bytes(i)], [`own/${i}`, bytes(i)], [`own/${i - 1}`, undefined]])).then(() => {
-          order.push(i);
-          expect(store.get("last")?.[0]).toBeGreaterThanOrEqual(i);
-        }),
+        store
+          .commit(
+            new Map([
+              ["last", bytes(i)],
+              [`own/${i}`, bytes(i)],
+              [`own/${i - 1}`, undefined],
+            ]),
+          )
+          .then(() => {
+            order.push(i);
+            expect(store.get("last")?.[0]).toBeGreaterThanOrEqual(i);
+          }),
       );
       await Promise.all(commits);
       expect(order).toEqual(Array.from({ length: 100 }, (_, i) => i));
-      expect(contents(store)).toEqual([["last", bytes(99)], ["own/99", bytes(99)]]);
+      expect(contents(store)).toEqual([
+        ["last", bytes(99)],
+        ["own/99", bytes(99)],
+      ]);
       await reopen();
-      expect(contents(store)).toEqual([["last", bytes(99)], ["own/99", bytes(99)]]);
+      expect(contents(store)).toEqual([
+        ["last", bytes(99)],
+        ["own/99", bytes(99)],
+      ]);
     });
 
     it("takes a commit from the continuation of another, at every depth", async () => {
@@ -96,7 +121,9 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
 
     it("keeps values of 200 KiB and many keys", async () => {
       const large = Uint8Array.from({ length: 200 * 1024 }, (_, i) => (i * 31) & 255);
-      const many = new Map(Array.from({ length: 2_000 }, (_, i) => [`k/${i}`, bytes(i & 255, i >> 8)] as const));
+      const many = new Map(
+        Array.from({ length: 2_000 }, (_, i) => [`k/${i}`, bytes(i & 255, i >> 8)] as const),
+      );
       await Promise.all([store.commit(new Map([["large", large]])), store.commit(many)]);
       await reopen();
       expect(store.get("large")).toEqual(large);
@@ -120,7 +147,10 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
     it("finishes what was committed before it closes, and takes nothing after", async () => {
       const commits = [store.commit(put("a")), store.commit(put("b"))];
       const closing = store.close();
-      const late = store.commit(put("late")).then(() => "taken", (error: unknown) => error);
+      const late = store.commit(put("late")).then(
+        () => "taken",
+        (error: unknown) => error,
+      );
       await Promise.all(commits);
       await closing;
       expect(await late).toMatchObject({ code: "store-failed" });
@@ -129,9 +159,15 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
     });
 
     it("agrees with a plain map, whatever is committed and whenever it is reopened", async () => {
-      const change = fc.tuple(fc.constantFrom("a", "b", "c", "c/d"), fc.option(fc.uint8Array({ maxLength: 9 })));
+      const change = fc.tuple(
+        fc.constantFrom("a", "b", "c", "c/d"),
+        fc.option(fc.uint8Array({ maxLength: 9 })),
+      );
       const step = fc.oneof(
-        { weight: 5, arbitrary: fc.array(fc.array(change, { maxLength: 4 }), { minLength: 1, maxLength: 3 }) },
+        {
+          weight: 5,
+          arbitrary: fc.array(fc.array(change, { maxLength: 4 }), { minLength: 1, maxLength: 3 }),
+        },
         { weight: 1, arbitrary: fc.constant("reopen" as const) },
       );
       const model = new Map<string, Uint8Array>();
@@ -140,7 +176,9 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
           for (const commits of steps) {
             if (commits === "reopen") await reopen();
             else {
-              const maps = commits.map((list) => new Map(list.map(([key, value]) => [key, value ?? undefined])));
+              const maps = commits.map(
+                (list) => new Map(list.map(([key, value]) => [key, value ?? undefined])),
+              );
               await Promise.all(maps.map((map) => store.commit(map)));
               for (const map of maps) {
                 for (const [key, value] of map) {

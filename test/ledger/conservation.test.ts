@@ -1,4 +1,7 @@
-/** Whatever is submitted in whatever order: money is neither made nor destroyed, and refusals change nothing. */
+/**
+ * Whatever is submitted in whatever order: money is neither made nor destroyed, and refusals change
+ * nothing.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { toHex } from "../../protocols/encoding/bytes.ts";

@@ -189,10 +189,12 @@ describe("cards", () => {
   it("a device is not taken over by a stranger's card for it", () => {
     const forged = personOf("forger");
     const card = personOf("alice", START_MS + 1_000_000).card;
-    expect(village.code(forged.device, { body: { kind: "card", card } })).toBe("ok"); // the same root: a renewal
+    // The same root: a renewal.
+    expect(village.code(forged.device, { body: { kind: "card", card } })).toBe("ok");
     const stolen = cardOf(other.root, alice.device, START_MS - 1_000);
     expect(village.code(other.device, { body: { kind: "card", card: stolen } })).toBe("entry-unauthorized");
-    expect(village.code(alice.device, { body: { kind: "card", card: stolen } })).toBe("ok"); // it moves itself
+    // It moves itself.
+    expect(village.code(alice.device, { body: { kind: "card", card: stolen } })).toBe("ok");
   });
 
   it("an older card does not replace a newer one", () => {

@@ -61,7 +61,12 @@ function expectSound(report: DeliveryReport): void {
   if (telemetry.records > 0) expect(telemetry).toMatchObject({ keepers: 7, keepersStopped: 3 });
 }
 
-const REFUNDED = { buyer: { EUR: "9510" }, drone: { EUR: "290" }, shop: { EUR: "200" }, issuer: { EUR: "0" } };
+const REFUNDED = {
+  buyer: { EUR: "9510" },
+  drone: { EUR: "290" },
+  shop: { EUR: "200" },
+  issuer: { EUR: "0" },
+};
 
 describe("a delivery", () => {
   it("ok: is paid, with receipt and invoice that check", { timeout: STORY_MS }, async () => {
@@ -74,7 +79,18 @@ describe("a delivery", () => {
       shop: { EUR: "1800" },
       issuer: { EUR: "0" },
     });
-    const order = ["wallet-examined", "price-held", "took-off", "arrived", "met", "may-land", "landed", "countersigned", "paid", "papers"];
+    const order = [
+      "wallet-examined",
+      "price-held",
+      "took-off",
+      "arrived",
+      "met",
+      "may-land",
+      "landed",
+      "countersigned",
+      "paid",
+      "papers",
+    ];
     expect(stepNames(report).filter((name) => order.includes(name))).toEqual(order);
     expect(report.telemetry.records).toBeGreaterThan(500);
     expect(report.ble.writes).toBeGreaterThan(0);
@@ -88,13 +104,18 @@ describe("a delivery", () => {
     expect(stepNames(report)).not.toContain("may-land");
   });
 
-  it("wrong-phone: an impostor at the point is turned away, the drone does not land", { timeout: STORY_MS }, async () => {
-    const report = await play("wrong-phone");
-    expectSound(report);
-    expect(report).toMatchObject({ outcome: "refunded", balances: { after: REFUNDED } });
-    expect(stepNames(report)).toContain("impostor-refused");
-    for (const never of ["impostor-in", "met", "may-land", "landed"]) expect(stepNames(report)).not.toContain(never);
-  });
+  it(
+    "wrong-phone: an impostor at the point is turned away, the drone does not land",
+    { timeout: STORY_MS },
+    async () => {
+      const report = await play("wrong-phone");
+      expectSound(report);
+      expect(report).toMatchObject({ outcome: "refunded", balances: { after: REFUNDED } });
+      expect(stepNames(report)).toContain("impostor-refused");
+      for (const never of ["impostor-in", "met", "may-land", "landed"])
+        expect(stepNames(report)).not.toContain(never);
+    },
+  );
 
   it("unfunded: is refused before anything flies", { timeout: STORY_MS }, async () => {
     const report = await play("unfunded");
@@ -156,7 +177,9 @@ async function expectPapersSound(report: DeliveryReport): Promise<void> {
     changed[at] = (changed[at] ?? 0) ^ 0x01;
     expect(() => verifyReceipt(nodeCrypto, changed, network), `byte ${at}`).toThrow();
   }
-  const impostors = [1, 2, 3, 4].map((n) => agentId(signerFromSeed(nodeCrypto, new Uint8Array(32).fill(n)).publicKey));
+  const impostors = [1, 2, 3, 4].map((n) =>
+    agentId(signerFromSeed(nodeCrypto, new Uint8Array(32).fill(n)).publicKey),
+  );
   const selfMade = foundNetwork(nodeCrypto, nodeRandom, network.network, impostors).network;
   try {
     verifyReceipt(nodeCrypto, receipt, selfMade);

@@ -23,7 +23,10 @@ export interface Somebody {
 }
 
 /** The same name gives the same keys in every run. */
-export function somebody(name: string, validity = { notBefore: START_MS - YEAR_MS, notAfter: START_MS + YEAR_MS }): Somebody {
+export function somebody(
+  name: string,
+  validity = { notBefore: START_MS - YEAR_MS, notAfter: START_MS + YEAR_MS },
+): Somebody {
   const random = seededRandom(1, name);
   const root = signerFromSeed(nodeCrypto, random.bytes(32));
   const signer = signerFromSeed(nodeCrypto, random.bytes(32));

@@ -59,7 +59,10 @@ export class Outgoing {
     return this.#gatt?._connections.get(handle)?.mtu;
   }
 
-  /** Has the controller taken all that was queued? A queue that the end of the link emptied does not count. */
+  /**
+   * Has the controller taken all that was queued? A queue that the end of the link emptied does not
+   * count.
+   */
   hasTaken(handle: Handle): boolean {
     const hci = this.#hci;
     return hci === undefined || (hci._aclOutQueue.length === 0 && handle in hci._handleAclsInProgress);

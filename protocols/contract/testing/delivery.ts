@@ -1,4 +1,7 @@
-/** A delivery with three parties, for the tests of this folder. Keys are from fixed seeds; facts are unsigned. */
+/**
+ * A delivery with three parties, for the tests of this folder. Keys are from fixed seeds; facts are
+ * unsigned.
+ */
 import { portableCrypto } from "../../crypto/portable.ts";
 import { signerFromSeed } from "../../identity/keys.ts";
 import { currencyId } from "../../money/currencies.ts";

@@ -1,4 +1,7 @@
-/** The drone in its own process: the agent, the flight simulator as its autopilot, a scale in its parcel bay. */
+/**
+ * The drone in its own process: the agent, the flight simulator as its autopilot, a scale in its parcel
+ * bay.
+ */
 import { createDrone } from "../../../devices/drone/drone.ts";
 import type { DroneState } from "../../../devices/drone/state.ts";
 import { Agent } from "../../../agent/core/agent.ts";

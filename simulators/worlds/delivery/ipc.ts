@@ -1,7 +1,6 @@
 /** What the world and its device processes tell each other over Node's IPC channel (structured clone). */
 import type { ClockFrame } from "../../clock.ts";
 import type { FlightSample } from "../../flight/source.ts";
-import type { Point } from "../../../protocols/delivery/messages.ts";
 
 /** Where things are at the start: 1e-7 degree, and mm above sea level. */
 export interface Spot {
@@ -89,7 +88,3 @@ export type FromDevice =
       writes: Uint8Array[];
     }
   | { kind: "failed"; code: string; message: string; where: string | undefined };
-
-export function pointOf(spot: Spot): Point {
-  return { latitudeE7: spot.latitudeE7, longitudeE7: spot.longitudeE7, altitudeMm: spot.altitudeMm };
-}

@@ -1,4 +1,7 @@
-/** After the flight: keepers are stopped, the owner reads the flight back, and all keepers' files are searched. */
+/**
+ * After the flight: keepers are stopped, the owner reads the flight back, and all keepers' files are
+ * searched.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";

@@ -1,4 +1,7 @@
-/** What `segment simulate delivery --json` prints: one document; what varies from run to run only under `host`. */
+/**
+ * What `segment simulate delivery --json` prints: one document; what varies from run to run only under
+ * `host`.
+ */
 import type { Outcome, Scenario } from "./scenarios.ts";
 import type { RadioCounts } from "./ipc.ts";
 

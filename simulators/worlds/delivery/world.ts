@@ -69,7 +69,10 @@ interface Documents {
   terms: Uint8Array | undefined;
 }
 
-/** Errors: scenario-failed when it does not come to an end, track-invalid, port-in-use, store-failed, module-missing. */
+/**
+ * Errors: scenario-failed when it does not come to an end, track-invalid, port-in-use, store-failed,
+ * module-missing.
+ */
 export async function runDelivery(options: DeliveryOptions, narrate: Narrate): Promise<DeliveryReport> {
   const startedMs = systemClock.now();
   const track =

@@ -1,0 +1,480 @@
+/** The phone's step: every phase by every event, every refusal, and what it does after a restart. */
+import { describe, expect, it } from "vitest";
+import { openFact, positionBody, parcelRemovedBody, signFact } from "../../protocols/contract/facts.ts";
+import { deliveryTerms } from "../../protocols/contract/templates/delivery.ts";
+import { encodeTerms } from "../../protocols/contract/terms.ts";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import { cardOf } from "../../test/ledger/committee.ts";
+import type { DeviceEffect, DeviceEvent, Step } from "../device.ts";
+import {
+  BROKEN,
+  garbage,
+  idOfTerms,
+  invoiceOf,
+  message,
+  offer,
+  params,
+  receipt,
+  stranger,
+} from "../testing/events.ts";
+import {
+  alice,
+  BASE,
+  crypto,
+  drone,
+  idOf,
+  MINUTE,
+  POINT,
+  shop,
+  Stage,
+  START_MS,
+  STORY,
+  wish,
+} from "../testing/stage.ts";
+import type { PhoneState } from "./state.ts";
+
+/** A phone in each situation that its phases tell apart, come there by a real delivery. */
+const SITUATIONS: Record<string, () => Stage> = {
+  idle: () => new Stage(),
+  ordered: () => {
+    const stage = new Stage();
+    stage.loses = ({ type }) => type === "offer";
+    return stage.order();
+  },
+  examining: () => heldBack("examine"),
+  signed: () => heldBack("open"),
+  "signed, deposited": () => heldBack("deposit"),
+  held: () => STORY.outbound(new Stage()),
+  called: () => STORY.hovering(new Stage()),
+  "called, in session": () => STORY.landing(new Stage()),
+  landed: () => STORY.landed(new Stage()),
+  "landed, parcel out": () => STORY["parcel-gone"](new Stage()),
+  "landed, in hand": () => STORY.landed(new Stage()).inHand(),
+  taken: () => {
+    const stage = STORY["parcel-gone"](new Stage());
+    stage.holdsBack = ({ body }) => body.kind === "facts";
+    return stage.inHand();
+  },
+  "taken, with receipt": () => {
+    const stage = STORY["parcel-gone"](new Stage());
+    stage.loses = ({ type }) => type === "ble/papers";
+    return stage.inHand();
+  },
+  disputable: () => STORY["parcel-gone"](new Stage()).wait(2 * MINUTE),
+  done: () => STORY.home(new Stage()),
+  refused: () => new Stage().order({ maxPriceMinor: "1" }),
+};
+const NAMES = Object.keys(SITUATIONS);
+
+function heldBack(kind: string): Stage {
+  const stage = new Stage();
+  stage.holdsBack = ({ body }) => body.kind === kind;
+  return stage.order();
+}
+
+function situation(name: string): Stage {
+  const stage = SITUATIONS[name]!();
+  expect(stage.phone.state.phase).toBe(name.split(",")[0]);
+  return stage;
+}
+
+function step(stage: Stage, event: DeviceEvent): Step<PhoneState> {
+  return stage.phone.device.step(stage.phone.state, event, stage.phone.context());
+}
+
+const ID = idOfTerms();
+const OTHER = new Uint8Array(32).fill(9);
+const ORDER = new Uint8Array(16).fill(1);
+
+function sessionOf(stage: Stage): string {
+  const { state } = stage.phone;
+  return "session" in state ? (state.session?.id ?? "ble-9") : "ble-9";
+}
+
+function position(stage: Stage, arrived: boolean, signer = drone.device, id = ID): unknown {
+  const body = positionBody(POINT);
+  return {
+    termsId: id,
+    fact: signFact(signer, { kind: "position", subject: id, timeMs: stage.now, body }),
+    arrived,
+  };
+}
+
+function parcelFact(stage: Stage, signer = drone.device, id = ID): Uint8Array {
+  const body = parcelRemovedBody({ label: "may-land", sessionHash: OTHER, gramsBefore: 850, gramsAfter: 0 });
+  return signFact(signer, { kind: "parcel-removed", subject: id, timeMs: stage.now, body });
+}
+
+function said(stage: Stage, type: string, body: unknown): DeviceEvent {
+  return {
+    kind: "session-message",
+    session: sessionOf(stage),
+    peer: idOf(drone),
+    type,
+    body: encodeMessage(body),
+  };
+}
+
+function events(stage: Stage): Record<string, DeviceEvent> {
+  const opened = { kind: "session-opened", session: "ble-8", sessionHash: OTHER, purpose: ID } as const;
+  const peer = idOf(drone);
+  const own = alice.device;
+  const refusal = { orderId: ORDER, code: "funds-short", message: "" };
+  return {
+    started: { kind: "started" },
+    order: { kind: "command", name: "order", value: { ...wish(2), slotUntil: stage.now + 200 * MINUTE } },
+    accept: { kind: "command", name: "accept", value: null },
+    object: { kind: "command", name: "object", value: null },
+    "unknown command": { kind: "command", name: "fly", value: null },
+    offer: offer(),
+    "offer of a stranger": { ...(offer() as DeviceEvent & { kind: "message" }), from: idOf(stranger) },
+    refusal: message(shop, "refusal", refusal),
+    "refusal of a stranger": message(stranger, "refusal", refusal),
+    "drone on the way": message(drone, "position", position(stage, false)),
+    "drone arrived": message(drone, "position", position(stage, true)),
+    "a stranger arrived": message(stranger, "position", position(stage, true)),
+    "drone arrived for another": message(drone, "position", position(stage, true, drone.device, OTHER)),
+    "unknown message": message(shop, "hello", {}),
+    "receipt examined by another": receipt(ID, { kind: "examine" }),
+    "receipt examination refused": receipt(ID, { kind: "examine", outcome: "account-unknown", signer: own }),
+    "receipt awaiting-deposit": receipt(ID, { kind: "open", label: "awaiting-deposit" }),
+    "receipt in-flight": receipt(ID, { kind: "deposit", label: "in-flight", signer: own }),
+    "receipt may-land": receipt(ID, { kind: "facts", label: "may-land" }),
+    "receipt disputable": receipt(ID, { kind: "facts", label: "disputable" }),
+    "receipt closed by facts": receipt(ID, { kind: "facts" }),
+    "receipt closed by a deadline": receipt(ID, { kind: "expire" }),
+    "receipt of a refused deposit": receipt(ID, { kind: "deposit", outcome: "funds-short", signer: own }),
+    "receipt of another's refused deposit": receipt(ID, { kind: "deposit", outcome: "funds-short" }),
+    "receipt of a refused choice": receipt(ID, { kind: "choice", outcome: "contract-too-late", signer: own }),
+    "another contract awaiting-deposit": receipt(OTHER, { kind: "open", label: "awaiting-deposit" }),
+    "another contract in-flight": receipt(OTHER, { kind: "deposit", label: "in-flight", signer: own }),
+    "another contract closed": receipt(OTHER, { kind: "facts" }),
+    "session of the drone": { ...opened, peer },
+    "session for another contract": { ...opened, peer, purpose: OTHER },
+    "session of a stranger": { ...opened, peer: idOf(stranger) },
+    "session closed": { kind: "session-closed", session: sessionOf(stage), peer },
+    "session of before closed": { kind: "session-closed", session: "ble-0", peer },
+    "session refused": { kind: "session-refused", code: "radio-failed" },
+    landed: said(stage, "landed", { termsId: ID }),
+    "landed for another": said(stage, "landed", { termsId: OTHER }),
+    "landed in a session of before": {
+      ...said(stage, "landed", { termsId: ID }),
+      session: "ble-0",
+    } as DeviceEvent,
+    parcel: said(stage, "parcel", { fact: parcelFact(stage) }),
+    "timer deadline": { kind: "timer", name: "deadline" },
+    "timer other": { kind: "timer", name: "other" },
+    "in hand": { kind: "sensor", name: "parcel-in-hand", value: true },
+    "not in hand": { kind: "sensor", name: "parcel-in-hand", value: false },
+    "at the point": { kind: "sensor", name: "position", value: { timeMs: stage.now, ...POINT } },
+    "unknown sensor": { kind: "sensor", name: "light", value: 3 },
+  };
+}
+
+const CLOSED = { "receipt closed by facts": "done", "receipt closed by a deadline": "done" } as const;
+const ALONE = { "receipt disputable": "disputable" } as const;
+
+/** The events that lead to another phase; all others leave the phone in its phase. */
+const TRANSITIONS: Record<string, Record<string, PhoneState["phase"]>> = {
+  idle: { order: "ordered" },
+  ordered: { offer: "examining", refusal: "refused", "timer deadline": "refused" },
+  examining: {
+    refusal: "refused",
+    "receipt examination refused": "refused",
+    "timer deadline": "refused",
+    ...CLOSED,
+    ...ALONE,
+  },
+  signed: {
+    refusal: "refused",
+    "receipt in-flight": "held",
+    "timer deadline": "refused",
+    "receipt of a refused deposit": "refused",
+    ...CLOSED,
+    ...ALONE,
+  },
+  "signed, deposited": {
+    "receipt in-flight": "held",
+    "drone arrived": "called",
+    "receipt of a refused deposit": "refused",
+    "timer deadline": "done",
+    ...CLOSED,
+    ...ALONE,
+  },
+  held: { "drone arrived": "called", "timer deadline": "done", ...CLOSED, ...ALONE },
+  called: { "timer deadline": "done", ...CLOSED, ...ALONE },
+  "called, in session": { landed: "landed", parcel: "landed", "timer deadline": "done", ...CLOSED, ...ALONE },
+  landed: { "timer deadline": "done", ...CLOSED, ...ALONE },
+  "landed, parcel out": { "in hand": "taken", "timer deadline": "done", ...CLOSED, ...ALONE },
+  "landed, in hand": { parcel: "taken", "timer deadline": "done", ...CLOSED, ...ALONE },
+  taken: { "timer deadline": "done", ...ALONE },
+  "taken, with receipt": { "timer deadline": "done", ...ALONE },
+  disputable: { "timer deadline": "done", ...CLOSED },
+  done: { order: "ordered" },
+  refused: { order: "ordered" },
+};
+
+describe("every phase by every event", () => {
+  it.each(NAMES)("%s", (name) => {
+    const stage = situation(name);
+    for (const [event, happening] of Object.entries(events(stage))) {
+      const { state, effects } = step(stage, happening);
+      const where = `${name} / ${event}`;
+      expect(state.phase, where).toBe(TRANSITIONS[name]![event] ?? stage.phone.state.phase);
+      expect(decodeMessage(encodeMessage(state)), `${where}: state is plain data`).toEqual(state);
+      expectNothingPromised(name, event, effects);
+    }
+  });
+
+  it.each(NAMES)("%s: what is malformed changes nothing", (name) => {
+    const stage = situation(name);
+    const before = encodeMessage(stage.phone.state);
+    const session = sessionOf(stage);
+    const malformed: DeviceEvent[] = [
+      ...["refusal", "certified"].flatMap((type) => garbage("message", type, shop, session)),
+      ...["position", "papers"].flatMap((type) => garbage("message", type, drone, session)),
+      ...["meeting", "landed", "parcel", "papers"].flatMap((type) =>
+        garbage("session-message", type, drone, session),
+      ),
+      ...BROKEN.map((value): DeviceEvent => ({ kind: "sensor", name: "light", value })),
+    ];
+    for (const event of malformed) {
+      try {
+        const { state } = step(stage, event);
+        expect(encodeMessage(state)).toEqual(before);
+      } catch (error) {
+        expect(error).toBeInstanceOf(SegmentError);
+        expect((error as SegmentError).code).not.toBe("internal");
+      }
+    }
+  });
+});
+
+/** Money and signatures leave the phone at these places, and nowhere else. */
+function expectNothingPromised(name: string, event: string, effects: DeviceEffect[]): void {
+  const promised = effects.flatMap((effect) => {
+    if (effect.kind === "submit") return [effect.entry.body.kind];
+    return effect.kind === "send" && effect.type === "signature" ? ["signature"] : [];
+  });
+  const allowed: Record<string, string[]> = {
+    "ordered / offer": ["examine"],
+    "signed / receipt awaiting-deposit": ["deposit"],
+    "disputable / accept": ["choice"],
+    "disputable / object": ["choice"],
+    // Whoever has the parcel accepts the drone's word.
+    "landed, in hand / receipt disputable": ["choice"],
+    "taken / receipt disputable": ["choice"],
+    "taken, with receipt / receipt disputable": ["choice"],
+  };
+  expect(promised, `${name} / ${event}`).toEqual(allowed[`${name} / ${event}`] ?? []);
+}
+
+describe("after a restart", () => {
+  it.each(NAMES.filter((name) => !["idle", "done", "refused"].includes(name)))(
+    "%s has its deadline",
+    (name) => {
+      const stage = situation(name);
+      const { state, effects } = step(stage, { kind: "started" });
+      const [deadline] = effects;
+      expect(deadline).toMatchObject({ kind: "timer", name: "deadline" });
+      expect(state.phase).toBe(stage.phone.state.phase);
+      if ("session" in state) expect(state.session).toBe(null);
+    },
+  );
+
+  it.each(["called, in session", "landed", "taken"])("%s looks for the drone again", (name) => {
+    const stage = situation(name);
+    const { effects } = step(stage, { kind: "started" });
+    expect(effects).toContainEqual({ kind: "dial", peer: idOf(drone), purpose: ID });
+  });
+});
+
+describe("an order", () => {
+  it.each([
+    ["that is none", { nothing: 1 }],
+    ["without an address", { ...wish(), address: "" }],
+    ["with a price that is no number", { ...wish(), maxPriceMinor: "1e9" }],
+    ["for a slot that has passed", { ...wish(), slotUntil: START_MS }],
+    ["for a slot that ends before it begins", { ...wish(), slotFrom: START_MS + 2, slotUntil: START_MS + 1 }],
+    ["with the card of another than the shop", { ...wish(), shopCard: stranger.card }],
+    ["with a card that is none", { ...wish(), shopCard: Uint8Array.of(1) }],
+  ])("%s is not sent, and the person is told", (_name, value) => {
+    const stage = new Stage();
+    const { state, effects } = step(stage, { kind: "command", name: "order", value });
+    expect(state).toEqual({ phase: "idle" });
+    expect(effects).toEqual([expect.objectContaining({ kind: "progress", step: "order-invalid" })]);
+  });
+
+  it("does not push aside the delivery under way", () => {
+    const stage = situation("held");
+    const { state, effects } = step(stage, { kind: "command", name: "order", value: wish(2) });
+    expect(state).toEqual(stage.phone.state);
+    expect(effects).toEqual([expect.objectContaining({ step: "order-invalid" })]);
+  });
+});
+
+describe("an offer beyond the wish is refused:", () => {
+  const party = { identity: stranger.device.publicKey, account: stranger.root.publicKey };
+  const far = { ...POINT, latitudeE7: POINT.latitudeE7 + 1 };
+  const later = START_MS + 121 * MINUTE;
+  it.each([
+    ["a higher price", offer({ goodsMinor: 1_991n }), "terms-invalid"],
+    ["another place", offer({ point: far }), "terms-invalid"],
+    ["another height", offer({ point: { ...POINT, altitudeMm: 0 } }), "terms-invalid"],
+    ["a circle that is too wide", offer({ radiusMm: 100_001 }), "terms-invalid"],
+    ["after the slot", offer({ landByMs: later, removeByMs: later + 3 * MINUTE }), "terms-invalid"],
+    ["another shop", offer({ shop: party }), "terms-invalid"],
+    ["another buyer", offer({ buyer: party }), "terms-invalid"],
+    ["another network", offer({ network: "town" }), "terms-invalid"],
+    ["another currency", offer({ currency: "EUR.0123456789abcdef" }), "terms-invalid"],
+    ["an arbiter whom nobody asked for", offer({ arbiter: party }), "terms-invalid"],
+    ["without the drone's card", offer({}, { cards: [alice.card, shop.card] }), "card-invalid"],
+    [
+      "with an expired card",
+      offer({}, { cards: [cardOf(drone.root, drone.device, 0, 1), shop.card] }),
+      "card-expired",
+    ],
+    ["bytes that are no terms", offer({}, { terms: Uint8Array.of(1, 2) }), "terms-invalid"],
+    ["terms that are not the template's", offer({}, { terms: withNote() }), "terms-invalid"],
+  ])("%s", (_name, event, code) => {
+    const { state, effects } = step(situation("ordered"), event);
+    expect(state).toMatchObject({ phase: "refused", code });
+    expect(effects.filter(({ kind }) => kind === "submit")).toEqual([]);
+    expect(effects).toContainEqual(
+      expect.objectContaining({ kind: "send", type: "refusal", to: idOf(shop) }),
+    );
+  });
+
+  it("an offer that has expired", () => {
+    const stage = situation("ordered").wait(5 * MINUTE);
+    expect(step(stage, offer()).state).toMatchObject({ phase: "refused", code: "terms-expired" });
+  });
+
+  it("but the very price is not beyond it", () => {
+    expect(step(situation("ordered"), offer()).state.phase).toBe("examining");
+  });
+});
+
+function withNote(): Uint8Array {
+  const terms = deliveryTerms(params());
+  return encodeTerms({ ...terms, details: [...terms.details, ["note", "x"]] });
+}
+
+describe("the wallet", () => {
+  it("that does not hold the price is certified so, and the shop is told", () => {
+    const stage = new Stage({ shop: { catalogue: { Bread: 20_000n } } }).order({ maxPriceMinor: "99999" });
+    expect(stage.phone.state).toMatchObject({ phase: "refused", code: "funds-short" });
+    expect(stage.shop.state.orders[0]?.status).toBe("refused");
+    expect(stage.drone.state.phase).toBe("idle");
+    expect(stage.drone.effects.filter(({ kind }) => kind === "send")).toEqual([]);
+  });
+
+  it("examined after the offer has expired signs nothing", () => {
+    const stage = situation("examining");
+    const entry = stage.phone.effects.findLast((effect) => effect.kind === "submit");
+    if (entry?.kind !== "submit") throw new Error("nothing was submitted");
+    stage.ledger.now += 5 * MINUTE;
+    stage.submit(alice.device, entry.entry);
+    stage.settle();
+    expect(stage.phone.state).toMatchObject({ phase: "refused", code: "terms-expired" });
+  });
+});
+
+describe("the parcel", () => {
+  it.each([
+    ["a stranger's word", (stage: Stage) => parcelFact(stage, stranger.device)],
+    ["a word about another contract", (stage: Stage) => parcelFact(stage, drone.device, OTHER)],
+  ])("is not countersigned for %s", (_name, make) => {
+    const stage = situation("landed, in hand");
+    expect(() => step(stage, said(stage, "parcel", { fact: make(stage) }))).toThrow(
+      /expected the other party/,
+    );
+  });
+
+  it("is countersigned with the drone's own words, once it is in hand", () => {
+    const stage = situation("landed, parcel out");
+    const before = stage.phone.effects.filter((effect) => effect.kind === "say" && effect.type === "parcel");
+    expect(before).toEqual([]);
+    stage.inHand();
+    const [theirs, ours] = [stage.drone, stage.phone].map((actor) => {
+      const word = actor.effects.find((effect) => effect.kind === "say" && effect.type === "parcel");
+      if (word?.kind !== "say") throw new Error("nothing was said");
+      return openFact(crypto, (word.body as { fact: Uint8Array }).fact);
+    });
+    expect(ours?.body).toEqual(theirs?.body);
+    expect(equalBytes(ours!.signer, alice.device.publicKey)).toBe(true);
+  });
+
+  it("that the person does not have after all is not countersigned", () => {
+    const stage = situation("landed, in hand");
+    stage.phone.sensor("parcel-in-hand", false);
+    stage.lift();
+    expect(stage.phone.state).toMatchObject({ phase: "landed", inHand: false });
+  });
+});
+
+describe("the papers", () => {
+  const certified = (stage: Stage, kind: "receipt" | "terms"): Uint8Array => {
+    const kept = stage.drone.effects.findLast((effect) => effect.kind === "keep" && effect.name === kind);
+    if (kept?.kind !== "keep") throw new Error("the drone has no receipt");
+    return kept.bytes;
+  };
+
+  it.each([
+    ["that is none", () => Uint8Array.of(1, 2, 3)],
+    ["of another shop", () => invoiceOf(ID, stranger.device)],
+    ["of another delivery", () => invoiceOf(OTHER)],
+    [
+      "over another sum",
+      () => invoiceOf(ID, shop.device, { lines: [{ text: "x", minor: 1n }], totalMinor: 1n }),
+    ],
+  ])("with an invoice %s leave the receipt, and say so", (_name, invoice) => {
+    const stage = situation("taken, with receipt");
+    const event = said(stage, "papers", { receipt: certified(stage, "receipt"), invoice: invoice() });
+    const { state, effects } = step(stage, event);
+    expect(state).toMatchObject({ phase: "done", delivered: true });
+    expect(effects.flatMap((effect) => (effect.kind === "keep" ? [effect.name] : []))).toEqual(["receipt"]);
+    expect(effects).toContainEqual(expect.objectContaining({ step: "invoice-refused" }));
+  });
+
+  it("are not taken when the receipt is no end, of another network, or changed", () => {
+    const stage = situation("taken, with receipt");
+    const good = certified(stage, "receipt");
+    const changed = good.map((byte, at) => (at === good.length - 40 ? byte ^ 1 : byte));
+    const examined = stage.phone.effects.find(
+      (effect) => effect.kind === "send" && effect.type === "signature",
+    );
+    const { examination } = (examined?.kind === "send" ? examined.body : {}) as { examination: Uint8Array };
+    for (const bytes of [changed, examination, new Uint8Array(100)]) {
+      const event = said(stage, "papers", { receipt: bytes, invoice: new Uint8Array() });
+      expect(() => step(stage, event)).toThrow(SegmentError);
+    }
+  });
+
+  it("are answered again when the drone did not hear that they are kept", () => {
+    const stage = situation("done");
+    const { effects } = step(
+      stage,
+      said(stage, "papers", { receipt: new Uint8Array(1), invoice: new Uint8Array() }),
+    );
+    expect(effects).toEqual([expect.objectContaining({ kind: "say", type: "papers-kept" })]);
+  });
+});
+
+describe("at the point", () => {
+  it("the phone looks for the drone when it is near, and shows itself when it is there", () => {
+    const stage = STORY.hovering(new Stage());
+    const dials = (): number => stage.phone.effects.filter(({ kind }) => kind === "dial").length;
+    const shown = (): number => stage.phone.effects.filter(({ kind }) => kind === "say").length;
+    stage.walk(BASE);
+    expect([dials(), shown()]).toEqual([0, 0]);
+    stage.walk({ ...POINT, latitudeE7: POINT.latitudeE7 + 3_000 });
+    expect([dials() > 0, shown()]).toEqual([true, 0]);
+    expect(stage.drone.state).toMatchObject({ meeting: { submitted: false } });
+    stage.walk(POINT);
+    expect(shown()).toBe(1);
+    expect(stage.drone.state.phase).toBe("landing");
+  });
+});
