@@ -74,7 +74,7 @@ async function keepers(texts: string[], flags: HomeFlags): Promise<void> {
     const waiting = readRunStatus(home.folder)?.telemetry?.waiting ?? 0;
     if (waiting > 0) {
       const chunks = counted(waiting, "chunk");
-      const problem = `${chunks} in the outbox were cut for the present keepers: run the agent until it is sent`;
+      const problem = `${chunks} in the outbox, cut for the present keepers: run the agent until it is sent`;
       throw new SegmentError("keepers-short", problem, { where: home.folder });
     }
     const { config } = home;
@@ -133,14 +133,19 @@ async function read(flags: ReadFlags): Promise<void> {
   });
   const records = stream.chunks.flatMap((chunk) => chunk.records);
   const missing = missingOf(stream, silent);
+  const isIncomplete = stream.unread.length > 0 || stream.breaks.some(({ kind }) => kind !== "replay");
   if (flags.json === true) {
     const publisher = agentId(grant.publisher);
-    printDocument({ publisher, complete: missing.length === 0, missing, senml: toJson(records) });
+    printDocument({
+      publisher,
+      complete: !isIncomplete && records.length > 0,
+      missing,
+      senml: toJson(records),
+    });
   } else {
     for (const line of summary(records)) print(line);
   }
   for (const line of missing) say(`missing: ${line}`);
-  const isIncomplete = stream.unread.length > 0 || stream.breaks.some(({ kind }) => kind !== "replay");
   if (isIncomplete) {
     throw new SegmentError(
       "shards-missing",

@@ -220,6 +220,39 @@ describe("sessions over BLE", () => {
     ]);
   });
 
+  it("take it well that a phone ends the session and keeps the connection", async () => {
+    const { air, partsOf, host, door, seconds } = world();
+    door.expect([phone.id]);
+    const on = { notified: (value: Uint8Array) => void initiator.received(value), disconnected: () => {} };
+    const connecting = air.central(PHONE).connect(DRONE, on, 5_000);
+    await seconds(1);
+    const link = await connecting;
+    const reading = link.readInfo();
+    await seconds(1);
+    const info = await reading;
+    const initiator = new SessionInitiator({
+      ...partsOf(phone),
+      peerIdentity: drone.known.identity,
+      peerSessionKey: drone.known.sessionKey,
+      purpose: PURPOSE,
+      command: new Uint8Array(),
+      writeSize: link.writeSize,
+      now: START_MS,
+    });
+    for (const value of initiator.begin(info)) void link.write(value);
+    await seconds(1);
+    const [inside] = [...host.open];
+    // Much is under way to the phone when its last word arrives: the connection ends only after that.
+    for (let i = 0; i < 100; i++) door.send(inside!, bytes("on and on"));
+    for (const value of initiator.close()) void link.write(value);
+    for (let i = 0; i < 500; i++) {
+      await seconds(0.005);
+      door.send(inside!, bytes("still there?"));
+    }
+    await seconds(5);
+    expect(host.read()).toEqual(["open phone", "closed phone"]);
+  });
+
   it("tell when a message is too large, and stay open", async () => {
     const { host, call, door, dialer, seconds, inside, outside } = await connected();
     door.send(inside, new Uint8Array(1_000_000));

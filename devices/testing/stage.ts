@@ -174,6 +174,8 @@ export interface Delivery {
   from: string;
   to: string;
   type: string;
+  /** Of a receipt: the kind of its entry. */
+  entry?: string;
 }
 
 export class Stage {
@@ -185,6 +187,8 @@ export class Stage {
   loses: (delivery: Delivery) => boolean = () => false;
   /** Entries for which this holds do not reach the notaries (yet). */
   holdsBack: (draft: EntryDraft) => boolean = () => false;
+  /** Happens when an entry comes to the notaries, before it is executed. */
+  onSubmit: () => void = () => undefined;
   readonly #queue: (() => void)[] = [];
   #radio: { dialling: boolean; advertising: boolean; live: number | undefined } = {
     dialling: false,
@@ -333,11 +337,12 @@ export class Stage {
 
   /** Executes an entry in a block of its own, and tells the parties. */
   submit(signer: Signer, draft: EntryDraft): { bytes: Uint8Array; receipt: VerifiedReceipt } {
+    this.onSubmit();
     const certified = this.certify(signer, draft);
     for (const party of certified.parties) {
       this.#queue.push(() => {
-        if (this.loses({ from: "notaries", to: party, type: "receipt" })) return;
         const { receipt, bytes } = certified;
+        if (this.loses({ from: "notaries", to: party, type: "receipt", entry: receipt.kind })) return;
         this.#actorOf(party)?.handle({ kind: "receipt", receipt, bytes });
       });
     }
