@@ -176,6 +176,9 @@ function events(stage: Stage): Record<string, DeviceEvent> {
 const CLOSED = { "receipt closed by facts": "done", "receipt closed by a deadline": "done" } as const;
 const ALONE = { "receipt disputable": "disputable" } as const;
 
+/** Events that are none of the device's business: they change nothing and cause nothing. */
+const INERT = /stranger|another|of before|unknown|other|^command$/;
+
 /** The events that lead to another phase; all others leave the phone in its phase. */
 const TRANSITIONS: Record<string, Record<string, PhoneState["phase"]>> = {
   idle: { order: "ordered" },
@@ -225,6 +228,8 @@ describe("every phase by every event", () => {
       expect(state.phase, where).toBe(TRANSITIONS[name]![event] ?? stage.phone.state.phase);
       expect(decodeMessage(encodeMessage(state)), `${where}: state is plain data`).toEqual(state);
       expectNothingPromised(name, event, effects);
+      if (INERT.test(event))
+        expect({ state, effects }, where).toEqual({ state: stage.phone.state, effects: [] });
     }
   });
 
