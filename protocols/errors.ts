@@ -21,7 +21,8 @@ export const REMEDIES = {
   "signature-invalid": "The data was changed, or signed by another key: ask its sender for it again.",
   "signature-malformed": "This is not a COSE_Sign1 message of SEGMENT: check that it is the right file.",
   "card-invalid": "Ask the device for its current card.",
-  "card-expired": "The card's validity has passed: its owner makes a new one with the words, `segment init --words-file FILE`.",
+  "card-expired":
+    "The card's validity has passed: its owner makes a new one with the words, `segment init --words-file FILE`.",
   "card-revoked": "The owner has revoked this device: it can no longer act.",
   "seal-broken": "The message was not sealed for this key, or was changed on its way: ask for it again.",
   // session
