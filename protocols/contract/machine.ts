@@ -18,8 +18,9 @@ export interface Deadlines {
 
 export interface ContractState {
   /**
-   * Where in the tree: the child taken at each node. Child 0 of `pay` and `if` is `then`, 1 of `if` is `else`;
-   *  children of `when` are its cases in order, then the timeout. */
+   * Where in the tree: the child taken at each node. Child 0 of `pay` and `if` is `then`, 1 of `if` is
+   * `else`; children of `when` are its cases in order, then the timeout.
+   */
   path: number[];
   /** Transitions so far; 0 right after the start. */
   seq: number;
