@@ -42,7 +42,7 @@ export interface Crypto {
   /** RFC 8032. `seed` is the 32-byte private key. */
   ed25519PublicKey(seed: Uint8Array): Uint8Array;
   ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array;
-  /** One rule everywhere: cofactorless, canonical A and R, S < L, no small-order A. Never throws. */
+  /** One rule everywhere: cofactorless, canonical A and R, neither of small order, S < L. Never throws. */
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
   x25519PublicKey(secret: Uint8Array): Uint8Array;
   /** RFC 7748; throws `key-invalid` when the result is all zero (section 6.1). */

@@ -13,7 +13,7 @@ import {
   verify,
 } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { isCanonicalStrongKey } from "../../protocols/crypto/ed25519.ts";
+import { isWorthVerifying } from "../../protocols/crypto/ed25519.ts";
 import { concat } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Aead, Clock, Crypto, Random } from "../../protocols/ports.ts";
@@ -52,7 +52,7 @@ export const nodeCrypto: Crypto = {
   ed25519PublicKey: (seed) => rawPublicKey(ed25519PrivateKeys(seed)),
   ed25519Sign: (seed, message) => plain(sign(null, message, ed25519PrivateKeys(seed))),
   ed25519Verify(publicKey, message, signature) {
-    if (signature.length !== 64 || !isCanonicalStrongKey(publicKey)) return false;
+    if (!isWorthVerifying(publicKey, signature)) return false;
     try {
       // OpenSSL compares encode(S·B - k·A) with the bytes of R, and checks S < L.
       return verify(null, message, ed25519PublicKeys(publicKey), signature);

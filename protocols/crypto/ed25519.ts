@@ -1,11 +1,12 @@
 /**
  * The part of the Ed25519 rule that no library checks by itself.
  *
- * One rule everywhere (RFC 8032 section 5.1.7, cofactorless): A and R canonical,
- * S < L, A not of small order, and encode(S·B - k·A) equal to the bytes of R.
- * OpenSSL checks all but A's canonicity and order; @noble verifies with the
- * cofactor. A key of small order would let anybody sign, and two machines that
- * differ on one signature would differ on the ledger's state.
+ * One rule everywhere (RFC 8032 section 5.1.7, cofactorless): A and R canonical and
+ * not of small order, S < L, and encode(S·B - k·A) equal to the bytes of R.
+ * OpenSSL does not check A; @noble verifies with the cofactor; and OpenSSL 3.5 (Node 24)
+ * refuses an R that is the identity, which OpenSSL 3.0 (Node 20) accepts. A key of small
+ * order would let anybody sign, no honest signature has an R of small order, and two
+ * machines that differ on one signature would differ on the ledger's state.
  */
 
 /**
@@ -25,7 +26,7 @@ const SMALL_ORDER_ENDS: ReadonlySet<number> = new Set(
   [...SMALL_ORDER_Y].map((hex) => Number.parseInt(hex.slice(0, 2) + hex.slice(-2), 16)),
 );
 
-/** True for 32 bytes that encode a y below p and no point of small order; they may still miss the curve. */
+/** True for 32 bytes, a key or a signature's R, that encode a y below p and no point of small order; they may still miss the curve. */
 export function isCanonicalStrongKey(publicKey: Uint8Array): boolean {
   if (publicKey.length !== 32) return false;
   const top = publicKey[31]! & 0x7f;
@@ -35,6 +36,12 @@ export function isCanonicalStrongKey(publicKey: Uint8Array): boolean {
   for (let i = 0; i < 31; i++) hex += publicKey[i]!.toString(16).padStart(2, "0");
   hex += top.toString(16).padStart(2, "0");
   return !SMALL_ORDER_Y.has(hex);
+}
+
+/** What must hold of a signature's 64 bytes and of the key, before any library is asked. */
+export function isWorthVerifying(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== 64 || !isCanonicalStrongKey(publicKey)) return false;
+  return isCanonicalStrongKey(signature.subarray(0, 32));
 }
 
 /** RFC 8032 section 5.1.3: y is below p = 2^255 - 19. */

@@ -7,7 +7,7 @@ import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { concat, equalBytes } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { Aead, Crypto } from "../ports.ts";
-import { isCanonicalStrongKey } from "./ed25519.ts";
+import { isWorthVerifying } from "./ed25519.ts";
 
 const GROUP_ORDER = ed25519.Point.Fn.ORDER;
 
@@ -35,7 +35,7 @@ function requireKey(key: Uint8Array): Uint8Array {
 
 /** See ed25519.ts for the rule. */
 function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== 64 || !isCanonicalStrongKey(publicKey)) return false;
+  if (!isWorthVerifying(publicKey, signature)) return false;
   const encodedR = signature.slice(0, 32);
   const s = littleEndian(signature.slice(32));
   if (s >= GROUP_ORDER) return false;
