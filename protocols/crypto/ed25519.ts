@@ -26,7 +26,10 @@ const SMALL_ORDER_ENDS: ReadonlySet<number> = new Set(
   [...SMALL_ORDER_Y].map((hex) => Number.parseInt(hex.slice(0, 2) + hex.slice(-2), 16)),
 );
 
-/** True for 32 bytes, a key or a signature's R, that encode a y below p and no point of small order; they may still miss the curve. */
+/**
+ * True for 32 bytes, a key or a signature's R, that encode a y below p and no point of
+ * small order; they may still miss the curve.
+ */
 export function isCanonicalStrongKey(publicKey: Uint8Array): boolean {
   if (publicKey.length !== 32) return false;
   const top = publicKey[31]! & 0x7f;
