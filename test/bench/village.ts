@@ -61,11 +61,15 @@ export async function openVillage(): Promise<Village> {
   const { network, configs } = committeeOf(4);
   const bus = promptBus();
   const log = polledLog(new MemoryLog());
-  /** How many notaries still have to certify each entry. */
-  const uncertified = new Map<string, { missing: number; resolve: () => void }>();
+  /** Which notaries have certified each entry. */
+  const uncertified = new Map<string, { id: Uint8Array; by: Set<number>; resolve: () => void }>();
+  const certifiedBy = (index: number, entryId: Uint8Array): void => {
+    const waiting = uncertified.get(toHex(entryId));
+    if (waiting?.by.add(index).size === configs.length) waiting.resolve();
+  };
   const receipts = new Map<string, Uint8Array>();
   const roles: NotaryRole[] = [];
-  for (const config of configs) {
+  for (const [index, config] of configs.entries()) {
     const parts = { config, bus, log, store: promptStore(), clock };
     const role = await startNotary({
       ...parts,
@@ -79,8 +83,12 @@ export async function openVillage(): Promise<Village> {
       certified: (_header, settled) => {
         for (const { entryId, refusal } of settled) {
           if (refusal !== undefined) throw new Error(`refused: ${refusal.code}`);
-          const waiting = uncertified.get(toHex(entryId));
-          if (waiting !== undefined && --waiting.missing === 0) waiting.resolve();
+          certifiedBy(index, entryId);
+        }
+        if (settled.length > 0) return;
+        // A notary that was catching up names no entries: ask it which it has.
+        for (const { id } of uncertified.values()) {
+          if (roles[index]?.core.receiptFor(id) !== undefined) certifiedBy(index, id);
         }
       },
     });
@@ -89,7 +97,7 @@ export async function openVillage(): Promise<Village> {
   const topic = castTopic(network.network, agentId(payer.device.publicKey), "entry");
   const settleOne = async ({ id, record }: Submission): Promise<void> => {
     const certified = new Promise<void>((resolve) => {
-      uncertified.set(toHex(id), { missing: roles.length, resolve });
+      uncertified.set(toHex(id), { id, by: new Set(), resolve });
     });
     await Promise.all([bus.publish(topic, record), certified]);
     uncertified.delete(toHex(id));
