@@ -1,9 +1,10 @@
 /** The three devices together, on a real ledger: how deliveries go, and how they end when something fails. */
 import { describe, expect, it } from "vitest";
-import { BASE, MINUTE, POINT, Stage, STORY } from "./testing/stage.ts";
+import { BASE, MINUTE, POINT, SHOP_CONFIG, Stage, STORY } from "./testing/stage.ts";
 
 const PAID = { alice: 7_510n, drone: 500n, shop: 1_990n };
 const NO_SHOW = { alice: 9_500n, drone: 300n, shop: 200n };
+const DAY = 24 * 60 * MINUTE;
 const REFUNDED = { alice: 10_000n, drone: 0n, shop: 0n };
 
 /** The contract has ended, everybody is free for the next order. */
@@ -154,7 +155,7 @@ describe("a word that stands alone", () => {
     const stage = STORY["parcel-gone"](new Stage())
       .wait(2 * MINUTE)
       .flyHome();
-    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [stage.termsId] });
+    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [{ termsId: stage.termsId }] });
     expectOver(toTheEnd(stage), PAID);
     expect(stage.drone.kept()).toEqual(["receipt"]);
   });
@@ -210,8 +211,14 @@ describe("lost messages", () => {
   it("let the phone end its wait when everybody is silent", () => {
     const stage = STORY.outbound(new Stage());
     stage.loses = () => true;
-    stage.wait(60 * MINUTE);
+    const { endsMs } = stage.plan;
+    stage.wait(endsMs + DAY - stage.now);
+    expect(stage.phone.state.phase).toBe("held");
+    stage.wait(2 * MINUTE);
     expect(stage.phone.state).toMatchObject({ phase: "done", delivered: false });
+    expect(stage.shop.state.orders[0]?.status).toBe("ended");
+    expect(stage.drone.state.awaited).toEqual([]);
+    expect(stage.actors.map(({ timers }) => timers.size)).toEqual([0, 0, 0]);
   });
 
   it("let phone and drone end their wait when the contract is never opened", () => {
@@ -231,7 +238,7 @@ describe("lost messages", () => {
     stage.loses = ({ to }) => to === stage.drone.id && stage.label === "in-flight";
     stage.holdsBack = ({ body }) => body.kind === "choice";
     stage.order().wait(10 * MINUTE);
-    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [stage.termsId] });
+    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [{ termsId: stage.termsId }] });
     stage.loses = () => false;
     stage.holdsBack = () => false;
     const receipt = stage.phone.effects.find(
@@ -240,6 +247,110 @@ describe("lost messages", () => {
     if (receipt?.kind !== "send") throw new Error("the phone passed nothing on");
     stage.perform(stage.phone, receipt);
     expectOver(stage.settle(), REFUNDED);
+  });
+});
+
+describe("who has missed how the contract ended", () => {
+  const deaf = (stage: Stage, who: { id: string }): Stage => {
+    stage.loses = ({ to, type }) => to === who.id && (type === "receipt" || type === "certified");
+    return stage;
+  };
+  const hears = (stage: Stage): Stage => {
+    stage.loses = () => false;
+    return stage;
+  };
+
+  it("asks until it is told: the shop, of the deposit and of the release", () => {
+    const stage = new Stage();
+    deaf(stage, stage.shop);
+    STORY.home(stage);
+    expect(stage.shop.state.orders[0]?.status).toBe("open");
+    hears(stage).wait(60 * MINUTE);
+    expect(stage.shop.state.orders[0]?.status).toBe("ended");
+    expect(stage.shop.inquiries()).toBe(1);
+    expect(stage.shop.timers.size).toBe(0);
+  });
+
+  it("asks until it is told: every minute, for as long as nobody answers", () => {
+    const stage = STORY.landed(new Stage());
+    deaf(stage, stage.shop).lift().inHand().flyHome();
+    stage.wait(60 * MINUTE);
+    const asked = stage.shop.inquiries();
+    expect(asked).toBeGreaterThan(30);
+    expect(stage.shop.state.orders[0]?.status).toBe("held");
+    hears(stage).wait(MINUTE);
+    expect([stage.shop.state.orders[0]?.status, stage.shop.inquiries()]).toEqual(["ended", asked + 1]);
+    stage.wait(60 * MINUTE);
+    expect(stage.shop.inquiries()).toBe(asked + 1);
+  });
+
+  it("asks until it is told: the buyer, of the refund", () => {
+    const stage = STORY.outbound(new Stage());
+    const { balances } = deaf(stage, stage.phone).wait(14 * MINUTE);
+    expect(balances).toEqual(REFUNDED);
+    expect(stage.phone.state.phase).toBe("held");
+    hears(stage).wait(6 * MINUTE);
+    expect(stage.phone.state).toMatchObject({ phase: "done", delivered: false });
+    expect(stage.phone.kept()).toEqual(["terms", "receipt"]);
+    expectOver(stage.flyHome(), REFUNDED);
+  });
+
+  it("asks until it is told: the buyer who could still object", () => {
+    const stage = new Stage({ shop: { timing: { ...SHOP_CONFIG.timing, disputeMs: 30 * MINUTE } } });
+    deaf(STORY["parcel-gone"](stage), stage.phone);
+    stage.wait(stage.plan.landingEndsMs - stage.now);
+    expect([stage.label, stage.phone.state.phase]).toEqual(["disputable", "landed"]);
+    hears(stage).wait(MINUTE + 1);
+    expect(stage.phone.state).toMatchObject({ phase: "disputable", answer: "none" });
+    // It knows when that ends, and does not ask before.
+    const asked = stage.phone.inquiries();
+    stage.wait(10 * MINUTE);
+    expect(stage.phone.inquiries()).toBe(asked);
+  });
+
+  it("asks until it is told: the drone, of a contract that it has left", () => {
+    const stage = STORY.hovering(new Stage())
+      .wait(15 * MINUTE)
+      .flyHome();
+    deaf(stage, stage.drone);
+    expect(toTheEnd(stage).balances).toEqual(NO_SHOW);
+    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [{ termsId: stage.termsId }] });
+    hears(stage).wait(10 * MINUTE);
+    expectOver(stage, NO_SHOW);
+    expect([stage.drone.kept(), stage.drone.timers.size]).toEqual([["receipt"], 0]);
+  });
+
+  it.each(["phone", "shop", "drone"] as const)("asks when it wakes up: the %s", (name) => {
+    const stage =
+      name === "drone"
+        ? STORY.hovering(new Stage())
+            .wait(15 * MINUTE)
+            .flyHome()
+        : STORY.outbound(new Stage());
+    const actor = stage[name];
+    deaf(stage, actor);
+    if (name === "drone") toTheEnd(stage);
+    else stage.wait(14 * MINUTE).flyHome();
+    expect(stage.label).toBe("closed");
+    hears(stage);
+    const before = actor.inquiries();
+    actor.crash();
+    stage.settle();
+    expect(actor.inquiries()).toBe(before + 1);
+    expectOver(stage, name === "drone" ? NO_SHOW : REFUNDED);
+    expect(stage.shop.state.orders[0]?.status).toBe("ended");
+  });
+
+  it("changes nothing when nothing was missed", () => {
+    for (const from of ["outbound", "hovering", "landing", "landed", "parcel-gone", "returning"] as const) {
+      const stage = STORY[from](new Stage());
+      const before = stage.actors.map(({ state }) => state);
+      const submitted = stage.actors.map((actor) => actor.submitted().length);
+      for (const actor of stage.actors) stage.perform(actor, { kind: "inquire", termsId: stage.termsId });
+      stage.settle();
+      expect(stage.actors.map(({ state }) => state)).toEqual(before);
+      expect(stage.actors.map((actor) => actor.submitted().length)).toEqual(submitted);
+    }
   });
 });
 

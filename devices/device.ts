@@ -4,8 +4,8 @@
  * the agent's loop makes the new state durable before it acts on the effects.
  *
  * State is plain data (objects, arrays, text, numbers, bytes), because it is written
- * to the journal and read back after a crash. Effects that must not get lost (`send`
- * with `durable`, `submit`, `record`) go to the outbox in the same commit as the state.
+ * to the journal and read back after a crash. Effects that must not get lost (`send` with
+ * `durable`, `submit`, `record`, `keep`) are written in the same commit as the state.
  * The others are re-issued by the device itself when it is told that it `started`.
  */
 import type { Crypto, Signer, TimeMs } from "../protocols/ports.ts";
@@ -62,6 +62,11 @@ export type DeviceEffect =
   | { kind: "send"; id: string; to: AgentId; type: string; body: unknown; durable: boolean }
   /** `id` is the hash of contract and transition, so that nothing is paid or dropped twice. */
   | { kind: "submit"; id: string; entry: EntryDraft }
+  /**
+   * Asks the notaries how a contract stands; the answer, if any, is its newest receipt, as an event,
+   * perhaps one that came before. Lost if the bus is away.
+   */
+  | { kind: "inquire"; termsId: Uint8Array }
   /** A peer's card becomes known, so that messages can be sealed for it. */
   | { kind: "meet"; card: Uint8Array }
   /** One timer per name; null cancels it. */

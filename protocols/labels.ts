@@ -9,6 +9,7 @@ export const SIGNATURE_LABELS = {
   announcement: "segment/1/sign/announcement",
   message: "segment/1/sign/message",
   brokerToken: "segment/1/sign/broker-token",
+  timeQuestion: "segment/1/sign/time-question",
   sessionHello: "segment/1/sign/session-hello",
   sessionAccept: "segment/1/sign/session-accept",
   fact: "segment/1/sign/fact",

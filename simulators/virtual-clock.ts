@@ -47,9 +47,12 @@ export class VirtualClock implements Clock {
     return { cancel: () => this.#drop(due) };
   }
 
-  /** Lets time pass until `untilMs`; timers of that very time fire too. Rejects with what a timer throws. */
-  async runUntil(untilMs: TimeMs, limit: number = MAX_FIRINGS): Promise<void> {
-    await this.#run(untilMs, limit);
+  /**
+   * Lets time pass until `untilMs`; timers of that very time fire too. `look` is called after each of them,
+   * once all that it set going has come to a halt. Rejects with what a timer or `look` throws.
+   */
+  async runUntil(untilMs: TimeMs, limit: number = MAX_FIRINGS, look?: () => void): Promise<void> {
+    await this.#run(untilMs, limit, look);
     this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
@@ -62,7 +65,7 @@ export class VirtualClock implements Clock {
     return this.#run(Number.POSITIVE_INFINITY, limit);
   }
 
-  async #run(untilMs: TimeMs, limit: number): Promise<void> {
+  async #run(untilMs: TimeMs, limit: number, look?: () => void): Promise<void> {
     let firings = 0;
     await settle();
     for (let due = this.#next(untilMs); due !== undefined; due = this.#next(untilMs)) {
@@ -77,6 +80,7 @@ export class VirtualClock implements Clock {
       this.#nowMs = Math.max(this.#nowMs, due.atMs);
       fire?.();
       await settle();
+      look?.();
     }
   }
 

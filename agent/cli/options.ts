@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { nodeCrypto, nodeRandom, systemClock } from "../node/crypto.ts";
+import { nodeCrypto, nodeRandom, steadyClock, systemClock } from "../node/crypto.ts";
 import { openHome } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
 import type { Machine } from "../node/run-connection.ts";
@@ -150,5 +150,6 @@ export function optionInvalid(name: string, takes: string, given: string): Segme
 
 /** This machine, for commands: what fails ends the command. */
 export function thisMachine(failed: (error: unknown) => void): Machine {
-  return { crypto: nodeCrypto, random: nodeRandom, clock: systemClock, linkClock: systemClock, failed };
+  const clocks = { clock: systemClock, linkClock: steadyClock, steadyClock };
+  return { crypto: nodeCrypto, random: nodeRandom, ...clocks, failed };
 }

@@ -9,6 +9,7 @@ import { languageOf, numberOf } from "./options.ts";
 import { decodeTerms } from "../../protocols/contract/terms.ts";
 import { terminalWidth } from "./layout.ts";
 import { printDocument, say } from "./output.ts";
+import { simulateVirtually, type VirtualFlags } from "./simulate-virtual.ts";
 import { termsLines } from "./terms-lines.ts";
 
 /** The terms stand apart from the story. */
@@ -23,8 +24,12 @@ interface DeliveryFlags {
   tolerant?: boolean;
   port: string;
   lang: string;
+  kill?: string[];
   json?: boolean;
 }
+
+/** Both kinds of delivery: with real parts, and in virtual time. */
+type Flags = DeliveryFlags & VirtualFlags & { virtual?: boolean };
 
 export function addSimulate(program: Command): void {
   const simulate = program.command("simulate").description("Run a world of agents on simulated hardware.");
@@ -46,14 +51,35 @@ export function addSimulate(program: Command): void {
     .option("--tolerant", "leave out faulty rows of the track instead of refusing it")
     .option("--port <n>", "port of the broker on the loopback interface, 0 for a free one", "0")
     .option("--lang <language>", "language of the terms: en or fr", "en")
+    .option(
+      "--kill <moments...>",
+      "kill -9 a process and start it again: drone@arrived, phone@took-off+20, drone@before-land",
+    )
     .option("--json", "print one JSON document on stdout")
-    .addHelpText("after", "\nExample:\n  segment simulate delivery --scenario no-show --speed 40\n")
-    .action(delivery);
+    .option("--virtual", "many deliveries in virtual time, in one process, with the options below")
+    .option("--runs <n>", "virtual: how many, each with the next seed", "100")
+    .option("--loss <share>", "virtual: chance that a message is lost on its way, 0 to 0.5", "0")
+    .option("--faults <kinds>", "virtual: crash, partition, skew, liars, or all", "")
+    .option("--each-crash [agents]", "virtual: one agent dies around each single deed (all agents, or drone,phone)")
+    .option("--crash-at <deed>", "virtual: one crash, as --each-crash reports it: drone:33:before")
+    .option("--lies <lies>", "virtual: exactly these, such as notary-lies or broker-repeats, and no other faults")
+    .option("--until-failure", "virtual: stop at the first run that fails")
+    .option("--trace [detail]", "virtual: tell what happens (people, or all)")
+    .addHelpText("after", EXAMPLES)
+    .action((flags: Flags) => (flags.virtual === true ? simulateVirtually(flags) : delivery(flags)));
 }
+
+const EXAMPLES = `
+Examples:
+  segment simulate delivery --scenario no-show --speed 40
+  segment simulate delivery --virtual --runs 1000 --loss 0.05 --faults all
+  segment simulate delivery --virtual --runs 1 --seed 42 --loss 0.05 --faults all --trace
+`;
 
 async function delivery(flags: DeliveryFlags): Promise<void> {
   const world = await import("../../simulators/worlds/delivery/world.ts");
   const scenarios = await import("../../simulators/worlds/delivery/scenarios.ts");
+  const kills = await import("../../simulators/worlds/delivery/kills.ts");
   const scenario = scenarios.scenarioOf(flags.scenario);
   const options = {
     scenario,
@@ -64,6 +90,7 @@ async function delivery(flags: DeliveryFlags): Promise<void> {
     tolerant: flags.tolerant === true,
     port: numberOf("--port", flags.port, 0, 65_535),
     sealing: "sealed" as const,
+    kills: (flags.kill ?? []).map(kills.parseKill),
   };
   const language = languageOf(flags.lang);
   const report = await world.runDelivery(options, ({ worldMs, by, text, terms }) => {

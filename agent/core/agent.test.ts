@@ -14,7 +14,9 @@ import { nodeCrypto as crypto } from "../node/crypto.ts";
 import { castFilter } from "../../protocols/topics.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { START_MS as LEDGER_START_MS, World as Ledger } from "../../test/ledger/committee.ts";
-import { alice as holder } from "../../test/ledger/village.ts";
+import { decodeRecord, encodeEntryRecord } from "../../protocols/ledger/record.ts";
+import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
+import { alice as holder, deliveryOf, people } from "../../test/ledger/village.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { Messenger } from "./messenger.ts";
 
@@ -132,7 +134,7 @@ function live(who: Somebody, peer: Somebody, store: MemoryStore, more: Partial<A
     random: seededRandom(2, who.id),
     surroundings: {
       actuate: (name, value) => told.push(`actuate ${name} ${String(value)}`),
-      keep: (name, bytes) => told.push(`keep ${name} ${bytes.length}`),
+      keep: (name, bytes) => void (alive && told.push(`keep ${name} ${bytes.length}`)),
       progress: (step, detail) => told.push(`progress ${step} ${detail}`),
       failed: (error) => void (alive && failures.push(error)),
     },
@@ -371,6 +373,29 @@ describe("an agent", () => {
     expect(again.agent.state).toEqual(a.agent.state);
   });
 
+  it("hands a document to its owner, also when it dies between writing and handing over", async () => {
+    world();
+    const a = live(alice, bob, fresh());
+    await clock.runFor(1_000);
+    const document = (bytes: number): DeviceEffect => {
+      return { kind: "keep", name: "deep/receipt", bytes: new Uint8Array(bytes) };
+    };
+    const promise: DeviceEffect = {
+      ...{ kind: "send", id: "note/1", to: bob.id, type: "note", body: { n: 1 }, durable: true },
+    };
+    a.agent.command("effects", [promise, document(3), document(4)]);
+    await clock.runFor(0);
+    expect(told).toEqual([]);
+    const b = live(alice, bob, a.end(true));
+    await clock.runFor(1_000);
+    expect([...told].sort()).toEqual(["keep deep/receipt 3", "keep deep/receipt 4"]);
+    // Once handed over it is the owner's.
+    live(alice, bob, b.end(false));
+    await clock.runFor(1_000);
+    expect(told).toHaveLength(2);
+    expect(failures).toEqual([]);
+  });
+
   it("stops: finishes what is under way, takes nothing more, and leaves no timer", async () => {
     world();
     const a = live(alice, bob, fresh());
@@ -453,6 +478,54 @@ describe("an agent", () => {
     show();
     await clock.runFor(10_000);
     expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of card: ok"]]);
+    expect(failures).toEqual([]);
+  });
+
+  it("goes on with its entry when one notary puts a copy without the attachment into the log first", async () => {
+    const ledger = new Ledger(4, { seed: 2 });
+    clock = new VirtualClock(LEDGER_START_MS);
+    net = memoryNetwork({ network: NETWORK, clock, random: seededRandom(1) });
+    failures = [];
+    const sessionSecret = crypto.sha256(holder.device.publicKey);
+    const known = { ...alice.known, identity: holder.device.publicKey };
+    const keys = { signer: holder.device, sessionSecret, card: holder.card };
+    const who = { ...alice, id: agentId(holder.device.publicKey), keys, known };
+    const records: Uint8Array[] = [];
+    void net.join(carol.id).subscribe(castFilter(NETWORK, "entry"), (_topic, record) => records.push(record));
+    const life = live(who, bob, fresh(), { network: ledger.network });
+    await clock.runFor(3_000);
+    for (const { device, card } of people) ledger.submit(device, { kind: "card", card });
+    ledger.run(5_000);
+    const { open } = deliveryOf(1, clock.now());
+    life.agent.command("effects", [{ kind: "submit", id: "open", entry: open }]);
+    await clock.runFor(2_000);
+    ledger.now = Math.max(ledger.now, clock.now());
+    // What is signed is the entry alone: anybody can take its attachment away, and a notary can log that.
+    const decoded = decodeRecord(records[0]!);
+    if (decoded.kind !== "entry") throw new Error("not an entry");
+    ledger.append(encodeEntryRecord(decoded.entryBytes, null));
+    ledger.run(3_000);
+    const receipts = [...ledger.members[0]!.settled.values()].map(({ bytes }) => bytes);
+    ledger.cast("entry", records[0]!);
+    ledger.run(5_000);
+    receipts.push(...[...ledger.members[0]!.settled.values()].map(({ bytes }) => bytes));
+    const messenger = new Messenger({
+      ...{
+        bus: net.join(carol.id),
+        clock,
+        crypto,
+        random: seededRandom(3),
+        network: NETWORK,
+        keys: carol.keys,
+      },
+    });
+    messenger.meet(holder.card);
+    for (const receipt of receipts) {
+      const { kind } = verifyReceipt(crypto, receipt, ledger.network);
+      if (kind === "open") void messenger.send(who.id, "receipt", encodeMessage({ receipt }));
+      await clock.runFor(1_000);
+    }
+    expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of open: ok"]]);
     expect(failures).toEqual([]);
   });
 });

@@ -2,77 +2,52 @@
  * One agent: a device's pure step, joined to its journal, its outbox, the bus and the
  * radio. This is the only place where effects turn into acts.
  */
-import type { Device, DeviceContext, DeviceEffect, DeviceEvent } from "../../devices/device.ts";
+import type { DeviceContext, DeviceEffect, DeviceEvent } from "../../devices/device.ts";
 import { equalBytes, toHex, utf8 } from "../../protocols/encoding/bytes.ts";
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError, errorCode, unreachable } from "../../protocols/errors.ts";
 import { labelledHash } from "../../protocols/crypto/hash.ts";
 import { verifyReceipt, type VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
+import { isFinal } from "../../protocols/ledger/receipt-view.ts";
 import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
 import { makeSubmission } from "../../protocols/ledger/submission.ts";
-import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { MAX_SKEW_MS } from "../../protocols/ledger/notary-context.ts";
 import type { OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
-import type {
-  Bus,
-  CentralRadio,
-  Clock,
-  Crypto,
-  PeripheralRadio,
-  Random,
-  Store,
-} from "../../protocols/ports.ts";
+import { isAboutTime } from "../../protocols/messaging/time.ts";
 import { z } from "zod";
-import { SessionDialer, SessionHost, type SessionListener } from "./ble-sessions.ts";
+import { SessionDialer, SessionHost } from "./ble-sessions.ts";
+import type { AgentParts } from "./agent-parts.ts";
+import { Documents } from "./documents.ts";
 import { Loop, type Changes } from "./loop.ts";
-import { Messenger, type AgentKeys } from "./messenger.ts";
+import { Messenger } from "./messenger.ts";
+import { NetworkClock } from "./network-clock.ts";
+import { NetworkTime } from "./network-time.ts";
+import { CARD_PREFIX, Notaries } from "./notaries.ts";
 import { Outbox, type OutboxPromise } from "./outbox.ts";
 import { Seen } from "./seen.ts";
-import { Telemetry, type TelemetryParts } from "./telemetry.ts";
+import { sessionEvents } from "./session-events.ts";
+import { Telemetry } from "./telemetry.ts";
 import { Timers } from "./timers.ts";
+
+export type { AgentParts, Surroundings } from "./agent-parts.ts";
 
 /** Messages of kind "push.…" are news, not promises: nobody acknowledges or repeats them. */
 const PUSH = "push.";
-const CARD_PREFIX = "card/";
-
-/** What the agent asks of the machine that it runs on. */
-export interface Surroundings {
-  /** A command to a driver. */
-  actuate(name: string, value: unknown): void;
-  /** A document for the owner. */
-  keep(name: string, bytes: Uint8Array): void;
-  progress(step: string, detail: string): void;
-  /** The agent cannot go on. */
-  failed(error: unknown): void;
-}
-
-export interface AgentParts<State> {
-  device: Device<State>;
-  keys: AgentKeys;
-  network: NetworkDescription;
-  bus: Bus;
-  store: Store;
-  /** The world's time. */
-  clock: Clock;
-  /** The links' time: retries and time-outs. The same as `clock`, unless a world is sped up. */
-  linkClock: Clock;
-  crypto: Crypto;
-  random: Random;
-  surroundings: Surroundings;
-  peripheral?: PeripheralRadio;
-  central?: CentralRadio;
-  telemetry?: Omit<TelemetryParts, "store" | "crypto" | "random" | "signer" | "send" | "clock" | "linkClock">;
-}
 
 const ackSchema = z.strictObject({ messageId: z.instanceof(Uint8Array) });
 
 export class Agent<State> {
   readonly id: string;
   readonly messenger: Messenger;
+  /** Whether the network's time is known yet, for what must not be done at another. */
+  readonly time: NetworkTime;
   readonly #parts: AgentParts<State>;
+  readonly #notaries: Notaries;
   readonly #loop: Loop<State>;
   readonly #outbox: Outbox;
   readonly #seen: Seen;
+  readonly #documents: Documents;
   readonly #timers: Timers;
   readonly #readings = new Map<string, unknown>();
   readonly #host: SessionHost | undefined;
@@ -80,12 +55,26 @@ export class Agent<State> {
   readonly telemetry: Telemetry | undefined;
 
   constructor(parts: AgentParts<State>) {
-    this.#parts = parts;
-    const { bus, clock, linkClock, crypto, random, network, keys, store, device } = parts;
-    this.messenger = new Messenger({ bus, clock, crypto, random, network: network.network, keys });
+    const clock = new NetworkClock(parts.clock, parts.steadyClock);
+    this.#parts = { ...parts, clock };
+    const { bus, linkClock, crypto, random, network, keys, store, device } = parts;
+    const told = (shiftMs: number): void => this.#timeTold(shiftMs);
+    this.time = new NetworkTime({ clock, linkClock, bus, crypto, random, network, keys, told });
+    const { time } = this;
+    const introduced = (from: string, card: Uint8Array): void => this.#notaries.introduced(from, card);
+    const messages = { bus, clock, crypto, random, network: network.network, keys, introduced };
+    this.messenger = new Messenger({ ...messages, time });
     this.id = this.messenger.self;
+    const failed = (error: unknown): void => parts.surroundings.failed(error);
+    this.#notaries = new Notaries({ messenger: this.messenger, network, store, failed });
     this.#outbox = new Outbox({ store, linkClock, attempt: (promise) => this.#attempt(promise) });
     this.#seen = new Seen(store, clock);
+    this.#documents = new Documents({
+      store,
+      crypto,
+      handOver: (name, bytes) => parts.surroundings.keep(name, bytes),
+      failed,
+    });
     this.#timers = new Timers(clock, (name) => this.#post({ kind: "timer", name }));
     this.#loop = new Loop({
       device,
@@ -93,22 +82,16 @@ export class Agent<State> {
       context: () => this.#context(),
       plan: (effect, changes) => this.#plan(effect, changes),
       act: (effect) => this.#act(effect),
-      dropped: (error) => this.messenger.countDrop(errorCode(error)),
-      failed: (error) => parts.surroundings.failed(error),
+      dropped: this.#refused,
+      failed,
     });
     const session = { crypto, random, ...keys, clock, linkClock };
-    const listener = this.#sessionListener();
+    const listener = sessionEvents((event) => this.#post(event), this.#refused);
     if (parts.peripheral !== undefined) this.#host = new SessionHost(parts.peripheral, session, listener);
     if (parts.central !== undefined) this.#dialer = new SessionDialer(parts.central, session, listener);
     if (parts.telemetry !== undefined) {
       this.telemetry = new Telemetry({
-        ...parts.telemetry,
-        store,
-        crypto,
-        random,
-        signer: keys.signer,
-        clock,
-        linkClock,
+        ...{ ...parts.telemetry, store, crypto, random, clock, linkClock, signer: keys.signer },
         send: (to, type, body) => this.messenger.send(to, type, encodeMessage(body)),
       });
     }
@@ -128,11 +111,25 @@ export class Agent<State> {
   /** Joins the bus and wakes the device. Resolves when subscribed. */
   async start(): Promise<void> {
     await this.messenger.listen((message) => this.#received(message));
+    this.#documents.resume();
     this.#post({ kind: "started" });
-    this.#parts.bus.onConnected((connected) => {
-      this.#outbox.setOpen(connected);
-      this.telemetry?.setOpen(connected);
-    });
+    this.#parts.bus.onConnected((connected) => this.#link(connected));
+  }
+
+  /**
+   * What left with a wrong date was dropped: at once again. And what no notary would take any more, because
+   * it waited too long or was dated by a wrong clock, is given up: its device has its own deadlines.
+   */
+  #timeTold(shiftMs: number): void {
+    if (shiftMs !== 0) this.#link(true);
+    const latestMs = this.#parts.clock.now() - MAX_SKEW_MS;
+    this.#settle((promise) => promise.kind === "entry" && (promise.notAfter ?? Infinity) < latestMs);
+  }
+
+  /** Up: all that waits is tried at once. */
+  #link(isUp: boolean): void {
+    this.#outbox.setOpen(isUp);
+    this.telemetry?.setOpen(isUp);
   }
 
   sensor(name: string, value: unknown): void {
@@ -144,7 +141,7 @@ export class Agent<State> {
     this.#post({ kind: "command", name, value });
   }
 
-  /** Learns a peer's card and keeps it. Errors: card-invalid, card-expired. */
+  /** Learns a peer's card. Errors: card-invalid. */
   meet(card: Uint8Array): void {
     this.messenger.meet(card);
   }
@@ -156,6 +153,7 @@ export class Agent<State> {
     await this.#loop.stop();
     // The last steps may have set some anew.
     this.#timers.clear();
+    this.time.close();
     this.#outbox.close();
     await this.telemetry?.close();
   }
@@ -168,6 +166,12 @@ export class Agent<State> {
       this.#parts.surroundings.failed(error);
     }
   }
+
+  /** What others sent and is not to be used, or does not leave. */
+  readonly #refused = (error: unknown): void => {
+    if (isAboutTime(error)) this.time.doubted();
+    this.messenger.countDrop(errorCode(error));
+  };
 
   #context(): DeviceContext {
     const { clock, keys, crypto, network } = this.#parts;
@@ -191,7 +195,10 @@ export class Agent<State> {
         case "ack":
           return this.#acknowledged(message.from, parseBody(ackSchema, message.body).messageId);
         case "receipt":
-          return this.#receipted(parseBody(LEDGER_SCHEMAS.receipt, message.body).receipt);
+          return this.#receipted(message.from, parseBody(LEDGER_SCHEMAS.receipt, message.body).receipt);
+        case "receipt-missing":
+          // To an inquiry; the device asks again.
+          return;
         default:
           if (this.telemetry?.handles(message.kind) === true) {
             this.telemetry.received(message.from, message.kind, message.body);
@@ -200,7 +207,7 @@ export class Agent<State> {
           }
       }
     } catch (error) {
-      this.messenger.countDrop(errorCode(error));
+      this.#refused(error);
     }
   }
 
@@ -213,9 +220,7 @@ export class Agent<State> {
     }
     const acknowledge = (): void => {
       // A lost acknowledgement brings the message again, and this again.
-      this.messenger.send(from, "ack", encodeMessage({ messageId })).catch((error: unknown) => {
-        this.messenger.countDrop(errorCode(error));
-      });
+      this.messenger.send(from, "ack", encodeMessage({ messageId })).catch(this.#refused);
     };
     const mark = `${from}/${toHex(messageId)}`;
     const known = this.#seen.stateOf(mark);
@@ -234,18 +239,24 @@ export class Agent<State> {
 
   /** Only the recipient can say that it has a message: others may know or guess its id. */
   #acknowledged(from: string, messageId: Uint8Array): void {
-    const changes: Changes = new Map();
-    const found = this.#outbox.settle((promise) => {
+    this.#settle((promise) => {
       return promise.kind === "message" && promise.to === from && equalBytes(promise.messageId, messageId);
-    }, changes);
-    if (!found) return;
-    this.#parts.store.commit(changes).catch((error: unknown) => this.#parts.surroundings.failed(error));
+    });
   }
 
-  #receipted(bytes: Uint8Array): void {
+  #settle(matches: (promise: OutboxPromise) => boolean): void {
+    const { store, surroundings } = this.#parts;
+    const changes: Changes = new Map();
+    if (!this.#outbox.settle(matches, changes)) return;
+    store.commit(changes).catch((error: unknown) => surroundings.failed(error));
+  }
+
+  #receipted(from: string, bytes: Uint8Array): void {
     const receipt: VerifiedReceipt = verifyReceipt(this.#parts.crypto, bytes, this.#parts.network);
+    if (!isFinal(receipt)) return;
     const mark = `receipt/${toHex(receipt.entryId)}`;
-    if (this.#seen.stateOf(mark) !== "new") return;
+    const wanted = this.#notaries.answers(from, receipt);
+    if (!wanted && this.#seen.stateOf(mark) !== "new") return;
     const changes: Changes = new Map();
     this.#loop.post({ event: { kind: "receipt", receipt, bytes }, changes });
     this.#seen.add(mark, changes);
@@ -253,23 +264,6 @@ export class Agent<State> {
       (promise) => promise.kind === "entry" && equalBytes(promise.entryId, receipt.entryId),
       changes,
     );
-  }
-
-  #sessionListener(): SessionListener {
-    return {
-      opened: (session, peer, sessionHash, purpose) =>
-        this.#post({ kind: "session-opened", session, peer, sessionHash, purpose }),
-      message: (session, peer, bytes) => {
-        try {
-          const { type, body } = parseBody(sessionMessageSchema, bytes);
-          this.#post({ kind: "session-message", session, peer, type, body });
-        } catch (error) {
-          this.messenger.countDrop(errorCode(error));
-        }
-      },
-      closed: (session, peer) => this.#post({ kind: "session-closed", session, peer }),
-      refused: (code) => this.#post({ kind: "session-refused", code }),
-    };
   }
 
   // ---------------------------------------------------------------- what goes out
@@ -284,22 +278,25 @@ export class Agent<State> {
     } else if (effect.kind === "submit") {
       const { crypto, random, network, keys, clock } = this.#parts;
       const maker = { crypto, random, network, signer: keys.signer };
-      const { id, record } = makeSubmission(maker, clock.now(), effect.entry, ENTRY_VALIDITY_MS);
-      this.#outbox.plan(effect.id, { kind: "entry", entryId: id, record }, changes);
+      const { id, record, notAfter } = makeSubmission(maker, clock.now(), effect.entry, ENTRY_VALIDITY_MS);
+      this.#outbox.plan(effect.id, { kind: "entry", entryId: id, record, notAfter }, changes);
     } else if (effect.kind === "record") {
       this.telemetry?.plan(effect.records, changes);
     } else if (effect.kind === "meet") {
       this.#planCard(effect.card, changes);
+    } else if (effect.kind === "keep") {
+      this.#documents.plan(effect.name, effect.bytes, changes);
     }
   }
 
   /** A peer may pass on a bad card: it is not kept, and messages to its owner will not find a way. */
   #planCard(bytes: Uint8Array, changes: Changes): void {
     try {
-      const card = this.messenger.meet(bytes);
-      changes.set(CARD_PREFIX + toHex(card.identity), bytes);
+      const { identity, cardHash } = this.messenger.meet(bytes);
+      const isNewest = equalBytes(cardHash, this.#parts.crypto.sha256(bytes));
+      if (isNewest) changes.set(CARD_PREFIX + toHex(identity), bytes);
     } catch (error) {
-      this.messenger.countDrop(errorCode(error));
+      this.#refused(error);
     }
   }
 
@@ -316,6 +313,8 @@ export class Agent<State> {
         return this.telemetry?.confirm();
       case "meet":
         return;
+      case "inquire":
+        return this.#notaries.inquire(effect.termsId);
       case "timer":
         return this.#timers.set(effect.name, effect.atMs);
       case "advertise":
@@ -333,7 +332,7 @@ export class Agent<State> {
       case "actuate":
         return surroundings.actuate(effect.name, effect.value);
       case "keep":
-        return surroundings.keep(effect.name, effect.bytes);
+        return this.#documents.confirm(effect.name, effect.bytes);
       case "progress":
         return surroundings.progress(effect.step, effect.detail);
       default:
@@ -343,21 +342,17 @@ export class Agent<State> {
 
   /** News: lost if the bus is away, the next one follows. */
   #push(effect: DeviceEffect & { kind: "send" }): void {
-    this.messenger.send(effect.to, PUSH + effect.type, encodeMessage(effect.body)).catch((error: unknown) => {
-      this.messenger.countDrop(errorCode(error));
-    });
+    this.messenger.send(effect.to, PUSH + effect.type, encodeMessage(effect.body)).catch(this.#refused);
   }
 
   #dial(effect: DeviceEffect & { kind: "dial" }): void {
-    const card = this.messenger.cardOf(effect.peer);
-    if (card === undefined || this.#dialer === undefined) {
-      this.#post({
-        kind: "session-refused",
-        code: card === undefined ? "card-invalid" : "radio-unavailable",
-      });
-      return;
+    try {
+      const card = this.messenger.validCardOf(effect.peer);
+      if (this.#dialer === undefined) this.#post({ kind: "session-refused", code: "radio-unavailable" });
+      this.#dialer?.dial(card, effect.purpose);
+    } catch (error) {
+      this.#post({ kind: "session-refused", code: errorCode(error) });
     }
-    this.#dialer.dial(card, effect.purpose);
   }
 
   #attempt(promise: OutboxPromise): Promise<void> {
@@ -376,8 +371,3 @@ export class Agent<State> {
 const MAX_BACKLOG = 3_500;
 /** Entries wait in the outbox of a device that is offline: half a day. */
 const ENTRY_VALIDITY_MS = 12 * 60 * 60 * 1_000;
-
-const sessionMessageSchema = z.strictObject({
-  type: z.string().min(1).max(32),
-  body: z.instanceof(Uint8Array),
-});

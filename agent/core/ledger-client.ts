@@ -4,6 +4,7 @@ import { SegmentError, errorCode } from "../../protocols/errors.ts";
 import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { isFinal } from "../../protocols/ledger/receipt-view.ts";
 import { verifyReceipt, type VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { makeSubmission } from "../../protocols/ledger/submission.ts";
 import type { OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
@@ -42,7 +43,7 @@ export class LedgerClient {
     if (message.kind !== "receipt") return false;
     const { receipt: bytes } = parseBody(LEDGER_SCHEMAS.receipt, message.body);
     const receipt = verifyReceipt(this.#parts.crypto, bytes, this.#parts.network);
-    this.#waiting.get(toHex(receipt.entryId))?.({ receipt, bytes });
+    if (isFinal(receipt)) this.#waiting.get(toHex(receipt.entryId))?.({ receipt, bytes });
     return true;
   }
 

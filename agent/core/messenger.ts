@@ -3,11 +3,13 @@
  * message is signed by its sender and sealed to its recipient; what does not open is
  * counted and dropped, and the agent goes on.
  */
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
-import { openCard, type Card } from "../../protocols/identity/card.ts";
+import { checkValidity, openCard, type Card } from "../../protocols/identity/card.ts";
 import { sign1, verify1 } from "../../protocols/identity/cose.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { openEnvelope, sealEnvelope, type OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
+import { isAboutTime, TIME_KIND } from "../../protocols/messaging/time.ts";
 import type { Bus, Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
 import {
   castFilter,
@@ -31,7 +33,10 @@ export type KnownCard = Card & { cardHash: Uint8Array };
 
 /** How long a peer is trusted to remember our card; a peer that was away learns it again. */
 const INTRODUCE_EVERY_MS = 30_000;
+/** A message that brings a card and nothing else. */
 const CARD_KIND = "card";
+/** A message whose date is further off is believed, but makes one wonder about the clocks. */
+const DOUBTFUL_MS = 60_000;
 /** Strangers that may introduce themselves. */
 const MAX_PEERS = 10_000;
 
@@ -42,6 +47,28 @@ export interface MessengerParts {
   random: Random;
   network: string;
   keys: AgentKeys;
+  /** The keeper of `clock`, if it is the network's; absent for a notary, whose clock is its own. */
+  time?: TimeListener;
+  /** A peer has introduced itself by a card that was not known. */
+  introduced?: (from: string, card: Uint8Array) => void;
+}
+
+/** What messages tell about the time. */
+export interface TimeListener {
+  /** The inbox is heard. */
+  start(): void;
+  /** A verified answer to the question for the time. Errors: message-invalid. */
+  answered(from: string, body: Uint8Array): void;
+  /** Something was, or nearly was, refused because of its date. */
+  doubted(): void;
+}
+
+interface Content {
+  kind: string;
+  body: Uint8Array;
+  messageId?: Uint8Array | undefined;
+  /** Ours, to be shown. */
+  card?: Uint8Array;
 }
 
 export type Received = (message: OpenedEnvelope) => void;
@@ -52,7 +79,7 @@ export class Messenger {
   readonly dropped = new Map<ErrorCode, number>();
   readonly #parts: MessengerParts;
   readonly #cards = new Map<string, KnownCard>();
-  /** When each peer was last shown our card. */
+  /** When each peer was last shown our card, or last showed that it knows it. */
   readonly #introduced = new Map<string, number>();
 
   constructor(parts: MessengerParts) {
@@ -61,33 +88,53 @@ export class Messenger {
     this.meet(parts.keys.card);
   }
 
-  /** Learns a peer from its signed card. Errors: card-invalid, card-expired. */
+  /**
+   * Learns a peer from its signed card, and returns what is known of that peer now: of two cards the newer
+   * counts. Dates are judged when a card is used, because the clock may not be right yet. Errors: card-invalid.
+   */
   meet(cardBytes: Uint8Array): KnownCard {
-    const card = openCard(this.#parts.crypto, cardBytes, this.#parts.clock.now());
+    const card = openCard(this.#parts.crypto, cardBytes);
+    const id = agentId(card.identity);
+    const present = this.#cards.get(id);
+    if (present !== undefined && present.notBefore > card.notBefore) return present;
     const known = { ...card, cardHash: this.#parts.crypto.sha256(cardBytes) };
-    this.#cards.set(agentId(card.identity), known);
+    this.#cards.set(id, known);
     return known;
   }
 
+  /** What is known of a peer, valid or not. */
   cardOf(id: string): KnownCard | undefined {
     return this.#cards.get(id);
   }
 
+  /** A peer's card, if it is valid now. Errors: card-invalid (unknown, or its time has not come), card-expired. */
+  validCardOf(id: string): KnownCard {
+    const known = this.#cards.get(id);
+    if (known === undefined)
+      throw new SegmentError("card-invalid", `no card is known for ${id}`, { where: "recipient" });
+    try {
+      checkValidity(known, this.#parts.clock.now());
+    } catch (error) {
+      this.#parts.time?.doubted();
+      throw error;
+    }
+    return known;
+  }
+
   /**
-   * Seals and publishes; resolves when the broker has it. A peer that has not heard from us lately gets
-   * our card first, so that it can answer. Errors: card-invalid (unknown peer), broker-*, queue-full.
+   * Seals and publishes; resolves when the broker has it. To a peer that has not shown lately that it knows
+   * our card, the message brings it along, so that it can answer. Errors: card-invalid (unknown peer),
+   * card-expired, broker-*, queue-full.
    */
   async send(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
     const now = this.#parts.clock.now();
-    const isDue = now - (this.#introduced.get(to) ?? -Infinity) >= INTRODUCE_EVERY_MS;
-    await Promise.all([isDue && this.#introduceTo(to, now), this.#publish(to, kind, body, messageId)]);
-  }
-
-  async #introduceTo(to: string, now: number): Promise<void> {
+    const introduced = this.#introduced.get(to) ?? -Infinity;
+    // Either way: a clock may be set back.
+    if (Math.abs(now - introduced) < INTRODUCE_EVERY_MS) return this.#publish(to, { kind, body, messageId });
     // Before it has left, so that messages sent at once bring it once.
     this.#introduced.set(to, now);
     try {
-      await this.#publish(to, CARD_KIND, this.#parts.keys.card);
+      await this.#publish(to, { kind, body, messageId, card: this.#parts.keys.card });
     } catch (error) {
       // It never left: the next message brings it.
       this.#introduced.delete(to);
@@ -95,31 +142,31 @@ export class Messenger {
     }
   }
 
-  async #publish(to: string, kind: string, body: Uint8Array, messageId?: Uint8Array): Promise<void> {
+  async #publish(to: string, content: Content): Promise<void> {
     const { bus, clock, crypto, random, network, keys } = this.#parts;
-    const card = this.#cards.get(to);
-    if (card === undefined)
-      throw new SegmentError("card-invalid", `no card is known for ${to}`, { where: "recipient" });
+    const { kind, body, messageId, card } = content;
+    const known = this.validCardOf(to);
     const topic = directTopic(network, this.self, to);
     const sealed = sealEnvelope({
       crypto,
       random,
       network,
       sender: keys.signer,
-      recipient: card.identity,
-      recipientSessionKey: card.sessionKey,
+      recipient: known.identity,
+      recipientSessionKey: known.sessionKey,
       topic,
       messageId: messageId ?? random.bytes(16),
       timeMs: clock.now(),
       kind,
       body,
+      ...(card === undefined ? {} : { card }),
     });
     await bus.publish(topic, sealed);
   }
 
   /** Opens what arrives for this agent. `received` must not throw. */
   async listen(received: Received): Promise<void> {
-    const { bus, clock, crypto, network, keys } = this.#parts;
+    const { bus, clock, crypto, network, keys, time } = this.#parts;
     await bus.subscribe(inboxFilter(network, this.self), (topic, payload) => {
       try {
         const message = openEnvelope({
@@ -130,13 +177,26 @@ export class Messenger {
           recipient: keys.signer.publicKey,
           sessionSecret: keys.sessionSecret,
           now: clock.now(),
+          undated: [TIME_KIND],
         });
-        if (message.kind === CARD_KIND) this.#introduce(message);
-        else received(message);
+        // Whoever seals for us knows our card.
+        this.#introduced.set(message.from, clock.now());
+        if (message.card !== null) this.introduce(message.from, message.card);
+        this.#pass(message, received);
       } catch (error) {
+        if (isAboutTime(error)) time?.doubted();
         this.countDrop(errorCode(error));
       }
     });
+    time?.start();
+  }
+
+  #pass(message: OpenedEnvelope, received: Received): void {
+    const { clock, time } = this.#parts;
+    const { kind, from, body, timeMs } = message;
+    if (kind === TIME_KIND) return time?.answered(from, body);
+    if (Math.abs(timeMs - clock.now()) > DOUBTFUL_MS) time?.doubted();
+    if (kind !== CARD_KIND) received(message);
   }
 
   /** Shows our card to everybody who listens for newcomers; they introduce themselves in turn. */
@@ -158,9 +218,8 @@ export class Messenger {
         throw new SegmentError("queue-full", "too many agents are known");
       this.meet(card);
       if (!known) learned(card);
-      this.#publish(sender, CARD_KIND, this.#parts.keys.card).catch((error: unknown) =>
-        this.countDrop(errorCode(error)),
-      );
+      const introduction = { kind: CARD_KIND, body: new Uint8Array(), card: this.#parts.keys.card };
+      this.#publish(sender, introduction).catch((error: unknown) => this.countDrop(errorCode(error)));
     });
   }
 
@@ -169,26 +228,27 @@ export class Messenger {
    * make a card of its own for anybody's identity, and read what is sealed for it.
    */
   #announced(sender: string, payload: Uint8Array): Uint8Array {
-    const { crypto, clock } = this.#parts;
+    const { crypto, clock, time } = this.#parts;
     try {
       const { signer, payload: card } = verify1(crypto, "announcement", payload);
       const { identity } = openCard(crypto, card, clock.now());
       if (agentId(signer) === sender && agentId(identity) === sender) return card;
     } catch (cause) {
+      if (isAboutTime(cause)) time?.doubted();
       if (errorCode(cause) === "card-expired") throw cause;
       throw new SegmentError("card-invalid", "a newcomer's announcement does not verify", { cause });
     }
     throw new SegmentError("card-invalid", "a newcomer showed another's card");
   }
 
-  /** Only a device's own card: nobody is introduced by another. */
-  #introduce(message: OpenedEnvelope): void {
-    const { crypto, clock } = this.#parts;
-    const card = openCard(crypto, message.body, clock.now());
-    if (agentId(card.identity) !== message.from) {
-      throw new SegmentError("card-invalid", "a peer showed another's card");
-    }
-    if (this.#cards.size < MAX_PEERS || this.#cards.has(message.from)) this.meet(message.body);
+  /** Learns the card that a verified sender shows as its own: nobody is introduced by another. Errors: card-invalid. */
+  introduce(from: string, bytes: Uint8Array): void {
+    const { identity } = openCard(this.#parts.crypto, bytes);
+    if (agentId(identity) !== from) throw new SegmentError("card-invalid", "a peer showed another's card");
+    const before = this.#cards.get(from)?.cardHash;
+    if (before === undefined && this.#cards.size >= MAX_PEERS) return;
+    const { cardHash } = this.meet(bytes);
+    if (before === undefined || !equalBytes(before, cardHash)) this.#parts.introduced?.(from, bytes);
   }
 
   countDrop(code: ErrorCode): void {

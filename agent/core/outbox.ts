@@ -37,6 +37,8 @@ const promiseSchema = z.discriminatedUnion("kind", [
     order: z.number(),
     entryId: bytes,
     record: bytes,
+    /** When the entry's validity ends; absent in what older versions wrote. */
+    notAfter: z.number().optional(),
   }),
 ]);
 

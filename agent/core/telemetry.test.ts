@@ -190,6 +190,21 @@ describe("telemetry", () => {
     expect([telemetry.waiting, it_.chunksWaiting(), it_.sends()]).toEqual([0, 0, 7]);
   });
 
+  it("counts a reading of no usable time as refused, and goes on", async () => {
+    const it_ = await world();
+    const { clock } = it_;
+    it_.telemetry.setOpen(true);
+    // A receiver without a fix says 1970, a broken one microseconds: no key covers either.
+    const strange = [0, -1, Number.NaN, START_MS * 1_000].map((timeMs) => altitude(0, timeMs));
+    void it_.record(altitude(1, clock.now()), ...strange, altitude(2, clock.now()));
+    await clock.runFor(50);
+    it_.restart().setOpen(true);
+    void it_.record(altitude(3, clock.now()));
+    await clock.runFor(60_000);
+    expect(it_.telemetry.counters).toMatchObject({ records: 3, refused: 4 });
+    expect(valuesOf(await readAll(it_.keepers))).toEqual([1, 2, 3]);
+  });
+
   it("does not take one commit's end for another's: a chunk sealed by flush waits for its own", async () => {
     const it_ = await world();
     const { telemetry, clock } = it_;

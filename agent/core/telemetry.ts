@@ -4,7 +4,7 @@
  * sends the same ciphertext; nothing climbs back to the records.
  */
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
-import { errorCode } from "../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { Clock, Crypto, Random, Signer, Store, Timer } from "../../protocols/ports.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
@@ -17,10 +17,12 @@ import {
   type Batch,
   type BatchLimits,
 } from "../../protocols/telemetry/batch.ts";
+import { periodOf } from "../../protocols/telemetry/keytree.ts";
 import { shardAckSchema, shardRefusedSchema } from "../../protocols/telemetry/messages.ts";
 import { checkShardReceipt } from "../../protocols/telemetry/receipt.ts";
+import { compact } from "../../protocols/telemetry/senml-compact.ts";
 import { decodeSenml, encodeSenml } from "../../protocols/telemetry/senml-cbor.ts";
-import { resolve, type SenmlRecord } from "../../protocols/telemetry/senml.ts";
+import { recordTimeMs, resolve, type SenmlRecord } from "../../protocols/telemetry/senml.ts";
 import type { Sealing } from "../../protocols/telemetry/seal.ts";
 import { createStream, type SealedChunk, type StreamWriter } from "../../protocols/telemetry/stream.ts";
 import { NO_PREVIOUS, openManifest } from "../../protocols/telemetry/manifest.ts";
@@ -94,7 +96,7 @@ export class Telemetry {
   #open = false;
   #closed = false;
   #underWay = 0;
-  /** Records taken and refused since the stream began, and chunks sealed. */
+  /** Since the stream began: records taken and refused, chunks sealed, and the shards that they became. */
   readonly counters = { records: 0, refused: 0, chunks: 0, shards: 0 };
   /** Why keepers refused shards, by error code. */
   readonly refusals = new Map<string, number>();
@@ -120,12 +122,18 @@ export class Telemetry {
     this.counters.records = head?.records ?? 0;
     this.counters.refused = head?.refused ?? 0;
     this.counters.chunks = head?.nextSequence ?? 0;
+    this.counters.shards = this.counters.chunks * parts.keepers.length;
     this.#restore();
   }
 
   /** Chunks that wait for a keeper. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Records that wait in the batch, and chunks that wait for a keeper. */
+  get unsent(): number {
+    return this.#batch.records.length + this.#waiting.size;
   }
 
   /** Takes records into a commit; whole batches are sealed in the same commit. */
@@ -136,6 +144,10 @@ export class Telemetry {
       return;
     }
     for (const record of records) {
+      if (!isSealable(record)) {
+        this.counters.refused += 1;
+        continue;
+      }
       const { batch, flush } = addRecord(this.#batch, record, this.#parts.clock.now(), this.#limits);
       this.#batch = batch;
       this.counters.records += 1;
@@ -323,6 +335,22 @@ export class Telemetry {
     if (!chunk.underWay) return;
     chunk.underWay = false;
     this.#underWay -= 1;
+  }
+}
+
+/**
+ * Whether a key covers its time and SenML can say it: a receiver without a fix may report 1970. What a
+ * broken driver reports must not stop the agent, nor
+ * wait in the batch for ever.
+ */
+function isSealable(record: SenmlRecord): boolean {
+  try {
+    periodOf(recordTimeMs(record));
+    encodeSenml(compact([record]));
+    return true;
+  } catch (error) {
+    if (error instanceof SegmentError) return false;
+    throw error;
   }
 }
 

@@ -27,16 +27,19 @@ describe("contacts", () => {
     );
   });
 
-  it("forget what has expired or was cut short, and keep nothing that is no card", () => {
+  it("leave out what is not valid, forget what was cut short, and keep nothing that is no card", () => {
     const old = somebody("old", { notBefore: START_MS - 2_000, notAfter: START_MS + 1_000 });
     keepContact(home, crypto, old.keys.card);
     keepContact(home, crypto, alice.keys.card);
     expect(readContacts(home, crypto, START_MS)).toHaveLength(2);
     expect(readContacts(home, crypto, START_MS + 1_000)).toEqual([alice.keys.card]);
+    // In 1970 nothing is valid yet; who does not know the time takes all, and lets nobody go.
+    expect(readContacts(home, crypto, 0)).toEqual([]);
+    expect(readContacts(home, crypto)).toHaveLength(2);
     const folder = join(home, "contacts");
     truncateSync(join(folder, `${alice.id}.card`), 100);
-    expect(readContacts(home, crypto, START_MS)).toEqual([]);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readContacts(home, crypto)).toEqual([old.keys.card]);
+    expect(readdirSync(folder)).toEqual([`${old.id}.card`]);
     expect(() => keepContact(home, crypto, new Uint8Array(5))).toThrowError(
       expect.objectContaining({ code: "card-invalid" }),
     );

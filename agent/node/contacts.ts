@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { SegmentError } from "../../protocols/errors.ts";
 import { openCard } from "../../protocols/identity/card.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
+import { isAboutTime } from "../../protocols/messaging/time.ts";
 import type { Crypto, TimeMs } from "../../protocols/ports.ts";
 
 const FOLDER = "contacts";
@@ -14,8 +15,11 @@ const SUFFIX = ".card";
 /** As many as a messenger knows. */
 const MAX_CONTACTS = 10_000;
 
-/** The cards that are still valid; others are forgotten. */
-export function readContacts(home: string, crypto: Crypto, now: TimeMs): Uint8Array[] {
+/**
+ * The cards that have been learned; with `now` only those that are valid then. Nothing is forgotten for its
+ * date: the clock may be wrong until the network has told the time.
+ */
+export function readContacts(home: string, crypto: Crypto, now?: TimeMs): Uint8Array[] {
   const folder = join(home, FOLDER);
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX));
@@ -27,8 +31,8 @@ export function readContacts(home: string, crypto: Crypto, now: TimeMs): Uint8Ar
       return [bytes];
     } catch (error) {
       if (!(error instanceof SegmentError)) throw error;
-      // Expired, or cut short by a power loss.
-      rmSync(path, { force: true });
+      // Else it was cut short by a power loss.
+      if (!isAboutTime(error)) rmSync(path, { force: true });
       return [];
     }
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { nodeCrypto, nodeRandom, systemClock } from "./crypto.ts";
+import { nodeCrypto, nodeRandom, steadyClock, systemClock } from "./crypto.ts";
 
 describe("nodeRandom", () => {
   it("gives as many bytes as asked, other ones each time", () => {
@@ -76,5 +76,22 @@ describe("systemClock", () => {
     vi.setSystemTime(1_000_000_000_001);
     vi.advanceTimersByTime(60_000);
     expect(fired).toBe(true);
+  });
+});
+
+describe("steadyClock", () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it("begins with the machine's, and goes on alone", async () => {
+    expect(Math.abs(steadyClock.now() - Date.now())).toBeLessThan(60_000);
+    const before = steadyClock.now();
+    vi.spyOn(Date, "now").mockReturnValue(0);
+    expect(steadyClock.now()).toBeGreaterThanOrEqual(before);
+    const firedMs = await new Promise<number>((resolve) => {
+      steadyClock.at(before + 30, () => resolve(steadyClock.now()));
+    });
+    expect(firedMs).toBeGreaterThanOrEqual(before + 30);
+    expect(firedMs).toBeLessThan(before + 5_000);
+    expect(Number.isInteger(firedMs)).toBe(true);
   });
 });

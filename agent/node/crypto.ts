@@ -78,23 +78,33 @@ export const nodeCrypto: Crypto = {
 export const nodeRandom: Random = { bytes: (length) => plain(randomBytes(length)) };
 
 /** The machine's own clock. A pending timer keeps the process alive: whoever set it cancels it. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  at(atMs, fire) {
-    let timeout: NodeJS.Timeout;
-    const wait = (): void => {
-      timeout = setTimeout(
-        () => {
-          if (Date.now() >= atMs) fire();
-          else wait();
-        },
-        Math.min(Math.max(atMs - Date.now(), 0), LONGEST_WAIT_MS),
-      );
-    };
-    wait();
-    return { cancel: () => clearTimeout(timeout) };
-  },
-};
+export const systemClock: Clock = clockOf(() => Date.now());
+
+/**
+ * Begins with the machine's clock and runs on, whoever sets that one meanwhile. Time during which the machine
+ * was suspended is not counted.
+ */
+export const steadyClock: Clock = clockOf(() => Math.floor(performance.timeOrigin + performance.now()));
+
+function clockOf(now: () => number): Clock {
+  return {
+    now,
+    at(atMs, fire) {
+      let timeout: NodeJS.Timeout;
+      const wait = (): void => {
+        timeout = setTimeout(
+          () => {
+            if (now() >= atMs) fire();
+            else wait();
+          },
+          Math.min(Math.max(atMs - now(), 0), LONGEST_WAIT_MS),
+        );
+      };
+      wait();
+      return { cancel: () => clearTimeout(timeout) };
+    },
+  };
+}
 
 /** A Buffer as a Uint8Array proper: a Buffer's slice() shares memory where callers expect a copy. */
 function plain(buffer: Buffer): Uint8Array {

@@ -1,27 +1,30 @@
 /**
  * The Store port as one append-only file: what a device must know after power loss.
  *
- * Each commit is one record, `length(4) crc32(4) payload`, flushed before it resolves;
+ * Each commit is one record (journal-file.ts), flushed before it resolves;
  * commits that arrive while a flush is under way share the next one. A record that was
  * being written when the power went is cut off at the next start: it was never
  * acknowledged. Flash wear is why this is a log and not a database of pages
  * (one write a commit, not dozens).
  */
+import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, readFileSync, truncateSync } from "node:fs";
 import { open, rename, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { crc32 } from "node:zlib";
 import { SegmentError } from "../../protocols/errors.ts";
 import { decodeCbor, encodeCbor, type CborValue } from "../../protocols/encoding/cbor.ts";
 import { FieldReader } from "../../protocols/encoding/reader.ts";
 import type { Store } from "../../protocols/ports.ts";
 import { makeFolder, syncDirectory } from "./files.ts";
+import {
+  encodeHeader,
+  encodeRecord,
+  MARKER_BYTES,
+  MAX_RECORD_BYTES,
+  RECORD_HEADER_BYTES,
+  scanJournal,
+} from "./journal-file.ts";
 
-const HEADER_BYTES = 8;
-/**
- * A record is a step's changes: a few kilobytes. The bound keeps a damaged length from allocating the disk.
- */
-const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 /**
  * What a change may weigh beside key and value; high enough that a record holds no more items than replay
  * reads.
@@ -45,10 +48,11 @@ export async function openJournal(folder: string, name = "journal"): Promise<Sto
   const values = new Map<string, Uint8Array>();
   try {
     makeFolder(folder);
-    if (existsSync(path)) replay(path, values);
+    const before = existsSync(path) ? replay(path, values) : undefined;
     const file = await open(path, "a", 0o600);
+    const marker = before ?? (await beginFile(file));
     syncDirectory(folder);
-    return new JournalStore(path, file, values);
+    return new JournalStore(path, file, marker, values);
   } catch (error) {
     if (error instanceof SegmentError) throw error;
     throw new SegmentError("store-failed", `cannot open the journal: ${(error as Error).message}`, {
@@ -62,14 +66,16 @@ class JournalStore implements Store {
   readonly #path: string;
   readonly #values: Map<string, Uint8Array>;
   #file: FileHandle;
+  #marker: Uint8Array;
   #bytes: number;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #failure: SegmentError | undefined;
 
-  constructor(path: string, file: FileHandle, values: Map<string, Uint8Array>) {
+  constructor(path: string, file: FileHandle, marker: Uint8Array, values: Map<string, Uint8Array>) {
     this.#path = path;
     this.#file = file;
+    this.#marker = marker;
     this.#values = values;
     this.#bytes = fstatSync(file.fd).size;
   }
@@ -130,7 +136,7 @@ class JournalStore implements Store {
     const count = fitting(this.#waiting.map(({ bytes }) => bytes));
     const batch = this.#waiting.slice(0, count);
     // One record for the whole batch: a torn write can then only be the last record of the file.
-    const bytes = encodeRecord(batch.flatMap(({ changes }) => [...changes]));
+    const bytes = encodeRecord(this.#marker, encodeChanges(batch.flatMap(({ changes }) => [...changes])));
     await this.#file.appendFile(bytes);
     await this.#file.datasync();
     this.#bytes += bytes.length;
@@ -144,7 +150,7 @@ class JournalStore implements Store {
 
   #liveBytes(): number {
     let total = 0;
-    for (const [key, value] of this.#values) total += key.length + value.length + HEADER_BYTES;
+    for (const [key, value] of this.#values) total += key.length + value.length + RECORD_HEADER_BYTES;
     return total;
   }
 
@@ -155,10 +161,12 @@ class JournalStore implements Store {
   async #compact(): Promise<void> {
     const temporary = `${this.#path}.new`;
     const file = await open(temporary, "w", 0o600);
+    const marker = newMarker();
     try {
+      await file.appendFile(encodeHeader(marker));
       for (let rest = [...this.#values]; rest.length > 0;) {
         const count = fitting(rest.map((change) => weightOf([change])));
-        await file.appendFile(encodeRecord(rest.slice(0, count)));
+        await file.appendFile(encodeRecord(marker, encodeChanges(rest.slice(0, count))));
         rest = rest.slice(count);
       }
       await file.datasync();
@@ -169,6 +177,7 @@ class JournalStore implements Store {
     syncDirectory(dirname(this.#path));
     await this.#file.close();
     this.#file = await open(this.#path, "a", 0o600);
+    this.#marker = marker;
     this.#bytes = fstatSync(this.#file.fd).size;
   }
 }
@@ -201,61 +210,44 @@ function fitting(weights: readonly number[]): number {
   return count;
 }
 
-function encodeRecord(changes: readonly Change[]): Uint8Array {
+function encodeChanges(changes: readonly Change[]): Uint8Array {
   // Later changes of a key replace earlier ones.
-  const payload = encodeCbor([...new Map(changes)].map(([key, value]): CborValue => [key, value ?? null]));
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt32BE(payload.length, 0);
-  header.writeUInt32BE(crc32(payload), 4);
-  return Buffer.concat([header, payload]);
+  return encodeCbor([...new Map(changes)].map(([key, value]): CborValue => [key, value ?? null]));
+}
+
+function newMarker(): Uint8Array {
+  return randomBytes(MARKER_BYTES);
+}
+
+async function beginFile(file: FileHandle): Promise<Uint8Array> {
+  const marker = newMarker();
+  await file.appendFile(encodeHeader(marker));
+  await file.datasync();
+  return marker;
 }
 
 /**
- * Applies whole records; cuts off a torn last one. A damaged record with others after it is
- * `journal-corrupt`.
+ * Applies whole records, cuts off a torn last one, and returns the file's marker if it has one. Other damage
+ * is `journal-corrupt`.
  */
-function replay(path: string, values: Map<string, Uint8Array>): void {
+function replay(path: string, values: Map<string, Uint8Array>): Uint8Array | undefined {
   const bytes = readFileSync(path);
-  let offset = 0;
-  while (offset < bytes.length) {
-    const payload = recordAt(bytes, offset);
-    if (payload === undefined) {
-      if (laterRecordExists(bytes, offset + 1)) {
-        throw new SegmentError(
-          "journal-corrupt",
-          `the record at byte ${offset} is damaged and is not the last one`,
-          {
-            where: path,
-          },
-        );
-      }
-      truncateSync(path, offset);
-      const descriptor = openSync(path, "r+");
-      fsyncSync(descriptor);
-      closeSync(descriptor);
-      return;
-    }
-    applyChanges(values, decodeChanges(payload, path, offset));
-    offset += HEADER_BYTES + payload.length;
+  const { marker, records, end, damagedAt } = scanJournal(bytes);
+  if (damagedAt !== undefined) {
+    const problem =
+      marker === undefined
+        ? "the file does not begin as a journal"
+        : `the record at byte ${damagedAt} is damaged and is not the last one`;
+    throw new SegmentError("journal-corrupt", problem, { where: path });
   }
-}
-
-function recordAt(bytes: Buffer, offset: number): Uint8Array | undefined {
-  if (offset + HEADER_BYTES > bytes.length) return undefined;
-  const length = bytes.readUInt32BE(offset);
-  if (length === 0 || length > MAX_RECORD_BYTES || offset + HEADER_BYTES + length > bytes.length)
-    return undefined;
-  const payload = bytes.subarray(offset + HEADER_BYTES, offset + HEADER_BYTES + length);
-  return crc32(payload) === bytes.readUInt32BE(offset + 4) ? payload : undefined;
-}
-
-function laterRecordExists(bytes: Buffer, from: number): boolean {
-  // A torn write is shorter than one commit; searching that far tells it from damage in the middle.
-  const until = Math.min(bytes.length, from + MAX_RECORD_BYTES);
-  for (let offset = from; offset < until; offset++) {
-    if (recordAt(bytes, offset) !== undefined) return true;
+  for (const { offset, payload } of records) applyChanges(values, decodeChanges(payload, path, offset));
+  if (end < bytes.length) {
+    truncateSync(path, end);
+    const descriptor = openSync(path, "r+");
+    fsyncSync(descriptor);
+    closeSync(descriptor);
   }
-  return false;
+  return marker;
 }
 
 function decodeChanges(payload: Uint8Array, path: string, offset: number): Changes {

@@ -2,7 +2,11 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { Aedes } from "aedes";
 import { afterEach, describe, expect, it } from "vitest";
+import { decodeCbor } from "../../protocols/encoding/cbor.ts";
+import { fromBase64Url } from "../../protocols/encoding/bytes.ts";
+import { verify1 } from "../../protocols/identity/cose.ts";
 import { agentId, signerFromSeed } from "../../protocols/identity/keys.ts";
+import { CLOCK_USER, clockTopic } from "../../protocols/messaging/token.ts";
 import type { Clock } from "../../protocols/ports.ts";
 import { castFilter, castTopic, inboxFilter } from "../../protocols/topics.ts";
 import { startBroker } from "../roles/broker.ts";
@@ -55,6 +59,30 @@ async function broker(port = 0, clock: Clock = systemClock, admitted: (id: strin
   return made;
 }
 
+/** A broker that judges passwords as it is told, and says what it likes of the time. */
+async function plainBroker(judge: (password: string) => boolean, timeMs?: number): Promise<number> {
+  const aedes = await Aedes.createBroker({
+    authenticate: (_client, username, password, done) => {
+      const isVisitor = username === CLOCK_USER && timeMs !== undefined;
+      if (isVisitor || judge(new TextDecoder().decode(password))) return done(null, true);
+      done(Object.assign(new Error("no"), { returnCode: 4 }), null);
+    },
+  });
+  aedes.on("clientReady", (client) => {
+    if (!client.id.startsWith(CLOCK_USER)) return;
+    const payload = Buffer.from(String(timeMs));
+    const packet = { cmd: "publish", topic: clockTopic(network), payload, qos: 0, retain: false, dup: false };
+    client.publish(packet as Parameters<typeof client.publish>[0], () => client.close());
+  });
+  const server = createServer((socket) => aedes.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(async () => {
+    await new Promise<void>((resolve) => aedes.close(() => resolve()));
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
 async function connected(client: MqttBus): Promise<void> {
   for (;;) {
     try {
@@ -90,14 +118,49 @@ describe("connecting", () => {
     await connected(client);
   });
 
-  it("is refused with a wrong clock, and gets in with a fresh token once it is right", async () => {
+  it.each([
+    ["an hour behind", -3_600_000],
+    ["a century ahead", 100 * 365 * 86_400_000],
+    ["in 1970", -systemClock.now()],
+  ])("gets in with a clock %s, by the broker's time", async (_how, offsetMs) => {
+    const clock = skewedClock();
+    clock.offsetMs = offsetMs;
+    const { port, counters } = await broker();
+    const client = bus(port, { clock });
+    await client.ready();
+    expect(counters.refused).toBeGreaterThanOrEqual(1);
+    await client.publish(topic, Uint8Array.of(1));
+    expect(counters.messages).toBe(1);
+  });
+
+  it("is refused where no time is told, and gets in once its clock is right", async () => {
     const clock = skewedClock();
     clock.offsetMs = -3_600_000;
-    const { port } = await broker();
-    const client = bus(port, { clock });
+    let open = false;
+    const silent = await plainBroker(() => open);
+    const client = bus(silent, { clock });
     await expect(client.ready()).rejects.toMatchObject({ code: "broker-refused" });
-    clock.offsetMs = 0;
+    open = true;
     await connected(client);
+  });
+
+  it("makes a token of a false time for the next login only, and closes while it asks", async () => {
+    const times: number[] = [];
+    // What a broker says is the time, and what comes back in the next token.
+    const lies = await plainBroker((password) => {
+      const bytes = fromBase64Url(password);
+      const { payload } = verify1(nodeCrypto, "brokerToken", bytes);
+      times.push((decodeCbor(payload) as number[])[4]! + 150_000);
+      return false;
+    }, 4_102_444_800_000);
+    const client = bus(lies);
+    await expect(client.ready()).rejects.toMatchObject({ code: "broker-refused" });
+    // Its own time until the broker has answered, then the broker's once.
+    const isOwn = times.map((timeMs) => Math.abs(timeMs - systemClock.now()) < 60_000);
+    expect(isOwn[0]).toBe(true);
+    expect(isOwn.at(-1)).toBe(false);
+    expect(Math.abs(times.at(-1)! - 4_102_444_800_000)).toBeLessThan(60_000);
+    await client.close();
   });
 
   it("comes back with a fresh token long after the first has ended, subscriptions and all", async () => {

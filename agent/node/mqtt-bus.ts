@@ -18,9 +18,9 @@ import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { busClosed, checkPublish, checkSubscribe, queueFull } from "../../protocols/messaging/bus-rules.ts";
-import { makeToken } from "../../protocols/messaging/token.ts";
 import type { Bus, Clock, Random, Signer, Unsubscribe } from "../../protocols/ports.ts";
 import { topicMatches } from "../../protocols/topics.ts";
+import { BrokerLogin } from "./broker-login.ts";
 
 export interface MqttBusOptions {
   /** mqtt://, mqtts://, ws:// or wss:// */
@@ -51,7 +51,8 @@ export interface MqttBusOptions {
 export interface MqttBus extends Bus {
   /**
    * Resolves once connected; rejects at the next failed attempt, with `broker-refused` or
-   * `broker-unreachable`. The bus goes on trying either way: a device works offline.
+   * `broker-unreachable`. A login that is refused counts only if one with the broker's own time is, too. The
+   * bus goes on trying either way: a device works offline.
    */
   ready(): Promise<void>;
   /** What the broker acknowledged, what it delivered, and how often the connection came back. */
@@ -89,6 +90,8 @@ interface Subscription {
 // has no other way, section 3.3.5): after so many times the message is given back.
 const MAX_SENDS = 8;
 const CLOSE_TIMEOUT_MS = 1000;
+// CONNACK's "bad user name or password": of MQTT 3.1.1, section 3.2.2.3, and of MQTT 5, section 3.2.2.2.
+const BAD_LOGIN = [4, 134];
 
 /** Begins to connect and returns at once. See `ready`. */
 export function mqttBus(options: MqttBusOptions): MqttBus {
@@ -106,6 +109,7 @@ class MqttJsBus implements MqttBus {
   readonly #options: MqttBusOptions;
   readonly #id: string;
   readonly #clientId: string;
+  readonly #login: BrokerLogin;
   readonly #client: MqttClient;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #listeners: ((connected: boolean) => void)[] = [];
@@ -122,6 +126,8 @@ class MqttJsBus implements MqttBus {
   #failures = 0;
   #lastError: SegmentError | undefined;
   #readyWaiters: Waiter[] = [];
+  /** The login was refused, but perhaps only because the clock is wrong. */
+  #asksTime = false;
 
   constructor(options: MqttBusOptions) {
     this.#options = options;
@@ -130,7 +136,10 @@ class MqttJsBus implements MqttBus {
     this.#maxInFlight = options.maxInFlight ?? 64;
     this.#id = agentId(options.signer.publicKey);
     this.#clientId = `${this.#id}.${toHex(options.random.bytes(4))}`;
-    this.#client = mqtt.connect(options.url, this.#clientOptions());
+    const { protocolVersion = 4, connectTimeoutMs: connectTimeout = 10_000, ca } = options;
+    const connection = { protocolVersion, connectTimeout, ...(ca === undefined ? {} : { ca }) };
+    this.#login = new BrokerLogin({ ...options, clientId: this.#clientId, connection });
+    this.#client = mqtt.connect(options.url, this.#clientOptions(connection));
     this.#listen();
   }
 
@@ -184,6 +193,7 @@ class MqttJsBus implements MqttBus {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#login.close();
     const wasConnected = this.#connected;
     this.#disconnected();
     for (const entry of this.#waiting.splice(0)) entry.reject(busClosed());
@@ -201,26 +211,19 @@ class MqttJsBus implements MqttBus {
     clearTimeout(giveUp);
   }
 
-  #clientOptions(): IClientOptions {
+  #clientOptions(connection: IClientOptions): IClientOptions {
     const options = this.#options;
     return {
-      ...this.#login(),
+      ...this.#login.token(),
       clientId: this.#clientId,
-      protocolVersion: options.protocolVersion ?? 4,
+      ...connection,
       clean: true,
       resubscribe: false, // ours, see #request: a subscription asked for while offline must not fail
       reconnectOnConnackError: true, // a token refused today is good once the clock is right
       reconnectPeriod: options.reconnectMinMs ?? 500,
-      connectTimeout: options.connectTimeoutMs ?? 10_000,
       keepalive: options.keepaliveS ?? 30,
       writeCache: false, // saves 18 MB: mqtt.js would cache 65,536 buffers
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
     };
-  }
-
-  #login(): { username: string; password: string } {
-    const { signer, network, clock } = this.#options;
-    return makeToken(signer, { network, clientId: this.#clientId, now: clock.now() });
   }
 
   #listen(): void {
@@ -231,7 +234,7 @@ class MqttJsBus implements MqttBus {
     client.on("message", (topic, payload) => this.#onMessage(topic, payload));
     // Emitted right before mqtt.js reads its options to connect again: a fresh token each time.
     client.on("reconnect", () => {
-      Object.assign(client.options, this.#login(), { reconnectPeriod: this.#pauseMs() });
+      Object.assign(client.options, this.#login.token(), { reconnectPeriod: this.#pauseMs() });
     });
   }
 
@@ -261,12 +264,13 @@ class MqttJsBus implements MqttBus {
   #onClose(): void {
     if (this.#closed) return;
     if (this.#connected) this.counters.reconnects++;
-    else {
-      this.#failures++;
+    else this.#failures++;
+    if (!this.#connected && !this.#asksTime) {
       const silent = "the broker closed the connection without an answer";
       this.#lastError ??= new SegmentError("broker-unreachable", silent, { where: this.#options.url });
       this.#settleReady(this.#lastError);
     }
+    this.#asksTime = false;
     this.#disconnected();
   }
 
@@ -274,6 +278,8 @@ class MqttJsBus implements MqttBus {
     if (this.#closed) return;
     // CONNACK return codes are numbers (MQTT 3.1.1, section 3.2.2.3); the system's are names.
     const code: unknown = "code" in cause ? cause.code : undefined;
+    this.#asksTime = BAD_LOGIN.includes(Number(code)) && !this.#login.refused();
+    if (this.#asksTime) return;
     const message = cause.message === "" ? String(code) : cause.message;
     this.#lastError =
       typeof code === "number"

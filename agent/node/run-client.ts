@@ -26,6 +26,7 @@ export interface Client {
   close(): Promise<void>;
 }
 
+const TIME_PATIENCE_MS = 1_000;
 /** How long somebody may take to introduce himself after our announcement. */
 const INTRODUCTION_MS = 3_000;
 const LOOK_EVERY_MS = 20;
@@ -44,7 +45,7 @@ export async function openClient(
   try {
     const { bus, messenger } = connection;
     await bus.ready();
-    for (const card of readContacts(home.folder, machine.crypto, machine.clock.now())) messenger.meet(card);
+    for (const card of readContacts(home.folder, machine.crypto)) messenger.meet(card);
     const ledger = openLedgerClient(machine, connection);
     const asker = new Asker(messenger, machine.linkClock, (message) => {
       try {
@@ -55,6 +56,8 @@ export async function openClient(
     });
     await asker.listen();
     await messenger.announce();
+    // A wrong clock is found out in a moment; where nobody answers, the machine's has to do.
+    await connection.time?.known(TIME_PATIENCE_MS);
     return { machine, connection, asker, ledger, close: () => connection.close() };
   } catch (error) {
     await connection.close();

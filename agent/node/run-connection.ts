@@ -1,5 +1,7 @@
-/** An agent's connection to its network: its bus, and the messages that are sealed for it. */
+/** An agent's connection to its network: its bus, its time, and the messages that are sealed for it. */
 import { Messenger } from "../core/messenger.ts";
+import { NetworkClock } from "../core/network-clock.ts";
+import { NetworkTime } from "../core/network-time.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Clock, Crypto, Random } from "../../protocols/ports.ts";
 import type { Home } from "./home.ts";
@@ -11,6 +13,8 @@ export interface Machine {
   crypto: Crypto;
   random: Random;
   clock: Clock;
+  /** Runs as fast as `clock`, whatever is done to that one. Absent: there is none. */
+  steadyClock?: Clock;
   /** The links' time: the same as `clock`, unless a world is sped up. */
   linkClock: Clock;
   /** How long notaries wait for one another, on `clock`; 300 ms unless told otherwise. */
@@ -24,13 +28,31 @@ export interface Connection {
   network: NetworkDescription;
   bus: MqttBus;
   messenger: Messenger;
+  /** The network's time; a notary's own, because it is one of those whom the others ask. */
+  clock: Clock;
+  /** Absent for a notary. */
+  time?: NetworkTime;
   close(): Promise<void>;
 }
 
 /** Begins to connect and returns at once; `bus.ready` says how it went. */
 export function connect(machine: Machine, url: string, network: NetworkDescription, home: Home): Connection {
-  const { crypto, random, clock } = machine;
-  const bus = mqttBus({ url, network: network.network, signer: home.keys.signer, clock, random });
-  const parts = { bus, clock, crypto, random, network: network.network, keys: home.keys };
-  return { home, network, bus, messenger: new Messenger(parts), close: () => bus.close() };
+  const { crypto, random, linkClock } = machine;
+  const { keys } = home;
+  const isNotary = network.notaries.some(({ id }) => id === home.id);
+  const networkClock = isNotary ? undefined : new NetworkClock(machine.clock, machine.steadyClock);
+  const clock = networkClock ?? machine.clock;
+  const bus = mqttBus({ url, network: network.network, signer: keys.signer, clock, random });
+  const parts = { bus, crypto, random, keys };
+  const messages = { ...parts, clock, network: network.network };
+  if (networkClock === undefined) {
+    return { home, network, bus, clock, messenger: new Messenger(messages), close: () => bus.close() };
+  }
+  const time = new NetworkTime({ ...parts, clock: networkClock, linkClock, network });
+  const messenger = new Messenger({ ...messages, time });
+  const close = (): Promise<void> => {
+    time.close();
+    return bus.close();
+  };
+  return { home, network, bus, clock, messenger, time, close };
 }

@@ -28,7 +28,7 @@ export function shardsNeeded(keepers: number): number {
 }
 
 /** Units are those of RFC 8428, section 12.1, and RFC 8798. */
-export function healthRecords(startedMs: TimeMs, now: TimeMs): SenmlRecord[] {
+export function healthRecords(uptimeMs: number, now: TimeMs): SenmlRecord[] {
   const share = (part: number, whole: number): number =>
     Math.round((1_000 * part) / Math.max(whole, 1)) / 1_000;
   const total = totalmem();
@@ -36,7 +36,7 @@ export function healthRecords(startedMs: TimeMs, now: TimeMs): SenmlRecord[] {
     reading("machine/uptime", "s", Math.round(uptime()), now),
     reading("machine/memory-used", "/", share(total - freemem(), total), now),
     reading("machine/load-per-core", "/", share(loadavg()[0] ?? 0, cpus().length), now),
-    reading("agent/uptime", "s", Math.round((now - startedMs) / 1_000), now),
+    reading("agent/uptime", "s", Math.round(uptimeMs / 1_000), now),
     reading("agent/memory", "B", process.memoryUsage.rss(), now),
   ];
 }
@@ -50,11 +50,11 @@ export interface RunningHealth {
 /** Takes a sample at once and then every `everyMs`. The store belongs to the caller. */
 export function runHealth(
   machine: Machine,
-  { home, messenger, bus }: Connection,
+  { home, messenger, bus, clock }: Connection,
   store: Store,
   everyMs: number,
 ): RunningHealth {
-  const { crypto, random, clock, linkClock, failed } = machine;
+  const { crypto, random, linkClock, failed } = machine;
   const { keepers } = home.config;
   const telemetry = new Telemetry({
     ...healthStream(crypto, home),
@@ -70,17 +70,18 @@ export function runHealth(
     send: (to, type, body) => messenger.send(to, type, encodeMessage(body)),
   });
   bus.onConnected((connected) => telemetry.setOpen(connected));
-  const startedMs = clock.now();
+  // How long it runs, and how often it samples, has nothing to do with what time it is.
+  const startedMs = linkClock.now();
   const sample = async (): Promise<void> => {
     const changes: Changes = new Map();
-    telemetry.plan(healthRecords(startedMs, clock.now()), changes);
+    telemetry.plan(healthRecords(linkClock.now() - startedMs, clock.now()), changes);
     await store.commit(changes);
     telemetry.confirm();
   };
   let sampling = sample().catch(failed);
-  let timer = clock.at(clock.now() + everyMs, again);
+  let timer = linkClock.at(linkClock.now() + everyMs, again);
   function again(): void {
-    timer = clock.at(clock.now() + everyMs, again);
+    timer = linkClock.at(linkClock.now() + everyMs, again);
     sampling = sampling.then(sample).catch(failed);
   }
   return {

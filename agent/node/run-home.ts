@@ -98,12 +98,10 @@ export class RunningHome {
     this.#connection = connection;
     this.#ledger = openLedgerClient(this.#machine, connection);
     this.#closers.push(() => connection.close());
-    for (const card of readContacts(folder, this.#machine.crypto, this.#machine.clock.now())) {
-      connection.messenger.meet(card);
-    }
+    for (const card of readContacts(folder, this.#machine.crypto)) connection.messenger.meet(card);
     await this.#openHealth(connection);
     if (this.#plays("keeper")) {
-      const keeper = await runKeeper(this.#machine, this.#home);
+      const keeper = await runKeeper(this.#machine, connection);
       this.#keeper = keeper;
       this.#closers.push(() => keeper.close());
     }

@@ -74,6 +74,7 @@ export async function runNotary(
     deliver: (to, kind, body) => {
       messenger.send(to, kind, body).catch((error: unknown) => messenger.countDrop(errorCode(error)));
     },
+    introduce: (from, card) => messenger.introduce(from, card),
     failed,
   });
   return {
@@ -95,10 +96,10 @@ export interface RunningKeeper {
 }
 
 /** A home as a keeper of shards. Throws `store-failed`. */
-export async function runKeeper(machine: Machine, home: Connection["home"]): Promise<RunningKeeper> {
+export async function runKeeper(machine: Machine, { home, clock }: Connection): Promise<RunningKeeper> {
   const folder = join(home.folder, "shards");
   const blobs = await openFileBlobs(folder);
-  const { crypto, clock } = machine;
+  const { crypto } = machine;
   const keeper = await openKeeper({ crypto, clock, signer: home.keys.signer, blobs });
   const answer: Answer = (from, kind, body) => keeper.handle(from, kind, body);
   return { folder, keeper, answer, close: () => blobs.close() };
@@ -106,8 +107,8 @@ export async function runKeeper(machine: Machine, home: Connection["home"]): Pro
 
 /** Submits the home's entries; whoever listens hands it the receipts. */
 export function openLedgerClient(machine: Machine, connection: Connection): LedgerClient {
-  const { crypto, random, clock, linkClock } = machine;
-  const { messenger, network, home } = connection;
+  const { crypto, random, linkClock } = machine;
+  const { messenger, network, home, clock } = connection;
   const { signer } = home.keys;
   return new LedgerClient({ messenger, network, crypto, random, signer, clock, linkClock });
 }

@@ -41,7 +41,13 @@ export function encodeFileHeader(marker: Uint8Array): Uint8Array {
 /** The marker of a file, or undefined if it does not begin as it must. */
 export function readFileHeader(file: Uint8Array): Uint8Array | undefined {
   if (file.length < FILE_HEADER_BYTES || !MAGIC.equals(file.subarray(0, MAGIC.length))) return undefined;
-  return file.slice(MAGIC.length, FILE_HEADER_BYTES);
+  const marker = file.slice(MAGIC.length, FILE_HEADER_BYTES);
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  if (bytes.indexOf(marker, FILE_HEADER_BYTES) >= 0) return marker;
+  // A bit of it has gone wrong, or the only frame's has: the first frame tells it too. Otherwise all of the
+  // file would look like one torn write, and be cut off.
+  const first = file.slice(FILE_HEADER_BYTES, FILE_HEADER_BYTES + MARKER_BYTES);
+  return readFrame(file, FILE_HEADER_BYTES, first) === undefined ? marker : first;
 }
 
 export function encodeFrame(marker: Uint8Array, kind: FrameKind, key: string, value: Uint8Array): Uint8Array {

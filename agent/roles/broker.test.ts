@@ -4,7 +4,7 @@ import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { afterEach, describe, expect, it } from "vitest";
 import { agentId, signerFromSeed } from "../../protocols/identity/keys.ts";
-import { makeToken } from "../../protocols/messaging/token.ts";
+import { CLOCK_USER, clockTopic, makeToken, readClock } from "../../protocols/messaging/token.ts";
 import type { Signer } from "../../protocols/ports.ts";
 import { castFilter, castTopic, directTopic, inboxFilter } from "../../protocols/topics.ts";
 import { nodeCrypto, systemClock } from "../node/crypto.ts";
@@ -102,6 +102,40 @@ describe("the broker's door", () => {
     ];
     for (const attempt of attempts) expect((await enter(broker, attempt)).code).toBe(4);
     expect(broker.counters.refused).toBe(attempts.length);
+  });
+
+  it("tells the time to whoever asks for nothing else, and hangs up", async () => {
+    const broker = await start({ connections: 3 });
+    const held = await enterAs(broker, alice);
+    const gone: string[] = [];
+    held.on("close", () => gone.push("alice"));
+    const heard: Uint8Array[] = [];
+    const listener = await enterAs(broker, bob);
+    await grants(listener, castFilter(network, "card"));
+    const first = new Promise<void>((resolve) => {
+      listener.on("message", (_topic, payload) => {
+        heard.push(payload);
+        resolve();
+      });
+    });
+    // Not even with another's client id, nor with a last will, nor without end.
+    const will = { topic: castTopic(network, aliceId, "card"), payload: Buffer.from("boo"), qos: 1 as const };
+    for (let visit = 0; visit < 20; visit++) {
+      const { clientId } = login(alice);
+      const options = { username: CLOCK_USER, clientId, will, clean: false, reconnectPeriod: 0 };
+      const visitor = mqtt.connect(broker.url, options);
+      ends.push(() => visitor.endAsync(true));
+      const told = new Promise<[string, Uint8Array]>((resolve) =>
+        visitor.once("message", (topic, payload) => resolve([topic, new Uint8Array(payload)])),
+      );
+      const [[topic, payload]] = await Promise.all([told, closed(visitor)]);
+      expect(topic).toBe(clockTopic(network));
+      expect(Math.abs(readClock(payload)! - systemClock.now())).toBeLessThan(5_000);
+    }
+    await held.publishAsync(castTopic(network, aliceId, "card"), "still here", { qos: 1 });
+    await first;
+    expect([gone, heard.map((payload) => new TextDecoder().decode(payload))]).toEqual([[], ["still here"]]);
+    expect(broker.counters).toMatchObject({ messages: 1, refused: 0 });
   });
 
   it("opens to those admitted, and shuts behind them when they are so no longer", async () => {

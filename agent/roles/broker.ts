@@ -14,10 +14,11 @@ import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Aedes } from "aedes";
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket, Subscription } from "aedes";
+import { concat, utf8 } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { MAX_PAYLOAD_BYTES } from "../../protocols/messaging/envelope.ts";
-import { verifyToken } from "../../protocols/messaging/token.ts";
-import type { Clock, Crypto } from "../../protocols/ports.ts";
+import { CLOCK_USER, clockTopic, verifyToken } from "../../protocols/messaging/token.ts";
+import type { Clock, Crypto, TimeMs } from "../../protocols/ports.ts";
 import { MAX_TOPIC_CHARS, mayPublish, maySubscribe } from "../../protocols/topics.ts";
 import { limitPackets } from "./packet-limit.ts";
 import type { PacketMeter } from "./packet-limit.ts";
@@ -102,6 +103,13 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     queueLimit: 8,
     maxInflightInbound: 16,
     maxTopicLevels: 8,
+    preConnect: (client, { username }, done) => {
+      if (username !== CLOCK_USER) return done(null, true);
+      // Before anything is known of it, and nothing will be: it is no client.
+      const { conn } = client;
+      conn.end(clockAnswer(options.network, options.clock.now()), () => conn.destroy());
+      done(null, false);
+    },
     authenticate: (client, username, password, done) => rules.authenticate(client, username, password, done),
     authorizePublish: (client, packet, done) => rules.publish(client, packet, done),
     authorizeSubscribe: (client, wanted, done) => done(null, rules.subscribe(client, wanted)),
@@ -255,6 +263,13 @@ class Rules {
     }
     return { id, filters: new Set(), pace: pacer(clock, this.limits) };
   }
+}
+
+/** CONNACK and one PUBLISH with QoS 0 (MQTT 3.1.1, sections 3.2 and 3.3); its length fits one byte. */
+function clockAnswer(network: string, timeMs: TimeMs): Uint8Array {
+  const [topic, digits] = [utf8(clockTopic(network)), utf8(String(timeMs))];
+  const length = [0x30, 2 + topic.length + digits.length, 0, topic.length];
+  return concat(Uint8Array.of(0x20, 2, 0, 0), Uint8Array.from(length), topic, digits);
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

@@ -59,8 +59,12 @@ export class KeeperIndex {
 
   static readonly prefix = PREFIX;
 
+  static chunkKey(name: ChunkName): string {
+    return `${PREFIX}${streamKey(name)}/${String(name.sequence).padStart(16, "0")}`;
+  }
+
   static blobKey(name: ChunkName, index: number, bytes: number, manifestHash: string): string {
-    return `${PREFIX}${streamKey(name)}/${String(name.sequence).padStart(16, "0")}/${index}/${bytes}/${manifestHash}`;
+    return `${KeeperIndex.chunkKey(name)}/${index}/${bytes}/${manifestHash}`;
   }
 
   /** Takes up a blob of an earlier run. Two of one chunk cannot be: the first stays. */

@@ -77,6 +77,8 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
 class BlobKeeper implements Keeper {
   readonly #options: KeeperOptions;
   readonly #index: KeeperIndex;
+  /** Chunks that are being forgotten; a put of one waits, or its bytes would go with the old ones. */
+  readonly #leaving = new Map<string, Promise<boolean>>();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -115,6 +117,8 @@ class BlobKeeper implements Keeper {
     const { publisher, streamId, sequence, index } = put;
     try {
       const manifest = this.#accept(from, put);
+      const name = KeeperIndex.chunkKey(put);
+      for (let left = this.#leaving.get(name); left !== undefined; left = this.#leaving.get(name)) await left;
       const held = this.#reserve(put, manifest);
       await held.durable;
       const receipt = signShardReceipt(
@@ -208,22 +212,38 @@ class BlobKeeper implements Keeper {
     const { publisher, streamId } = drop;
     const admits = this.#options.admits ?? ((sender, owner) => sender === agentId(owner));
     if (!admits(from, publisher)) return null;
-    const dropped: number[] = [];
-    for (const sequence of new Set(drop.sequences)) {
-      const name = { publisher, streamId, sequence };
-      const held = this.#index.get(name);
-      if (held === undefined) continue;
-      // First out of the index, so that a put that comes meanwhile is stored anew and not just acknowledged.
-      this.#index.remove(name);
-      try {
-        await held.durable;
-        await this.#options.blobs.delete(held.key);
-        dropped.push(sequence);
-      } catch {
-        this.#index.add(name, held); // it is still held, and the answer says so
-      }
-    }
+    // All at once: what is put from now on, while the disk forgets, is not meant.
+    const left = [...new Set(drop.sequences)].map(async (sequence) => {
+      return (await this.#forget({ publisher, streamId, sequence })) ? [sequence] : [];
+    });
+    const dropped = (await Promise.all(left)).flat();
     return reply("shard-dropped", { publisher, streamId, sequences: dropped });
+  }
+
+  /** False if there is none, or if it is still held because the disk refused. */
+  async #forget(name: ChunkName): Promise<boolean> {
+    const held = this.#index.get(name);
+    if (held === undefined) return false;
+    this.#index.remove(name);
+    const key = KeeperIndex.chunkKey(name);
+    const erased = this.#erase(name, held).finally(() => this.#leaving.delete(key));
+    this.#leaving.set(key, erased);
+    return erased;
+  }
+
+  async #erase(name: ChunkName, held: Held): Promise<boolean> {
+    try {
+      await held.durable;
+    } catch {
+      return true; // it was never stored
+    }
+    try {
+      await this.#options.blobs.delete(held.key);
+      return true;
+    } catch {
+      this.#index.add(name, held);
+      return false;
+    }
   }
 
   /** Undefined also for what the disk has lost: other keepers have other shards. */

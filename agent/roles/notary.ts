@@ -21,6 +21,7 @@ import type {
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Bus, Clock, OrderLog, Store, Timer, Unsubscribe } from "../../protocols/ports.ts";
 import { castFilter, castTopic, parseTopic } from "../../protocols/topics.ts";
+import { TimeService } from "./time-service.ts";
 
 const STORE_PREFIX = "notary/";
 /** Records read from the log at once. */
@@ -35,6 +36,11 @@ export interface NotaryParts {
   clock: Clock;
   /** Sends a sealed message; the notary does not wait for it, and whoever misses it asks again. */
   deliver: (toAgentId: string, kind: LedgerKind, body: Uint8Array) => void;
+  /**
+   * Takes in the card that an agent shows as its own, so that something can be delivered to it. Errors:
+   * card-invalid. Absent: only who is known already is told the time.
+   */
+  introduce?: (from: string, card: Uint8Array) => void;
   /** The notary has stopped for good: `log-conflict`, or its store or log failed (`store-failed`). */
   failed: (error: unknown) => void;
   /**
@@ -67,6 +73,7 @@ export class NotaryRole {
   failedSends = 0;
   readonly #parts: NotaryParts;
   readonly #notaries: Set<string>;
+  readonly #time: TimeService;
   readonly #unsubscribes: Unsubscribe[] = [];
   #effects: NotaryEffect[] = [];
   #performing: Promise<void> | undefined;
@@ -76,8 +83,11 @@ export class NotaryRole {
   #stopped = false;
 
   constructor(parts: NotaryParts) {
-    const { network, index } = parts.config;
+    const { crypto, network, index } = parts.config;
+    const { clock, deliver, introduce = () => undefined } = parts;
     this.#parts = parts;
+    const answer = (to: string, body: Uint8Array): void => deliver(to, "time", body);
+    this.#time = new TimeService({ crypto, clock, network: network.network, introduce, answer });
     this.core = new NotaryCore(parts.config);
     this.id = network.notaries[index]!.id;
     this.#notaries = new Set(network.notaries.map(({ id }) => id));
@@ -95,6 +105,8 @@ export class NotaryRole {
         await bus.subscribe(filter, (topic, bytes) => this.#heard(channel, topic, bytes)),
       );
     }
+    const questions = castFilter(config.network.network, "presence");
+    this.#unsubscribes.push(await bus.subscribe(questions, (topic, bytes) => this.#asked(topic, bytes)));
     this.#unsubscribes.push(log.onAppended(() => this.#readLog()));
     this.#readLog();
     await this.#reading;
@@ -124,6 +136,17 @@ export class NotaryRole {
     // Only notaries stamp, vote and state: others are not worth a verification.
     if (channel !== "entry" && !this.#notaries.has(sender)) return;
     this.#handle({ kind: "cast", now: this.#parts.clock.now(), channel, bytes });
+  }
+
+  #asked(topic: string, bytes: Uint8Array): void {
+    const sender = senderOf(topic);
+    if (sender === undefined || this.#stopped) return;
+    try {
+      this.#time.asked(sender, bytes);
+    } catch (error) {
+      // Whoever asks badly gets no answer.
+      if (!(error instanceof SegmentError)) throw error;
+    }
   }
 
   #readLog(): void {
@@ -256,7 +279,9 @@ export class NotaryRole {
   #answer(from: string, kind: string, body: Uint8Array): NotaryReply | null {
     switch (kind) {
       case "receipt-wanted": {
-        const { entryId } = parseBody(LEDGER_SCHEMAS[kind], body);
+        const wanted = parseBody(LEDGER_SCHEMAS[kind], body);
+        if ("termsId" in wanted) return this.#answerLatest(from, wanted.termsId);
+        const { entryId } = wanted;
         const settled = this.core.receiptFor(entryId);
         if (settled === undefined) return reply("receipt-missing", { entryId });
         return reply("receipt", { receipt: settled.bytes });
@@ -275,6 +300,13 @@ export class NotaryRole {
       default:
         return null;
     }
+  }
+
+  /** How a contract stands, or ended, for its parties: they may have missed the word on it. */
+  #answerLatest(from: string, termsId: Uint8Array): NotaryReply {
+    const latest = this.core.latestReceipt(termsId);
+    if (latest?.parties.includes(from) !== true) return reply("receipt-missing", { termsId });
+    return reply("receipt", { receipt: latest.bytes });
   }
 
   /**

@@ -5,16 +5,16 @@
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
-import type { ContractResult } from "../../protocols/ledger/result.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
 import { choose } from "../delivery.ts";
 import { keep, progress, send, stay, timer } from "../effects.ts";
+import { ANSWER_MS, inquireAt, inquiryTimer } from "../inquiry.ts";
 import { ASK_AGAIN_MS, MAX_ATTEMPTS, saysPapers, sendPapers } from "./meeting.ts";
 import { submitParcel } from "./parcel.ts";
 import { isInRange, isLoaded, reading, vetoReason } from "./senses.ts";
 import { enter, goHome, stayHome } from "./standing.ts";
-import type { DroneConfig, DroneState, InPhase, OnMission } from "./state.ts";
+import type { Awaited, DroneConfig, DroneState, InPhase, OnMission } from "./state.ts";
 
 type Result = Step<DroneState>;
 
@@ -32,9 +32,13 @@ export function onReceipt(
   const about = contractReceipt(receipt);
   if (about === undefined) return stay(state);
   const { termsId, transition } = about;
-  const left = state.awaited.some((id) => equalBytes(id, termsId));
-  if (left)
-    return transition === undefined ? stay(state) : onAwaited(state, receipt, transition, bytes, context);
+  const left = state.awaited.find((one) => equalBytes(one.termsId, termsId));
+  if (left !== undefined) {
+    if (transition === undefined) return stay(state);
+    return transition.closed
+      ? onAwaitedEnd(state, receipt, termsId, bytes, context)
+      : { state, effects: onAwaited(left, transition.label, context) };
+  }
   if (!("mission" in state) || !equalBytes(state.mission.plan.termsId, termsId)) return stay(state);
   if (receipt.outcome !== "ok") return onRefused(config, state, receipt, context);
   if (transition === undefined) return stay(state);
@@ -45,7 +49,7 @@ export function onReceipt(
     case "may-land":
       return state.phase === "hovering" ? onMayLand(config, state, context) : stay(state);
     case "disputable":
-      return state.phase === "parcel-gone" ? onDisputable(state, bytes) : stay(state);
+      return state.phase === "parcel-gone" ? onDisputable(state, bytes, context) : stay(state);
     default:
       return stay(state);
   }
@@ -99,9 +103,11 @@ export function onMayLand(config: DroneConfig, state: InPhase<"hovering">, conte
 }
 
 /** The drone's word alone was certified; the buyer may object without it. */
-function onDisputable(state: InPhase<"parcel-gone">, bytes: Uint8Array): Result {
+function onDisputable(state: InPhase<"parcel-gone">, bytes: Uint8Array, context: DeviceContext): Result {
+  const { termsId, endsMs } = state.mission.plan;
   const { state: next, effects } = goHome(state, "open", "the buyer has time to object to its word");
-  return { state: next, effects: [...effects, passOn(state, bytes, "disputable")] };
+  const ask = inquireAt(termsId, endsMs + ANSWER_MS, context.now);
+  return { state: next, effects: [...effects, ask, passOn(state, bytes, "disputable")] };
 }
 
 /** Only what the drone itself has submitted: others' refused entries are their own business. */
@@ -193,18 +199,19 @@ function onPaid(
 }
 
 /** A contract that the drone has left goes on without it. */
-function onAwaited(
-  state: DroneState,
-  receipt: VerifiedReceipt,
-  transition: ContractResult,
-  bytes: Uint8Array,
-  context: DeviceContext,
-): Result {
-  const { termsId, label, closed } = transition;
-  if (closed) return onAwaitedEnd(state, receipt, termsId, bytes, context);
-  // The others still count on a drone that has left: it says that it will not come.
-  const counted = label === "in-flight" || label === "may-land";
-  return { state, effects: counted ? [choose(termsId, "cancel")] : [] };
+function onAwaited(left: Awaited, label: string, context: DeviceContext): DeviceEffect[] {
+  const { termsId, endsMs } = left;
+  switch (label) {
+    // The others count on a drone that had left by then: it says that it will not come.
+    case "in-flight":
+      return left.label === "awaiting-deposit" ? [choose(termsId, "cancel")] : [];
+    case "may-land":
+      return left.label === "may-land" ? [] : [choose(termsId, "cancel")];
+    case "awaiting-deposit":
+      return [];
+    default:
+      return [inquireAt(termsId, endsMs + ANSWER_MS, context.now)];
+  }
 }
 
 /** The receipt is the owner's; what the buyer could have missed is passed on. */
@@ -215,9 +222,9 @@ function onAwaitedEnd(
   bytes: Uint8Array,
   context: DeviceContext,
 ): Result {
-  const awaited = state.awaited.filter((id) => !equalBytes(id, termsId));
+  const awaited = state.awaited.filter((one) => !equalBytes(one.termsId, termsId));
   const own = equalBytes(receipt.signer, publicKeyFromId(context.self));
-  const effects = [keep("receipt", bytes)];
+  const effects = [timer(inquiryTimer(termsId), null), keep("receipt", bytes)];
   if (own && "mission" in state && equalBytes(state.mission.plan.termsId, termsId)) {
     effects.push(receipt.kind === "facts" ? sendPapers(state, bytes) : passOn(state, bytes, "closed"));
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readMet, openFact, positionBody, metBody, signFact } from "../../protocols/contract/facts.ts";
 import { encodeTerms } from "../../protocols/contract/terms.ts";
 import { deliveryTerms } from "../../protocols/contract/templates/delivery.ts";
-import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { cardOf } from "../../test/ledger/committee.ts";
@@ -324,20 +324,22 @@ describe("after a restart", () => {
     });
   const EXPECTED: Record<string, string[]> = {
     idle: [],
-    signed: ["timer unpaid"],
-    loading: ["timer give-up"],
-    outbound: ["actuate fly-to", "timer give-up"],
-    hovering: ["actuate hover", "advertise", "timer give-up", "timer land-by"],
-    "hovering, in session": ["actuate hover", "advertise", "timer give-up", "timer land-by"],
-    "hovering, evidence under way": ["actuate hover", "advertise", "timer give-up", "timer land-by"],
-    "hovering, may land": ["actuate hover", "advertise", "timer give-up"],
-    landing: ["advertise", "actuate land", "timer give-up"],
-    landed: ["advertise", "timer remove-by"],
-    "parcel-gone": ["advertise", "timer countersign"],
-    "parcel-gone, countersigned": ["advertise", "timer release"],
+    signed: ["timer unpaid", "inquire"],
+    loading: ["timer give-up", "inquire"],
+    outbound: ["actuate fly-to", "timer give-up", "inquire"],
+    hovering: ["actuate hover", "advertise", "timer give-up", "timer land-by", "inquire"],
+    "hovering, in session": ["actuate hover", "advertise", "timer give-up", "timer land-by", "inquire"],
+    "hovering, evidence under way": [
+      ...["actuate hover", "advertise", "timer give-up", "timer land-by", "inquire"],
+    ],
+    "hovering, may land": ["actuate hover", "advertise", "timer give-up", "inquire"],
+    landing: ["advertise", "actuate land", "timer give-up", "inquire"],
+    landed: ["advertise", "timer remove-by", "inquire"],
+    "parcel-gone": ["advertise", "timer countersign", "inquire"],
+    "parcel-gone, countersigned": ["advertise", "timer release", "inquire"],
     paid: ["advertise", "timer papers"],
     returning: ["actuate return"],
-    "returning, contract open": ["actuate return"],
+    "returning, contract open": ["actuate return", "inquire", `timer inquire/${toHex(ID)}`],
   };
 
   it.each(NAMES)("%s: asks again for what the phase needs, with a deadline", (name) => {
@@ -566,24 +568,69 @@ describe("the way home", () => {
 
   it("is begun once all timers of the mission are off", () => {
     expect([...situation("returning").drone.timers.keys()]).toEqual([]);
+    const open = situation("returning, contract open");
+    expect([...open.drone.timers.keys()]).toEqual([`inquire/${toHex(ID)}`]);
   });
 
   it("cancels when the others go on without it", () => {
+    const cancel = expect.objectContaining({ kind: "submit", id: expect.stringMatching(/^cancel\//) });
+    const onReceipt = (stage: Stage, label: string): DeviceEffect[] => {
+      return step(stage, events(stage)[`receipt ${label}`]!).effects;
+    };
+    const unpaid = situation("signed").wait(10 * MINUTE);
+    expect(unpaid.drone.state).toMatchObject({ phase: "idle", awaited: [{ label: "awaiting-deposit" }] });
+    expect(onReceipt(unpaid, "in-flight")).toEqual([cancel]);
+    expect(onReceipt(unpaid, "may-land")).toEqual([cancel]);
+    const unmet = situation("returning, contract open");
+    expect(onReceipt(unmet, "may-land")).toEqual([cancel]);
+    // It knew that, and who did not come is to pay for the flight.
+    expect(onReceipt(unmet, "in-flight")).toEqual([]);
+  });
+
+  it("cancels nothing that it has delivered, whatever it hears again", () => {
+    const stage = situation("parcel-gone, countersigned").wait(3 * MINUTE);
+    expect(stage.drone.state).toMatchObject({ phase: "returning", awaited: [{ label: "may-land" }] });
+    for (const label of ["in-flight", "may-land"])
+      expect(step(stage, events(stage)[`receipt ${label}`]!).effects).toEqual([]);
+  });
+
+  it("asks how a contract ended that it has left, and forgets it a day after its end", () => {
     const stage = situation("returning, contract open");
-    for (const event of ["receipt may-land", "receipt in-flight"]) {
-      const { effects } = step(stage, events(stage)[event]!);
+    const [name, last] = [`inquire/${toHex(ID)}`, `unheard/${toHex(ID)}`];
+    const { landingEndsMs, endsMs } = stage.plan;
+    expect(stage.drone.timers.get(name)).toBe(landingEndsMs + MINUTE);
+    const disputable = receipt(ID, { kind: "facts", label: "disputable" });
+    expect(step(stage, disputable).effects).toEqual([{ kind: "timer", name, atMs: endsMs + MINUTE }]);
+    const expectAsks = (timer: string, next: string): void => {
+      const { state, effects } = step(stage, { kind: "timer", name: timer });
+      expect(state).toEqual(stage.drone.state);
       expect(effects).toEqual([
-        expect.objectContaining({ kind: "submit", id: expect.stringMatching(/^cancel\//) }),
+        { kind: "inquire", termsId: ID },
+        { kind: "timer", name: next, atMs: stage.now + MINUTE },
       ]);
-    }
+    };
+    stage.ledger.now = endsMs + 24 * 60 * MINUTE;
+    expectAsks(name, name);
+    // It was a clock that leapt.
+    expectAsks(last, name);
+    stage.ledger.now += 1;
+    // Not before it has asked.
+    expectAsks(name, last);
+    const { state, effects } = step(stage, { kind: "timer", name: last });
+    expect(state.awaited).toEqual([]);
+    expect(effects).toEqual([expect.objectContaining({ kind: "progress", step: "unheard" })]);
+    expect(step(stage, { kind: "timer", name: `inquire/${toHex(OTHER)}` }).effects).toEqual([]);
   });
 
   it("does not end the memory of a contract whose receipt comes late", () => {
     const stage = situation("returning, contract open").flyHome();
-    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [ID] });
+    expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [{ termsId: ID }] });
     const { state, effects } = step(stage, events(stage)["receipt closed by a deadline"]!);
     expect(state).toMatchObject({ phase: "idle", awaited: [] });
-    expect(effects).toEqual([{ kind: "keep", name: "receipt", bytes: Uint8Array.of(1) }]);
+    expect(effects).toEqual([
+      { kind: "timer", name: `inquire/${toHex(ID)}`, atMs: null },
+      { kind: "keep", name: "receipt", bytes: Uint8Array.of(1) },
+    ]);
   });
 });
 
@@ -613,7 +660,11 @@ describe("the parcel", () => {
     stage.drone.handle(refused);
     expect(stage.drone.state).toMatchObject({ phase: "parcel-gone", submitted: "alone" });
     stage.drone.handle(refused);
-    expect(stage.drone.state).toMatchObject({ phase: "returning", awaited: [ID], withParcel: false });
+    expect(stage.drone.state).toMatchObject({
+      phase: "returning",
+      awaited: [{ termsId: ID }],
+      withParcel: false,
+    });
   });
 });
 

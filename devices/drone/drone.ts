@@ -11,7 +11,7 @@ import { onReceipt } from "./certified.ts";
 import { onSensor } from "./flight.ts";
 import { onSessionMessage, onSessionOpened } from "./meeting.ts";
 import { onMessage } from "./messages.ts";
-import { standing } from "./standing.ts";
+import { inquiries, standing } from "./standing.ts";
 import type { DroneConfig, DroneState } from "./state.ts";
 import { onTimer } from "./timers.ts";
 
@@ -33,7 +33,10 @@ function step(
   switch (event.kind) {
     case "started":
       // Promises are in the outbox already; a session does not outlive its connection.
-      return { state: { ...state, session: null }, effects: standing(config, state, context.now) };
+      return {
+        state: { ...state, session: null },
+        effects: [...standing(config, state, context.now), ...inquiries(state, context.now)],
+      };
     case "message":
       return onMessage(config, state, event, context);
     case "receipt":

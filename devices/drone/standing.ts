@@ -8,7 +8,8 @@ import { unreachable } from "../../protocols/errors.ts";
 import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
 import { choose } from "../delivery.ts";
 import { actuate, progress, timer } from "../effects.ts";
-import type { DroneConfig, DroneState, Mission, OnMission } from "./state.ts";
+import { inquire, inquireOn, inquiryTimer, toldByMs } from "../inquiry.ts";
+import type { Awaited, DroneConfig, DroneState, Mission, OnMission } from "./state.ts";
 
 type Result = Step<DroneState>;
 
@@ -62,6 +63,13 @@ export function standing(config: DroneConfig, state: DroneState, now: number): D
     default:
       return unreachable(state);
   }
+}
+
+/** The drone wakes up: what may it have missed? */
+export function inquiries(state: DroneState, now: number): DeviceEffect[] {
+  const left = state.awaited.flatMap(({ termsId, endsMs }) => inquireOn(termsId, endsMs, now));
+  const over = !("mission" in state) || state.phase === "paid" || state.phase === "returning";
+  return over ? left : [...left, inquire(state.mission.plan.termsId)];
 }
 
 /** Goes into a phase: its standing effects, after what has just happened. */
@@ -134,15 +142,33 @@ export function stayHome(state: OnMission, leave: Leave, reason: string): Result
   };
 }
 
-function wrapUp(state: OnMission, leave: Leave): DeviceEffect[] {
+function wrapUp({ mission }: OnMission, leave: Leave): DeviceEffect[] {
+  const { plan } = mission;
+  const ask = timer(inquiryTimer(plan.termsId), toldByMs(plan, "in-flight"));
   return [
     ...TIMERS.map((name) => timer(name, null)),
     { kind: "advertise", to: [] },
-    ...(leave === "cancel" ? [choose(state.mission.plan.termsId, "cancel")] : []),
+    ...(leave === "cancel" ? [choose(plan.termsId, "cancel")] : []),
+    ...(leave === "ended" ? [] : [ask]),
   ];
 }
 
-function awaitedAfter(state: OnMission, leave: Leave): Uint8Array[] {
+function awaitedAfter(state: OnMission, leave: Leave): Awaited[] {
   if (leave === "ended") return state.awaited;
-  return [...state.awaited, state.mission.plan.termsId].slice(-MAX_AWAITED);
+  const { termsId, endsMs } = state.mission.plan;
+  return [...state.awaited, { termsId, endsMs, label: labelOf(state) }].slice(-MAX_AWAITED);
+}
+
+function labelOf(state: OnMission): Awaited["label"] {
+  switch (state.phase) {
+    case "signed":
+      return "awaiting-deposit";
+    case "loading":
+    case "outbound":
+      return "in-flight";
+    case "hovering":
+      return state.meeting.mayLand ? "may-land" : "in-flight";
+    default:
+      return "may-land";
+  }
 }

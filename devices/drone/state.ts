@@ -30,7 +30,15 @@ export interface Meeting {
 interface Common {
   session: OpenSession | null;
   /** Contracts that the drone has left before their end was certified; the oldest first. */
-  awaited: Uint8Array[];
+  awaited: Awaited[];
+}
+
+export interface Awaited {
+  termsId: Uint8Array;
+  /** However it goes, it ends from here on. */
+  endsMs: TimeMs;
+  /** Its label when the drone left, as far as the drone knew. */
+  label: "awaiting-deposit" | "in-flight" | "may-land";
 }
 
 export type DroneState = Common &

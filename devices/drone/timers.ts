@@ -1,6 +1,7 @@
 /** The drone's deadlines. A timer that outlived its phase changes nothing. */
 import type { DeviceContext, Step } from "../device.ts";
-import { stay, timer } from "../effects.ts";
+import { progress, stay, timer } from "../effects.ts";
+import { inquireOn, inquiryTimer, isInVain, unheardTimer } from "../inquiry.ts";
 import { askPhone, sendPapers } from "./meeting.ts";
 import { submitParcel } from "./parcel.ts";
 import { isWithin, reading } from "./senses.ts";
@@ -43,8 +44,23 @@ export function onTimer(
     case "papers":
       return state.phase === "paid" ? leavePapers(state) : stay(state);
     default:
-      return stay(state);
+      return onInquiryTimer(state, name, context);
   }
+}
+
+/** Nothing was heard of a contract that the drone has left. After a day in vain it is forgotten. */
+function onInquiryTimer(state: DroneState, name: string, context: DeviceContext): Result {
+  const left = state.awaited.find(({ termsId }) =>
+    [inquiryTimer, unheardTimer].some((of) => of(termsId) === name),
+  );
+  if (left === undefined) return stay(state);
+  const { termsId, endsMs } = left;
+  const wasLast = name === unheardTimer(termsId) && isInVain(endsMs, context.now);
+  if (!wasLast) return { state, effects: inquireOn(termsId, endsMs, context.now) };
+  return {
+    state: { ...state, awaited: state.awaited.filter((one) => one !== left) },
+    effects: [progress("unheard", "the notaries have not said in a day how a contract ended")],
+  };
 }
 
 /**

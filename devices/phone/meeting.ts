@@ -17,7 +17,7 @@ import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { DeviceContext, DeviceEvent, Step } from "../device.ts";
 import { metFact, openFactOf, positionFact } from "../delivery.ts";
-import { actuate, progress, say, stay } from "../effects.ts";
+import { progress, say, stay } from "../effects.ts";
 import { onInHand, onPapers, onParcelFact, saysKept } from "./parcel.ts";
 import { dialIfNear, enter, reading } from "./standing.ts";
 import type { InPhase, PhoneState } from "./state.ts";
@@ -113,9 +113,7 @@ function onLanded(state: InPhase<"called">, body: Uint8Array, context: DeviceCon
   const { termsId } = parseBody(landedSchema, body);
   const { plan, session, inHand } = state;
   if (!equalBytes(termsId, plan.termsId)) return stay(state);
-  return enter({ phase: "landed", plan, session, inHand, droneFact: null }, context, [
-    actuate("take-parcel", true),
-  ]);
+  return enter({ phase: "landed", plan, session, inHand, droneFact: null }, context, []);
 }
 
 /**

@@ -87,6 +87,7 @@ function step(stage: Stage, event: DeviceEvent): Step<PhoneState> {
 const ID = idOfTerms();
 const OTHER = new Uint8Array(32).fill(9);
 const ORDER = new Uint8Array(16).fill(1);
+const DAY = 24 * 60 * MINUTE;
 
 function sessionOf(stage: Stage): string {
   const { state } = stage.phone;
@@ -165,6 +166,7 @@ function events(stage: Stage): Record<string, DeviceEvent> {
     } as DeviceEvent,
     parcel: said(stage, "parcel", { fact: parcelFact(stage) }),
     "timer deadline": { kind: "timer", name: "deadline" },
+    "timer unheard": { kind: "timer", name: "unheard" },
     "timer other": { kind: "timer", name: "other" },
     "in hand": { kind: "sensor", name: "parcel-in-hand", value: true },
     "not in hand": { kind: "sensor", name: "parcel-in-hand", value: false },
@@ -202,19 +204,18 @@ const TRANSITIONS: Record<string, Record<string, PhoneState["phase"]>> = {
     "receipt in-flight": "held",
     "drone arrived": "called",
     "receipt of a refused deposit": "refused",
-    "timer deadline": "done",
     ...CLOSED,
     ...ALONE,
   },
-  held: { "drone arrived": "called", "timer deadline": "done", ...CLOSED, ...ALONE },
-  called: { "timer deadline": "done", ...CLOSED, ...ALONE },
-  "called, in session": { landed: "landed", parcel: "landed", "timer deadline": "done", ...CLOSED, ...ALONE },
-  landed: { "timer deadline": "done", ...CLOSED, ...ALONE },
-  "landed, parcel out": { "in hand": "taken", "timer deadline": "done", ...CLOSED, ...ALONE },
-  "landed, in hand": { parcel: "taken", "timer deadline": "done", ...CLOSED, ...ALONE },
-  taken: { "timer deadline": "done", ...ALONE },
+  held: { "drone arrived": "called", ...CLOSED, ...ALONE },
+  called: { ...CLOSED, ...ALONE },
+  "called, in session": { landed: "landed", parcel: "landed", ...CLOSED, ...ALONE },
+  landed: { ...CLOSED, ...ALONE },
+  "landed, parcel out": { "in hand": "taken", ...CLOSED, ...ALONE },
+  "landed, in hand": { parcel: "taken", ...CLOSED, ...ALONE },
+  taken: { ...ALONE },
   "taken, with receipt": { "timer deadline": "done", ...ALONE },
-  disputable: { "timer deadline": "done", ...CLOSED },
+  disputable: { ...CLOSED },
   done: { order: "ordered" },
   refused: { order: "ordered" },
 };
@@ -293,6 +294,85 @@ describe("after a restart", () => {
     const stage = situation(name);
     const { effects } = step(stage, { kind: "started" });
     expect(effects).toContainEqual({ kind: "dial", peer: idOf(drone), purpose: ID });
+  });
+
+  it("asks its person again for what only a person can do, until it is done", () => {
+    const actuated = (name: string, change = {}): unknown[] => {
+      const stage = situation(name);
+      Object.assign(stage.phone.state, change);
+      return step(stage, { kind: "started" }).effects.filter(({ kind }) => kind === "actuate");
+    };
+    expect(actuated("called, in session")).toEqual([
+      { kind: "actuate", name: "come-to-point", value: POINT },
+    ]);
+    expect(actuated("landed")).toEqual([{ kind: "actuate", name: "take-parcel", value: true }]);
+    expect(actuated("landed", { inHand: true })).toEqual([]);
+    expect(actuated("taken")).toEqual([]);
+  });
+});
+
+const ON_LEDGER = [
+  "signed, deposited",
+  "held",
+  "called",
+  "called, in session",
+  "landed",
+  "landed, parcel out",
+  "landed, in hand",
+  "taken",
+  "disputable",
+];
+const inquires = (effects: DeviceEffect[]): boolean => {
+  return effects.some((effect) => effect.kind === "inquire" && equalBytes(effect.termsId, ID));
+};
+
+describe("the notaries are asked how the contract stands", () => {
+  it.each(NAMES)("after a restart, while it may be open: %s", (name) => {
+    const { effects } = step(situation(name), { kind: "started" });
+    expect(inquires(effects)).toBe(name === "signed" || ON_LEDGER.includes(name));
+  });
+
+  it.each(NAMES)("at the deadline, and every minute from then on: %s", (name) => {
+    const stage = situation(name);
+    const { state, effects } = step(stage, { kind: "timer", name: "deadline" });
+    expect(inquires(effects)).toBe(ON_LEDGER.includes(name));
+    if (!ON_LEDGER.includes(name)) return;
+    expect(state).toEqual(stage.phone.state);
+    expect(effects).toContainEqual({ kind: "timer", name: "deadline", atMs: stage.now + MINUTE });
+  });
+
+  it.each(ON_LEDGER)("not for ever, whatever happens: %s", (name) => {
+    const stage = situation(name);
+    const delivered = ["landed, in hand", "taken"].includes(name);
+    const ring = (timer: string): Step<PhoneState> => step(stage, { kind: "timer", name: timer });
+    const asksAgain = (timer: string, next: string): void => {
+      const { state, effects } = ring(timer);
+      expect([state, inquires(effects)]).toEqual([stage.phone.state, true]);
+      expect(effects).toContainEqual({ kind: "timer", name: next, atMs: stage.now + MINUTE });
+    };
+    stage.ledger.now = stage.plan.endsMs + DAY;
+    asksAgain("deadline", "deadline");
+    // It was a clock that leapt.
+    asksAgain("unheard", "deadline");
+    stage.ledger.now += 1;
+    // Not before it has asked.
+    asksAgain("deadline", "unheard");
+    const { state, effects } = ring("unheard");
+    expect(state).toMatchObject({ phase: "done", delivered });
+    expect(inquires(effects)).toBe(false);
+  });
+
+  it("and nobody at the point is looked for any more, once it is too late to meet", () => {
+    const stage = situation("called, in session");
+    const near = { kind: "sensor", name: "position", value: { timeMs: stage.now, ...POINT } } as const;
+    const does = (kind: string, event: DeviceEvent): boolean => {
+      return step(stage, event).effects.some((effect) => effect.kind === kind);
+    };
+    stage.phone.handle({ kind: "session-closed", session: sessionOf(stage), peer: idOf(drone) });
+    stage.ledger.now = stage.plan.landingEndsMs + MINUTE - 1;
+    expect([does("dial", near), does("hang-up", { kind: "timer", name: "deadline" })]).toEqual([true, false]);
+    stage.ledger.now += 1;
+    expect([does("dial", near), does("hang-up", { kind: "timer", name: "deadline" })]).toEqual([false, true]);
   });
 });
 

@@ -20,7 +20,7 @@ import { onOffer, onOrder } from "./ordering.ts";
 import { onAnswer, onPapers } from "./parcel.ts";
 import { standing } from "./standing.ts";
 import type { PhoneState } from "./state.ts";
-import { onTimer, refused } from "./timers.ts";
+import { inquiry, onTimer, refused } from "./timers.ts";
 
 type Result = Step<PhoneState>;
 
@@ -34,7 +34,7 @@ function step(state: PhoneState, event: DeviceEvent, context: DeviceContext): Re
   switch (event.kind) {
     case "started": {
       const awake = "session" in state ? { ...state, session: null } : state;
-      return { state: awake, effects: standing(awake, context) };
+      return { state: awake, effects: [...standing(awake, context), ...inquiry(awake)] };
     }
     case "command":
       return onCommand(state, event.name, event.value, context);
@@ -58,7 +58,7 @@ function step(state: PhoneState, event: DeviceEvent, context: DeviceContext): Re
     case "sensor":
       return onSensor(state, event.name, event.value, context);
     case "timer":
-      return onTimer(state, event.name);
+      return onTimer(state, event.name, context);
     default:
       return unreachable(event);
   }

@@ -1,18 +1,18 @@
 /**
  * What each phase asks of the world for as long as it lasts, after a crash as well. Every
- * phase in which the phone waits for others ends at a deadline, should they all be silent.
+ * phase in which the phone waits for others has a deadline: before the contract is open it
+ * ends the wait, afterwards the phone asks the notaries.
  */
 import { distanceMm } from "../../protocols/contract/distance.ts";
 import { unreachable } from "../../protocols/errors.ts";
 import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
-import { timer } from "../effects.ts";
+import { actuate, timer } from "../effects.ts";
+import { ANSWER_MS } from "../inquiry.ts";
 import { latest, positionReadingSchema, type PositionReading } from "../readings.ts";
-import type { InReach, PhoneState } from "./state.ts";
+import type { InPhase, InReach, PhoneState } from "./state.ts";
 
 /** The person must be within this of the point before the phone looks for the drone. */
 const LOOK_WITHIN_MM = 60_000;
-/** The notaries' word on a deadline comes a little after it. */
-const ANSWER_MS = 60_000;
 /** With the receipt in hand, how long to wait for the invoice. */
 const PAPERS_MS = 5 * 60_000;
 
@@ -34,9 +34,13 @@ export function standing(state: PhoneState, context: DeviceContext): DeviceEffec
       return [timer("deadline", state.plan.landingEndsMs + ANSWER_MS)];
     case "called":
     case "landed":
-      return [timer("deadline", state.plan.landingEndsMs + ANSWER_MS), ...dialIfNear(state, context)];
+      return [
+        timer("deadline", state.plan.landingEndsMs + ANSWER_MS),
+        ...askPerson(state),
+        ...dialIfNear(state, context),
+      ];
     case "taken": {
-      const until = state.hasReceipt ? context.now + PAPERS_MS : state.plan.endsMs + ANSWER_MS;
+      const until = state.hasReceipt ? context.now + PAPERS_MS : state.plan.landingEndsMs + ANSWER_MS;
       return [timer("deadline", until), ...dialIfNear(state, context)];
     }
     case "disputable":
@@ -46,14 +50,26 @@ export function standing(state: PhoneState, context: DeviceContext): DeviceEffec
   }
 }
 
+/** What only the person can do: go there, then take the parcel. Whoever was asked twice does it once. */
+function askPerson(state: InPhase<"called" | "landed">): DeviceEffect[] {
+  if (state.phase === "called") return [actuate("come-to-point", state.plan.point)];
+  return state.inHand ? [] : [actuate("take-parcel", true)];
+}
+
 /** Goes into a phase: its standing effects, after what has just happened. */
 export function enter(state: PhoneState, context: DeviceContext, happened: DeviceEffect[]): Step<PhoneState> {
   return { state, effects: [...happened, ...standing(state, context)] };
 }
 
+/** Whatever the drone has still to do, it does not do it at the point. */
+export function isTooLateToMeet(state: InReach, now: number): boolean {
+  const { landingEndsMs, endsMs } = state.plan;
+  return now >= (state.phase === "taken" ? endsMs : landingEndsMs) + ANSWER_MS;
+}
+
 export function dialIfNear(state: InReach, context: DeviceContext): DeviceEffect[] {
   const here = reading(context);
-  if (state.session !== null || here === undefined) return [];
+  if (state.session !== null || here === undefined || isTooLateToMeet(state, context.now)) return [];
   if (distanceMm(here, state.plan.point) > LOOK_WITHIN_MM) return [];
   return [{ kind: "dial", peer: state.plan.drone, purpose: state.plan.termsId }];
 }

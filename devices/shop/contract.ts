@@ -1,12 +1,14 @@
 /** All have signed: the shop opens the contract and writes the invoice; then the ledger says how it goes. */
 import { signInvoice } from "../../protocols/delivery/invoice.ts";
+import { readPlan } from "../../protocols/delivery/plan.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { draftOpen } from "../../protocols/ledger/drafts.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
-import type { DeviceContext, Step } from "../device.ts";
+import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
 import { progress, send, stay, timer } from "../effects.ts";
+import { inquire, inquireAt, inquireOn, inquiryTimer, isInVain, toldByMs, unheardTimer } from "../inquiry.ts";
 import { isOver, refuseOrder, replace, signTimer } from "./orders.ts";
 import type { ShopConfig, ShopOrder, ShopState } from "./state.ts";
 
@@ -38,6 +40,7 @@ export function openContract(
     state: { ...opened, nextInvoice: state.nextInvoice + 1 },
     effects: [
       timer(signTimer(order), null),
+      askLater(order, "awaiting-deposit", context),
       progress("signed", "buyer, drone and shop have signed the terms"),
       {
         kind: "submit",
@@ -69,10 +72,49 @@ export function onReceipt(
   }
   if (about.transition === undefined) return stay(state);
   const { label, closed } = about.transition;
-  if (closed) return stay(replace(state, { ...order, status: "ended" }));
-  if (label === "in-flight") return stay(replace(state, { ...order, status: "held" }));
-  if (label !== "awaiting-deposit" || !own) return stay(state);
+  if (closed) {
+    const effects = [timer(inquiryTimer(order.termsId), null)];
+    return { state: replace(state, { ...order, status: "ended" }), effects };
+  }
+  if (label !== "awaiting-deposit") {
+    const effects = [askLater(order, label, context)];
+    return { state: replace(state, { ...order, status: "held" }), effects };
+  }
+  if (!own) return stay(state);
   // The buyer may have missed the notaries' word, and pays nothing without it.
   const passed = send(`certified/open/${toHex(order.termsId)}`, order.buyer, "certified", { receipt: bytes });
   return { state, effects: [passed] };
+}
+
+/** Whose end, or next stage, only the notaries can tell. */
+function isOnLedger(order: ShopOrder): boolean {
+  return order.status === "open" || order.status === "held";
+}
+
+function askLater(order: ShopOrder, label: string, context: DeviceContext): DeviceEffect {
+  return inquireAt(order.termsId, toldByMs(readPlan(context.crypto, order.terms), label), context.now);
+}
+
+/** The shop wakes up: what may it have missed? */
+export function inquiries(state: ShopState, context: DeviceContext): DeviceEffect[] {
+  return state.orders.filter(isOnLedger).flatMap((order) => {
+    // Of the stages after the deposit, the answer will say which it is.
+    const label = order.status === "open" ? "awaiting-deposit" : "in-flight";
+    return [inquire(order.termsId), askLater(order, label, context)];
+  });
+}
+
+/** It has heard nothing in time. After a day in vain the order counts as ended, as the terms say it has. */
+export function onInquiryTimer(state: ShopState, name: string, context: DeviceContext): Result {
+  const order = state.orders.find(
+    (one) => isOnLedger(one) && [inquiryTimer, unheardTimer].some((of) => of(one.termsId) === name),
+  );
+  if (order === undefined) return stay(state);
+  const { endsMs } = readPlan(context.crypto, order.terms);
+  const wasLast = name === unheardTimer(order.termsId) && isInVain(endsMs, context.now);
+  if (!wasLast) return { state, effects: inquireOn(order.termsId, endsMs, context.now) };
+  return {
+    state: replace(state, { ...order, status: "ended" }),
+    effects: [progress("unheard", "the notaries have not said in a day how the contract ended")],
+  };
 }

@@ -3,6 +3,7 @@ import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { DeviceEffect, Step } from "../device.ts";
 import { progress, send, timer } from "../effects.ts";
+import { inquiryTimer } from "../inquiry.ts";
 import type { ShopConfig, ShopOrder, ShopState } from "./state.ts";
 
 /** Older orders that are over are forgotten; their contracts live on the ledger. */
@@ -35,6 +36,7 @@ export function refuseOrder(
     state: replace(state, { ...order, status: "refused" }),
     effects: [
       timer(signTimer(order), null),
+      timer(inquiryTimer(order.termsId), null),
       progress("order-refused", `the shop refuses the order: ${message}`),
       refusalTo(order.buyer, refusal),
       ...(droneKnows ? [refusalTo(config.drone, refusal)] : []),

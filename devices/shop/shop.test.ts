@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { signTerms } from "../../protocols/contract/terms.ts";
 import { openInvoice } from "../../protocols/delivery/invoice.ts";
+import { readPlan } from "../../protocols/delivery/plan.ts";
+import { toHex } from "../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import {
@@ -101,6 +103,7 @@ const TRANSITIONS: Record<string, Record<string, OrderStatus>> = {
     timer: "refused",
     signature: "assigned",
     "in-flight": "held",
+    "may-land": "held",
     closed: "ended",
   },
   assigned: {
@@ -109,9 +112,10 @@ const TRANSITIONS: Record<string, Record<string, OrderStatus>> = {
     timer: "refused",
     "signature of the drone": "open",
     "in-flight": "held",
+    "may-land": "held",
     closed: "ended",
   },
-  open: { "in-flight": "held", closed: "ended", "refused to open": "refused" },
+  open: { "in-flight": "held", "may-land": "held", closed: "ended", "refused to open": "refused" },
   held: { closed: "ended" },
   ended: {},
   refused: {},
@@ -141,6 +145,9 @@ function events(stage: Stage): Record<string, DeviceEvent> {
     "signature of a stranger": signed(stranger),
     timer: { kind: "timer", name: `sign/${"01".repeat(16)}` },
     "timer of another order": { kind: "timer", name: `sign/${"02".repeat(16)}` },
+    "timer to ask": { kind: "timer", name: `inquire/${toHex(id)}` },
+    "timer to ask about another": { kind: "timer", name: `inquire/${toHex(new Uint8Array(32))}` },
+    "may-land": receipt(id, { kind: "facts", label: "may-land" }),
     opened: receipt(id, { kind: "open", label: "awaiting-deposit", signer: shop.device }),
     "in-flight": receipt(id, { kind: "deposit", label: "in-flight" }),
     closed: receipt(id, { kind: "expire" }),
@@ -199,6 +206,60 @@ describe("every state of an order by every event", () => {
     expect(effects.some((effect) => effect.kind === "timer" && effect.atMs === START_MS + 4 * MINUTE)).toBe(
       waits,
     );
+  });
+});
+
+describe("the notaries are asked how the contract stands", () => {
+  const asked = ({ effects }: Step<ShopState>): boolean => effects.some(({ kind }) => kind === "inquire");
+  const timerOf = (stage: Stage, { effects }: Step<ShopState>): unknown[] => {
+    const name = `inquire/${toHex(stage.termsId)}`;
+    return effects.flatMap((effect) =>
+      effect.kind === "timer" && effect.name === name ? [effect.atMs] : [],
+    );
+  };
+
+  it.each(NAMES)("after a restart and at the deadline, while it is open: %s", (name) => {
+    const stage = situation(name);
+    const isOpen = name === "open" || name === "held";
+    const woken = step(stage, { kind: "started" });
+    const rung = step(stage, events(stage)["timer to ask"]!);
+    expect([asked(woken), asked(rung)]).toEqual([isOpen, isOpen]);
+    if (!isOpen) return;
+    const { payEndsMs, landingEndsMs, endsMs } = readPlan(crypto, stage.shop.state.orders[0]!.terms);
+    const told = (name === "open" ? payEndsMs : landingEndsMs) + MINUTE;
+    expect(stage.shop.timers.get(`inquire/${toHex(stage.termsId)}`)).toBe(told);
+    expect(timerOf(stage, woken)).toEqual([told]);
+    expect(timerOf(stage, rung)).toEqual([stage.now + MINUTE]);
+    const disputed = receipt(stage.termsId, { kind: "facts", label: "disputable" });
+    expect(timerOf(stage, step(stage, disputed))).toEqual([endsMs + MINUTE]);
+    // An answer that says nothing new does not lead to the next question at once.
+    stage.ledger.now = endsMs + 3 * MINUTE;
+    expect(timerOf(stage, step(stage, disputed))).toEqual([stage.now + MINUTE]);
+    expect(timerOf(stage, step(stage, events(stage)["closed"]!))).toEqual([null]);
+  });
+
+  it("not for ever: after a day in vain the order counts as ended", () => {
+    const stage = situation("held");
+    const name = `inquire/${toHex(stage.termsId)}`;
+    const last = `unheard/${toHex(stage.termsId)}`;
+    const expectAsks = (timer: string, next: string): void => {
+      const { state, effects } = step(stage, { kind: "timer", name: timer });
+      expect(state).toEqual(stage.shop.state);
+      expect(effects).toEqual([
+        { kind: "inquire", termsId: stage.termsId },
+        { kind: "timer", name: next, atMs: stage.now + MINUTE },
+      ]);
+    };
+    stage.ledger.now = stage.plan.endsMs + 24 * 60 * MINUTE;
+    expectAsks(name, name);
+    // It was a clock that leapt.
+    expectAsks(last, name);
+    stage.ledger.now += 1;
+    // Not before it has asked.
+    expectAsks(name, last);
+    const { state, effects } = step(stage, { kind: "timer", name: last });
+    expect(state.orders[0]?.status).toBe("ended");
+    expect(effects).toEqual([expect.objectContaining({ kind: "progress", step: "unheard" })]);
   });
 });
 

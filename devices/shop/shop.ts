@@ -18,7 +18,7 @@ import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Device, DeviceContext, DeviceEffect, DeviceEvent, Step } from "../device.ts";
 import { meet, progress, send, stay, timer } from "../effects.ts";
-import { onReceipt, openContract } from "./contract.ts";
+import { inquiries, onInquiryTimer, onReceipt, openContract } from "./contract.ts";
 import { examinationProblem } from "./examination.ts";
 import { makeTerms, priceOf } from "./offer.ts";
 import { isOver, refusalTo, refuseOrder, replace, signTimer, withRoom } from "./orders.ts";
@@ -39,7 +39,7 @@ function step(config: ShopConfig, state: ShopState, event: DeviceEvent, context:
   switch (event.kind) {
     case "started": {
       const waiting = state.orders.filter(isUnsigned).map((order) => timer(signTimer(order), order.signByMs));
-      return { state, effects: [meet(config.droneCard), ...waiting] };
+      return { state, effects: [meet(config.droneCard), ...waiting, ...inquiries(state, context)] };
     }
     case "message":
       return onMessage(config, state, event, context);
@@ -47,7 +47,7 @@ function step(config: ShopConfig, state: ShopState, event: DeviceEvent, context:
       return onReceipt(config, state, event.receipt, event.bytes, context);
     case "timer": {
       const order = state.orders.find((one) => isUnsigned(one) && signTimer(one) === event.name);
-      if (order === undefined) return stay(state);
+      if (order === undefined) return onInquiryTimer(state, event.name, context);
       return refuseOrder(config, state, order, "terms-expired", "the others did not sign in time");
     }
     case "session-opened":

@@ -4,6 +4,7 @@
  * States go through the journal's encoding at every step, as they do in an agent.
  */
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
+import { toHex } from "../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import type { DeliveryPlan } from "../../protocols/delivery/plan.ts";
 import { SegmentError } from "../../protocols/errors.ts";
@@ -163,9 +164,19 @@ export class Actor<State> {
     );
   }
 
+  inquiries(): number {
+    return this.effects.filter(({ kind }) => kind === "inquire").length;
+  }
+
   kept(): string[] {
     return this.effects.flatMap((effect) => (effect.kind === "keep" ? [effect.name] : []));
   }
+}
+
+interface Certified {
+  bytes: Uint8Array;
+  receipt: VerifiedReceipt;
+  parties: string[];
 }
 
 type Performer = Pick<Actor<unknown>, "name" | "id" | "signer" | "timers">;
@@ -195,6 +206,8 @@ export class Stage {
     advertising: false,
     live: undefined,
   };
+  /** By contract. */
+  readonly #latest = new Map<string, Certified>();
   #sessions = 0;
   #inRange = false;
   #seq = 0;
@@ -319,6 +332,9 @@ export class Stage {
       case "say":
         this.#say(actor.name, effect);
         return;
+      case "inquire":
+        this.#answer(actor.id, effect.termsId);
+        return;
       default:
         return;
     }
@@ -339,25 +355,32 @@ export class Stage {
   submit(signer: Signer, draft: EntryDraft): { bytes: Uint8Array; receipt: VerifiedReceipt } {
     this.onSubmit();
     const certified = this.certify(signer, draft);
-    for (const party of certified.parties) {
-      this.#queue.push(() => {
-        const { receipt, bytes } = certified;
-        if (this.loses({ from: "notaries", to: party, type: "receipt", entry: receipt.kind })) return;
-        this.#actorOf(party)?.handle({ kind: "receipt", receipt, bytes });
-      });
-    }
+    for (const party of certified.parties) this.#tell(party, certified);
     return certified;
   }
 
-  certify(
-    signer: Signer,
-    draft: EntryDraft,
-  ): { bytes: Uint8Array; receipt: VerifiedReceipt; parties: string[] } {
+  #tell(party: string, { receipt, bytes }: Certified): void {
+    this.#queue.push(() => {
+      if (this.loses({ from: "notaries", to: party, type: "receipt", entry: receipt.kind })) return;
+      this.#actorOf(party)?.handle({ kind: "receipt", receipt, bytes });
+    });
+  }
+
+  /** What the notaries say to a party that asks how a contract stands. */
+  #answer(party: string, termsId: Uint8Array): void {
+    this.#queue.push(() => {
+      const latest = this.#latest.get(toHex(termsId));
+      if (latest?.parties.includes(party) === true) this.#tell(party, latest);
+    });
+  }
+
+  certify(signer: Signer, draft: EntryDraft): Certified {
     const { block } = this.ledger.execute([this.ledger.record(signer, draft)]);
     const line = block.lines[0]!;
-    const certificate = this.ledger.configs
-      .slice(0, 3)
-      .map(({ termSigner, index }) => ({ notary: index, signature: signVote(termSigner, block.hash) }));
+    const certificate = this.ledger.configs.slice(0, 3).map(({ termSigner, index }) => ({
+      notary: index,
+      signature: signVote(termSigner, { height: block.header.height, hash: block.hash }),
+    }));
     const path = merklePath(block.tree, 0);
     const { headerBytes: header } = block;
     const bytes = encodeReceipt({
@@ -370,8 +393,12 @@ export class Stage {
     });
     const receipt = verifyReceipt(crypto, bytes, this.ledger.network);
     const transition = receipt.result !== null && "seq" in receipt.result ? receipt.result : undefined;
-    if (transition !== undefined) this.#seq = transition.seq;
-    return { bytes, receipt, parties: line.parties.map(agentId) };
+    const certified = { bytes, receipt, parties: line.parties.map(agentId) };
+    if (transition !== undefined) {
+      this.#seq = transition.seq;
+      this.#latest.set(toHex(transition.termsId), certified);
+    }
+    return certified;
   }
 
   /** The notaries end a contract whose deadline has passed. */

@@ -7,7 +7,7 @@ import type { Crypto, TimeMs } from "../ports.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import type { Fact } from "./facts.ts";
 import type { AmountExpr, Case, Contract, Node, Role, When } from "./terms.ts";
-import { checkEvidence, factField, failureOf, forCase, noEvidence } from "./observe.ts";
+import { FACT_TIME_AHEAD_MS, checkEvidence, factField, failureOf, forCase, noEvidence } from "./observe.ts";
 import type { Evidence } from "./observe.ts";
 
 export interface Deadlines {
@@ -51,11 +51,12 @@ export type Step = { ok: true; state: ContractState; payments: Payment[] } | Ref
 
 /**
  * Opens a contract: from its start to the first `when`. Refused with `contract-too-early` before
- * `notBefore` and `terms-expired` after `offerExpires`.
+ * `notBefore` and `terms-expired` after `offerExpires`. Whoever made the offer dated it by its own clock,
+ * which may be as far ahead as with a fact.
  */
 export function startContract(contract: Contract, nowMs: TimeMs): Step {
   const { notBefore, offerExpires } = contract.terms;
-  if (nowMs < notBefore) return refuse("contract-too-early", "the offer has not begun");
+  if (nowMs < notBefore - FACT_TIME_AHEAD_MS) return refuse("contract-too-early", "the offer has not begun");
   if (nowMs > offerExpires) return refuse("terms-expired", "the offer has expired");
   return advance(contract.terms.contract, [], -1, new Map(), noEvidence(contract, nowMs));
 }

@@ -12,7 +12,7 @@ import { distanceMm } from "./distance.ts";
 import { partyByIdentity, partyOf } from "./terms.ts";
 import type { Contract, Observation, Role } from "./terms.ts";
 
-/** A fact's own time may be this far ahead of the log's: clocks differ. */
+/** The time that a party put on a fact or an offer may be this far ahead of the log's: clocks differ. */
 export const FACT_TIME_AHEAD_MS = 120_000;
 
 /** What one input brings, checked by `checkEvidence`. */

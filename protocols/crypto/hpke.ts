@@ -74,15 +74,26 @@ function keySchedule(
   const eaePrk = labeledExtract(crypto, KEM_SUITE, EMPTY, "eae_prk", dh);
   const sharedSecret = labeledExpand(crypto, KEM_SUITE, eaePrk, "shared_secret", kemContext, 32);
 
-  const pskIdHash = labeledExtract(crypto, HPKE_SUITE, EMPTY, "psk_id_hash", EMPTY);
-  const infoHash = labeledExtract(crypto, HPKE_SUITE, EMPTY, "info_hash", info);
-  const context = concat(Uint8Array.of(MODE_BASE), pskIdHash, infoHash);
+  const context = contextOf(crypto, info);
   const secret = labeledExtract(crypto, HPKE_SUITE, sharedSecret, "secret", EMPTY);
   return {
     key: labeledExpand(crypto, HPKE_SUITE, secret, "key", context, 32),
     nonce: labeledExpand(crypto, HPKE_SUITE, secret, "base_nonce", context, 12),
   };
 }
+
+/** mode ‖ psk_id_hash ‖ info_hash: of `info` alone, which callers keep as a constant and never change. */
+function contextOf(crypto: Crypto, info: Uint8Array): Uint8Array {
+  const known = contexts.get(info);
+  if (known !== undefined) return known;
+  const pskIdHash = labeledExtract(crypto, HPKE_SUITE, EMPTY, "psk_id_hash", EMPTY);
+  const infoHash = labeledExtract(crypto, HPKE_SUITE, EMPTY, "info_hash", info);
+  const context = concat(Uint8Array.of(MODE_BASE), pskIdHash, infoHash);
+  contexts.set(info, context);
+  return context;
+}
+
+const contexts = new WeakMap<Uint8Array, Uint8Array>();
 
 function labeledExtract(
   crypto: Crypto,

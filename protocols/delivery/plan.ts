@@ -46,7 +46,10 @@ export interface DeliveryPlan {
   endsMs: TimeMs;
 }
 
-/** Reads terms made from the template `delivery/1`. Errors: terms-invalid, terms-too-large, terms-unsafe. */
+/**
+ * Reads terms made from the template `delivery/1`. Errors: terms-invalid, terms-too-large, terms-unsafe,
+ * and key-invalid for a party whose key is weak.
+ */
 export function readPlan(crypto: Crypto, termsBytes: Uint8Array): DeliveryPlan {
   const terms = decodeTerms(termsBytes);
   if (terms.template !== DELIVERY_TEMPLATE) {

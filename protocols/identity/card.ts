@@ -49,13 +49,15 @@ export function openCard(crypto: Crypto, bytes: Uint8Array, now?: TimeMs): Card 
   if (bytes.length > MAX_BYTES) throw invalid(`it has more than ${MAX_BYTES} bytes`);
   const card = readCard(crypto, bytes);
   checkCard(card);
-  if (now !== undefined && now < card.notBefore) throw invalid("its validity has not begun");
-  if (now !== undefined && now >= card.notAfter) {
-    throw new SegmentError("card-expired", `the card of "${card.name}" has expired`, {
-      where: "card.notAfter",
-    });
-  }
+  if (now !== undefined) checkValidity(card, now);
   return card;
+}
+
+/** Throws `card-invalid` before a card's time, and `card-expired` after it. */
+export function checkValidity({ name, notBefore, notAfter }: Card, now: TimeMs): void {
+  if (now < notBefore) throw invalid("its validity has not begun", "notBefore");
+  if (now < notAfter) return;
+  throw new SegmentError("card-expired", `the card of "${name}" has expired`, { where: "card.notAfter" });
 }
 
 function readCard(crypto: Crypto, bytes: Uint8Array): Card {

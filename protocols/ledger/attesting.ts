@@ -6,12 +6,16 @@ import { equalBytes, toHex } from "../encoding/bytes.ts";
 import { decodeCbor, encodeCbor } from "../encoding/cbor.ts";
 import { agentId } from "../identity/keys.ts";
 import { certificateFields, signVote } from "./certificate.ts";
+import type { Certificate } from "./certificate.ts";
+import { LatestReceipts } from "./latest-receipts.ts";
+import type { LatestReceipt } from "./latest-receipts.ts";
 import type { Block } from "./ledger.ts";
 import { merklePath } from "./merkle.ts";
 import { turnOf } from "./notary-context.ts";
 import type { NotaryContext } from "./notary-context.ts";
 import type { Settled } from "./notary-events.ts";
 import { encodeReceipt } from "./receipt.ts";
+import type { ReceiptParts } from "./receipt.ts";
 import type { CutCertificate } from "./record.ts";
 import { decodeVote, encodeVote, Voting } from "./voting.ts";
 import type { Counted, Tally, Vote } from "./voting.ts";
@@ -24,6 +28,7 @@ const MAX_OLD_VOTES = 256;
 export class Attesting {
   readonly #context: NotaryContext;
   readonly #voting: Voting;
+  readonly #latest = new LatestReceipts();
   /** Votes and certificates of earlier runs, by store key; each is used once. */
   readonly #saved = new Map<string, Uint8Array>();
 
@@ -59,8 +64,9 @@ export class Attesting {
 
   #signOwn(block: Block): Vote {
     const { termSigner, index } = this.#context.config;
-    const signature = signVote(termSigner, block.hash);
-    return { height: block.header.height, hash: block.hash, notary: index, signature, wanted: false };
+    const voted = { height: block.header.height, hash: block.hash };
+    const signature = signVote(termSigner, voted);
+    return { ...voted, notary: index, signature, wanted: false };
   }
 
   #takeSaved(key: string): Uint8Array | undefined {
@@ -74,7 +80,10 @@ export class Attesting {
     const saved = this.#takeSaved(`certificate/${height}`);
     if (saved === undefined) return;
     const certificate = decodeCbor(saved);
-    if (Array.isArray(certificate)) this.#voting.adopt({ height, certificate });
+    if (!Array.isArray(certificate)) return;
+    const counted = this.#voting.adopt({ height, certificate });
+    // No news to anybody, but this notary has to know it again.
+    if (counted.kind === "certified") this.#noteMoved(counted.tally);
   }
 
   #cast(vote: Vote, waitMs: number): void {
@@ -121,6 +130,11 @@ export class Attesting {
     return this.#settled(found.tally, found.index);
   }
 
+  /** The newest certified receipt of a contract; undefined if there is none, or it moved long ago. */
+  latestReceipt(termsId: Uint8Array): LatestReceipt | undefined {
+    return this.#latest.find(toHex(termsId));
+  }
+
   #counted(counted: Counted): void {
     if (counted.kind === "certified") this.#certified(counted.tally);
     else if (counted.kind === "asked") this.#answer(counted.tally);
@@ -145,14 +159,24 @@ export class Attesting {
     const certificate = tally.certificate!;
     const key = `certificate/${header.height}`;
     this.#context.emit({ kind: "persist", key, bytes: encodeCbor(certificateFields(certificate)) });
+    this.#noteMoved(tally);
     // While catching up, the others have long delivered these.
     const receipts = this.#context.isBehind ? [] : lines.map((_, index) => this.#settled(tally, index));
     this.#context.emit({ kind: "certified", header, headerBytes, certificate, receipts });
   }
 
+  #noteMoved({ block, certificate }: Tally): void {
+    const { height } = block.header;
+    for (const [index, { movedTerms, parties }] of block.lines.entries()) {
+      if (movedTerms === undefined) continue;
+      const parts = partsOf(block, certificate!, index);
+      this.#latest.note(toHex(movedTerms), { height, parties, parts });
+    }
+  }
+
   #settled(tally: Tally, index: number): Settled {
     const { block } = tally;
-    const { entryId, signer, entry, parties, leaf, refusal } = block.lines[index]!;
+    const { entryId, signer, parties, refusal } = block.lines[index]!;
     const certificate = tally.certificate!;
     return {
       entryId,
@@ -163,10 +187,14 @@ export class Attesting {
         return parties.map(agentId);
       },
       get bytes() {
-        const path = merklePath(block.tree, index);
-        const { headerBytes: header } = block;
-        return encodeReceipt({ header, certificate, leaf, leafIndex: index, path, entry });
+        return encodeReceipt(partsOf(block, certificate, index));
       },
     };
   }
+}
+
+function partsOf(block: Block, certificate: Certificate, index: number): ReceiptParts {
+  const { leaf, entry } = block.lines[index]!;
+  const path = merklePath(block.tree, index);
+  return { header: block.headerBytes, certificate, leaf, leafIndex: index, path, entry };
 }

@@ -1,6 +1,6 @@
 /**
  * Votes and certificates. A vote is a plain Ed25519 signature by a notary's term key over
- * `label ‖ 0x00 ‖ header hash`; whole COSE messages would double the size of a receipt.
+ * `label ‖ 0x00 ‖ height, 8 bytes ‖ header hash`; whole COSE messages would double the size of a receipt.
  * A certificate lists 2f+1 or more of them, sorted by notary: [[index, signature], …].
  */
 import { concat, utf8 } from "../encoding/bytes.ts";
@@ -22,22 +22,33 @@ export type Certificate = CertificateVote[];
 
 const VOTE_PREFIX = concat(utf8(SIGNATURE_LABELS.vote), Uint8Array.of(0));
 
-/** What a notary signs for a header. */
-export function voteMessage(headerHash: Uint8Array): Uint8Array {
-  return concat(VOTE_PREFIX, headerHash);
+/** The block that a vote is about, by its header's height and hash. */
+export interface Voted {
+  height: number;
+  hash: Uint8Array;
 }
 
-export function signVote(signer: Signer, headerHash: Uint8Array): Uint8Array {
-  return signer.sign(voteMessage(headerHash));
+/**
+ * What a notary signs for a header. The hash holds the height already, but who lacks the header cannot see
+ * it there: a vote for one block must not be taken for a contrary one at another height.
+ */
+function voteMessage({ height, hash }: Voted): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(height));
+  return concat(VOTE_PREFIX, bytes, hash);
+}
+
+export function signVote(signer: Signer, voted: Voted): Uint8Array {
+  return signer.sign(voteMessage(voted));
 }
 
 export function verifyVote(
   crypto: Crypto,
   termKey: Uint8Array,
-  headerHash: Uint8Array,
+  voted: Voted,
   signature: Uint8Array,
 ): boolean {
-  return crypto.ed25519Verify(termKey, voteMessage(headerHash), signature);
+  return crypto.ed25519Verify(termKey, voteMessage(voted), signature);
 }
 
 export function certificateFields(certificate: Certificate): CborValue[] {
@@ -65,7 +76,7 @@ export function readCertificate(fields: CborValue[]): Certificate {
 export function verifyCertificate(
   crypto: Crypto,
   committee: Uint8Array[],
-  headerHash: Uint8Array,
+  voted: Voted,
   certificate: Certificate,
 ): void {
   const needed = quorum(committee.length);
@@ -75,7 +86,7 @@ export function verifyCertificate(
       `${certificate.length} votes certify nothing, ${needed} are needed`,
     );
   }
-  const message = voteMessage(headerHash);
+  const message = voteMessage(voted);
   for (const { notary, signature } of certificate) {
     const termKey = committee[notary];
     if (termKey === undefined || !crypto.ed25519Verify(termKey, message, signature)) {

@@ -48,6 +48,8 @@ export interface Line {
   leaf: Uint8Array;
   /** Device keys of those whom the receipt concerns. */
   parties: Uint8Array[];
+  /** The contract that it moved. */
+  movedTerms: Uint8Array | undefined;
   /** Undefined for an accepted entry. */
   refusal: Refusal | undefined;
 }
@@ -204,6 +206,7 @@ export class Ledger {
       entry: entry.bytes,
       leaf: encodeLeaf({ index, entryId: entry.id, outcome: refusal?.code ?? "ok", result }),
       parties: partyKeys(entry, this.#contractTouchedBy(result)),
+      movedTerms: result !== null && "seq" in result ? result.termsId : undefined,
       refusal,
     };
   }

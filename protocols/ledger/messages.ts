@@ -1,17 +1,26 @@
 /** What agents and notaries say to each other in sealed messages; entries themselves are cast in public. */
 import { z } from "zod";
+import { timeAnswerSchema } from "../messaging/time.ts";
 
 const id32 = z.instanceof(Uint8Array).refine((value) => value.length === 32, "expected 32 bytes");
 const minor = z.union([z.bigint(), z.number().int()]).transform(BigInt);
 const holding = z.strictObject({ currency: z.string().max(64), minor });
+/** One entry, or whatever moved a contract last. */
+const receiptOf = z.union([z.strictObject({ entryId: id32 }), z.strictObject({ termsId: id32 })]);
 
 /** Bodies by kind: questions to a notary, and its answers. */
 export const LEDGER_SCHEMAS = {
+  /** To whoever has asked in public, see messaging/time.ts. */
+  time: timeAnswerSchema,
   /** A notary to those whom an entry concerns, unasked or asked. */
   receipt: z.strictObject({ receipt: z.instanceof(Uint8Array) }),
-  /** Answered by `receipt`, or by `receipt-missing` while the entry is not settled. */
-  "receipt-wanted": z.strictObject({ entryId: id32 }),
-  "receipt-missing": z.strictObject({ entryId: id32 }),
+  /**
+   * Answered by `receipt`, or by `receipt-missing` while the entry is not settled. By `termsId`: the newest
+   * certified receipt of that contract, also after it has ended, for its parties; missing for others, and
+   * once so many contracts have moved since that it is forgotten.
+   */
+  "receipt-wanted": receiptOf,
+  "receipt-missing": receiptOf,
   /** Each agent is told of its own root's account and no other. Answered by `account`. */
   "account-wanted": z.strictObject({}),
   /** `root` is null for a device that is not registered. Not certified: what one notary says. */

@@ -14,6 +14,7 @@ import { Attesting } from "./attesting.ts";
 import { Cutting } from "./cutting.ts";
 import { ContractDeadlines } from "./deadlines.ts";
 import { readBody } from "./entry.ts";
+import type { LatestReceipt } from "./latest-receipts.ts";
 import { Ledger, ledgerRules, verifyRecord } from "./ledger.ts";
 import type { AllBalances, ContractView, CurrencyView, Executed, VerifiedRecord } from "./ledger.ts";
 import { MAX_SKEW_MS, NotaryContext, turnOf } from "./notary-context.ts";
@@ -110,6 +111,11 @@ export class NotaryCore {
   /** The receipt of an entry in a recent certified block; undefined if it is not settled, or long ago. */
   receiptFor(entryId: Uint8Array): Settled | undefined {
     return this.#attesting.receiptFor(entryId);
+  }
+
+  /** The newest certified receipt of a contract, also of one that has ended; undefined if long ago. */
+  latestReceipt(termsId: Uint8Array): LatestReceipt | undefined {
+    return this.#attesting.latestReceipt(termsId);
   }
 
   // The bus.

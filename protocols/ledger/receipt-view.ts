@@ -12,9 +12,19 @@ export interface ContractReceipt {
   examination: Extract<EntryResult, { kind: "examine" }> | undefined;
 }
 
-/** Undefined for entries that are about no contract. */
+/**
+ * Whether a receipt says what became of the entry. Anybody can take a sealed attachment away, because the
+ * signature covers only its hash, and one dishonest notary can log such a copy: its `seal-broken` says
+ * nothing,
+ * for the whole entry still counts when it comes (apply.ts).
+ */
+export function isFinal({ outcome }: VerifiedReceipt): boolean {
+  return outcome !== "seal-broken";
+}
+
+/** Undefined for entries that are about no contract, and for what is not final. */
 export function contractReceipt(receipt: VerifiedReceipt): ContractReceipt | undefined {
-  const termsId = termsIdOf(receipt);
+  const termsId = isFinal(receipt) ? termsIdOf(receipt) : undefined;
   if (termsId === undefined) return undefined;
   const { result } = receipt;
   const examination = result?.kind === "examine" ? result : undefined;

@@ -72,7 +72,7 @@ export function verifyReceipt(
       where: "header.networkHash",
     });
   }
-  verifyCertificate(crypto, termKeys(network), hash, parts.certificate);
+  verifyCertificate(crypto, termKeys(network), { height: header.height, hash }, parts.certificate);
   const root = rootFromPath(
     crypto,
     leafHash(crypto, parts.leaf),

@@ -3,6 +3,7 @@ import type { Crypto, Random, Signer, TimeMs } from "../ports.ts";
 import type { EntryDraft } from "./drafts.ts";
 import { signEntry } from "./entry.ts";
 import type { NetworkDescription } from "./network.ts";
+import { MAX_SKEW_MS } from "./notary-context.ts";
 import { encodeEntryRecord, sealAttachment } from "./record.ts";
 
 /** Who makes entries, and for which network. */
@@ -22,8 +23,11 @@ export interface Submission {
 
 /** How long an entry stays valid unless told otherwise: a device may be offline for a while. */
 export const DEFAULT_VALIDITY_MS = 10 * 60 * 1_000;
-/** Entries are valid from a minute ago, for notaries whose clocks are behind. */
-const CLOCK_ALLOWANCE_MS = 60 * 1_000;
+/**
+ * Entries are valid from a while ago: the ledger's time may be behind the signer's clock by as much as
+ * notaries may differ and still make blocks together.
+ */
+const CLOCK_ALLOWANCE_MS = MAX_SKEW_MS;
 
 /** Signs and packs a draft. The same draft twice makes two entries: keep the submission to retry it. */
 export function makeSubmission(

@@ -155,7 +155,7 @@ export class Voting {
         ? this.#early.get(vote.height)?.get(vote.notary)?.hash
         : this.#votedHash(tally, vote);
     if (known !== undefined && equalBytes(known, vote.hash)) return { kind: "nothing" };
-    if (!verifyVote(this.#crypto, termKey, vote.hash, vote.signature)) return { kind: "nothing" };
+    if (!verifyVote(this.#crypto, termKey, vote, vote.signature)) return { kind: "nothing" };
     if (tally !== undefined) return this.countVerified(tally, vote);
     this.#keepEarly(vote);
     return { kind: "nothing" };
@@ -206,7 +206,7 @@ export class Voting {
     if (tally === undefined || tally.certificate !== undefined) return { kind: "nothing" };
     try {
       const votes = readCertificate(certificate);
-      verifyCertificate(this.#crypto, this.#committee, tally.block.hash, votes);
+      verifyCertificate(this.#crypto, this.#committee, { height, hash: tally.block.hash }, votes);
       return this.#certify(tally, votes);
     } catch (error) {
       if (error instanceof SegmentError) return { kind: "nothing" };

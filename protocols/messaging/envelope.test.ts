@@ -80,6 +80,7 @@ function forged(
     NOW,
     "kind",
     Uint8Array.of(1),
+    null,
   ];
   for (const [index, value] of Object.entries(changes)) fields[Number(index)] = value;
   return sealed(sign1(label, encodeCbor(fields), signer));
@@ -98,14 +99,26 @@ describe("an envelope", () => {
       body: Uint8Array.of(1, 2, 3),
       messageId: outgoing.messageId,
       timeMs: NOW,
+      card: null,
     });
+  });
+
+  it("brings the sender's card along, and no larger one", () => {
+    const card = new Uint8Array(1024).fill(7);
+    expect(openEnvelope(incoming(sealEnvelope({ ...outgoing, card }))).card).toEqual(card);
+    expect(refusal(() => sealEnvelope({ ...outgoing, card: new Uint8Array(1025) }))).toBe(
+      "message-invalid card",
+    );
+    expect(refusal(() => openEnvelope(incoming(forged({ 9: new Uint8Array(1025) }))))).toBe(
+      "cbor-wrong-shape message.card",
+    );
   });
 
   it("keeps its bytes: enc, then the ciphertext (vector)", () => {
     const payload = sealEnvelope(outgoing);
-    expect(payload).toHaveLength(402);
+    expect(payload).toHaveLength(403);
     expect(toHex(crypto.sha256(payload))).toBe(
-      "b6501592c83482983e5735952d959243548908322bacd8a3c805bc633ebb5324",
+      "67e0a540eab3f7e1b83735b481daf69c326c65507aa18e1e67ebf9d2380326cc",
     );
     expect(toHex(payload.slice(0, 32))).toBe(toHex(crypto.x25519PublicKey(random.bytes(32))));
   });
@@ -207,6 +220,7 @@ describe("an envelope", () => {
       NOW,
       "kind",
       Uint8Array.of(1),
+      null,
     ]);
     const topic = topicOf(alice, mallory);
     const passedOn = hpkeSeal(
@@ -219,6 +233,13 @@ describe("an envelope", () => {
     );
     const arrived = incoming(passedOn, { topic, recipient: mallory.publicKey, sessionSecret: secret });
     expect(refusal(() => openEnvelope(arrived))).toBe("message-invalid recipient");
+  });
+
+  it("of a kind that is judged by its nonce may be of any date, and others may not", () => {
+    const arrived = { ...incoming(sealEnvelope(outgoing)), now: outgoing.timeMs + 50 * 365 * 86_400_000 };
+    expect(refusal(() => openEnvelope(arrived))).toBe("message-invalid timeMs");
+    expect(refusal(() => openEnvelope({ ...arrived, undated: ["time"] }))).toBe("message-invalid timeMs");
+    expect(openEnvelope({ ...arrived, undated: ["time", outgoing.kind] }).timeMs).toBe(outgoing.timeMs);
   });
 
   it("with any byte changed is refused with a code, never a crash", () => {

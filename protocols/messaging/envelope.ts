@@ -5,7 +5,7 @@
  * it. The topic's sender must be the signer.
  *
  * Inner bytes: COSE_Sign1, label "message", over the positional array
- * [1, network, sender (32), recipient (32), topic, messageId (16), timeMs, kind, body].
+ * [1, network, sender (32), recipient (32), topic, messageId (16), timeMs, kind, body, card or null].
  * Outer bytes: HPKE (RFC 9180, base mode) to the recipient's X25519 session key.
  */
 import { equalBytes, utf8 } from "../encoding/bytes.ts";
@@ -21,12 +21,13 @@ import { directTopic, parseTopic } from "../topics.ts";
 
 /** The most that one published message may weigh, sealed, in bytes. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
-/** The most that a body may weigh: what is left beside the signature, the seal and the names. */
-export const MAX_BODY_BYTES = MAX_PAYLOAD_BYTES - 1024;
+/** The most that a body may weigh: what is left beside the card, the signature, the seal and the names. */
+export const MAX_BODY_BYTES = MAX_PAYLOAD_BYTES - 2048;
 /** How far a message's time may lie from the receiver's, either way, unless told otherwise. */
 export const FRESHNESS_MS = 10 * 60 * 1000;
 
 const MESSAGE_ID_BYTES = 16;
+const MAX_CARD_BYTES = 1024;
 const KIND = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /** One message to seal. */
@@ -49,6 +50,8 @@ export interface Outgoing {
   kind: string;
   /** Opaque here; encode it with encodeMessage. At most MAX_BODY_BYTES. */
   body: Uint8Array;
+  /** The sender's signed card, for a recipient that may not know it. At most 1024 bytes. */
+  card?: Uint8Array;
 }
 
 /**
@@ -57,13 +60,18 @@ export interface Outgoing {
  */
 export function sealEnvelope(message: Outgoing): Uint8Array {
   const { crypto, random, network, sender, recipient, topic, messageId, timeMs, kind, body } = message;
+  const card = message.card ?? null;
   if (!KIND.test(kind)) refuse("a kind is 1 to 32 of a-z, 0-9, dot and hyphen", "kind");
   if (body.length > MAX_BODY_BYTES) refuse(`the body exceeds ${MAX_BODY_BYTES} bytes`, "body");
+  if (card !== null && card.length > MAX_CARD_BYTES) refuse(`the card exceeds ${MAX_CARD_BYTES} bytes`, "card");
   if (messageId.length !== MESSAGE_ID_BYTES) refuse("a message id has 16 bytes", "messageId");
   if (topic !== directTopic(network, agentId(sender.publicKey), agentId(recipient))) {
     refuse("the topic does not lead from this sender to this recipient", "topic");
   }
-  const inner = encodeCbor([1, network, sender.publicKey, recipient, topic, messageId, timeMs, kind, body]);
+  const inner = encodeCbor([
+    ...[1, network, sender.publicKey, recipient, topic, messageId, timeMs, kind, body],
+    card,
+  ]);
   const signed = sign1("message", inner, sender);
   return hpkeSeal(crypto, random, message.recipientSessionKey, SEAL_INFO, utf8(topic), signed);
 }
@@ -81,6 +89,8 @@ export interface Incoming {
   now: TimeMs;
   /** Default FRESHNESS_MS. */
   freshnessMs?: number;
+  /** Kinds that are judged by a nonce in their body instead of by their date. Default: none. */
+  undated?: readonly string[];
 }
 
 export interface OpenedEnvelope {
@@ -92,6 +102,8 @@ export interface OpenedEnvelope {
   body: Uint8Array;
   messageId: Uint8Array;
   timeMs: TimeMs;
+  /** What the sender shows as its card; still to be opened. */
+  card: Uint8Array | null;
 }
 
 /**
@@ -118,14 +130,15 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   if (message.topic !== topic) refuse("the message was written for another topic", "topic");
   if (message.network !== network) refuse("the message is of another network", "network");
   if (!KIND.test(message.kind)) refuse("the message's kind is malformed", "kind");
-  if (Math.abs(message.timeMs - now) > freshnessMs) {
+  const isDated = incoming.undated?.includes(message.kind) !== true;
+  if (isDated && Math.abs(message.timeMs - now) > freshnessMs) {
     refuse(
       `the message's time lies ${message.timeMs - now} ms from now; ${freshnessMs} are allowed`,
       "timeMs",
     );
   }
-  const { kind, body, messageId, timeMs } = message;
-  return { from: parsed.sender, identity: signer, kind, body, messageId, timeMs };
+  const { kind, body, messageId, timeMs, card } = message;
+  return { from: parsed.sender, identity: signer, kind, body, messageId, timeMs, card };
 }
 
 const SEAL_INFO = utf8(KEY_LABELS.sealedMessage);
@@ -142,6 +155,7 @@ function readInner(bytes: Uint8Array) {
     timeMs: reader.int("timeMs", { min: 0 }),
     kind: reader.text("kind", { max: 32 }),
     body: reader.bytes("body", { max: MAX_BODY_BYTES }),
+    card: reader.nullable("card", () => reader.bytes("card", { max: MAX_CARD_BYTES })),
   };
   reader.end();
   return message;

@@ -4,6 +4,11 @@
  * one client id. Whoever steals a token can use it until it ends, five minutes at
  * most, and still can neither sign nor open a message.
  *
+ * A device whose clock is wrong cannot make a token that is valid now. It may ask the broker
+ * for the time: as the user "clock", without a password, it is told the time on one topic and
+ * is disconnected. The broker is trusted with nothing else for that: its time is used for the
+ * next token alone, and a false one makes a token that it would refuse itself.
+ *
  * Password: base64url of COSE_Sign1, label "brokerToken", over
  * [1, network, identity (32), clientId, notBefore, notAfter].
  */
@@ -14,6 +19,20 @@ import { SegmentError } from "../errors.ts";
 import { agentId } from "../identity/keys.ts";
 import { sign1, verify1 } from "../identity/cose.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
+
+/** Who only asks the broker for the time. No agent has this id. */
+export const CLOCK_USER = "clock";
+
+/** Where the broker tells the time, as decimal digits. */
+export function clockTopic(network: string): string {
+  return `segment/1/${network}/clock`;
+}
+
+/** The time in a broker's answer; undefined if it is none. */
+export function readClock(payload: Uint8Array): TimeMs | undefined {
+  const digits = new TextDecoder().decode(payload.subarray(0, 16));
+  return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : undefined;
+}
 
 /** The longest that a token may live. */
 export const MAX_TOKEN_MS = 5 * 60 * 1000;

@@ -5,7 +5,7 @@
  */
 import { Encoder } from "cbor-x";
 import { SegmentError } from "../errors.ts";
-import { MAX_PACK_RECORDS, recordInvalid, setField, type SenmlRecord } from "./senml.ts";
+import { MAX_FIELDS, MAX_PACK_RECORDS, recordInvalid, setField, type SenmlRecord } from "./senml.ts";
 
 /** RFC 8428 table 4. */
 const LABELS = {
@@ -62,9 +62,6 @@ export function decodeSenml(bytes: Uint8Array): SenmlRecord[] {
   if (!input.atEnd()) throw malformed("has bytes after its end");
   return pack;
 }
-
-/** Fields of one record: the 15 of the RFC, and as many of extensions as anybody would use. */
-const MAX_FIELDS = 64;
 
 function readRecord(input: Input, index: number): SenmlRecord {
   const record: SenmlRecord = {};

@@ -44,6 +44,8 @@ export const MAX_PACK_RECORDS = 65536;
 export const MAX_NAME_LENGTH = 1024;
 /** Characters or bytes of one value, at most. */
 export const MAX_VALUE_LENGTH = 65536;
+/** Fields of one record, at most: the 15 of the RFC, and as many of extensions as anybody would use. */
+export const MAX_FIELDS = 64;
 /** Times below it are relative to now (RFC 8428, section 4.5.3). */
 export const RELATIVE_TIME_BELOW_S = 2 ** 28;
 
@@ -125,7 +127,9 @@ export function fromJson(json: unknown): SenmlRecord[] {
     if (typeof item !== "object" || item === null || Array.isArray(item))
       throw recordInvalid(index, "is not an object");
     const record: SenmlRecord = {};
-    for (const [label, value] of Object.entries(item)) {
+    const fields = Object.entries(item);
+    if (fields.length > MAX_FIELDS) throw recordInvalid(index, "has too many fields");
+    for (const [label, value] of fields) {
       setField(record, label, label === "vd" ? dataFromText(value, index) : value, index);
     }
     return record;

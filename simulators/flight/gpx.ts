@@ -66,7 +66,8 @@ function textOf(parent: XmlElement, name: string): string | undefined {
 /** xsd:decimal; null when it is something else. */
 function numberIn(text: string | undefined): number | null | undefined {
   if (text === undefined) return undefined;
-  return /^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$/.test(text) ? Number(text) : null;
+  // One way only to read any digits: a long text that is no number must not cost the square of its length.
+  return /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)\s*$/.test(text) ? Number(text) : null;
 }
 
 const DATE_TIME = /^\s*(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|([+-])(\d\d):(\d\d))?\s*$/;

@@ -90,15 +90,33 @@ function parseJson(name: string, content: string): unknown {
   try {
     return JSON.parse(content);
   } catch {
-    const mended = content.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs, (token) =>
-      token.startsWith('"') ? token : "null",
-    );
     try {
-      return JSON.parse(mended);
+      return JSON.parse(withoutNaN(content));
     } catch (error) {
       throw invalid(`${name}: not JSON (${error instanceof Error ? error.message : "unreadable"})`, name);
     }
   }
+}
+
+/** Strings stay as they are. By hand, because a regular expression runs out of stack on a long string. */
+function withoutNaN(content: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  while (at < content.length) {
+    const quote = content.indexOf('"', at);
+    const end = quote < 0 ? content.length : quote;
+    parts.push(content.slice(at, end).replace(/-?\b(?:NaN|Infinity)\b/g, "null"));
+    at = quote < 0 ? content.length : endOfString(content, quote);
+    parts.push(content.slice(end, at));
+  }
+  return parts.join("");
+}
+
+/** Just after the quote that closes the string, or the end of the text. */
+function endOfString(content: string, quote: number): number {
+  let at = quote + 1;
+  while (at < content.length && content[at] !== '"') at += content[at] === "\\" ? 2 : 1;
+  return Math.min(at + 1, content.length);
 }
 
 /** What is no record has no time, and is refused or dropped for that. */

@@ -23,6 +23,8 @@ export interface MemoryNetworkOptions extends TransitOptions {
   duplicates?: number;
   /** How much of one client may wait for an acknowledgement. Default 1000 messages. */
   maxPending?: number;
+  /** What a curious broker sees of each message that it takes in. */
+  overhears?: (topic: string, payload: Uint8Array) => void;
 }
 
 export interface MemoryNetwork {
@@ -31,6 +33,10 @@ export interface MemoryNetwork {
   /** The agent loses the broker, until `restore`. */
   cut(id: string): void;
   restore(id: string): void;
+  /** The agent's process dies: what it has sent arrives, and it is told nothing any more. */
+  vanish(id: string): void;
+  /** What a broker that is not to be trusted makes up, or repeats: it reaches whoever subscribes to the topic. */
+  inject(topic: string, payload: Uint8Array): void;
   /** The broker falls apart: nothing passes between the groups. Whoever is in none belongs to the first. */
   partition(groups: readonly (readonly string[])[]): void;
   heal(): void;
@@ -77,6 +83,7 @@ class MemoryBroker implements MemoryNetwork {
   readonly maxPending: number;
   readonly transit: Transit;
   readonly #duplicates: number;
+  readonly #overhears: MemoryNetworkOptions["overhears"];
   readonly #clients = new Set<MemoryClient>();
   /** Who was granted which filter. */
   readonly #granted = new Map<string, Set<MemoryClient>>();
@@ -88,6 +95,7 @@ class MemoryBroker implements MemoryNetwork {
     this.maxPending = options.maxPending ?? 1000;
     this.transit = new Transit(options);
     this.#duplicates = options.duplicates ?? 0;
+    this.#overhears = options.overhears;
   }
 
   join(id: string): Bus {
@@ -103,6 +111,14 @@ class MemoryBroker implements MemoryNetwork {
 
   restore(id: string): void {
     for (const client of this.#of(id)) client.restore();
+  }
+
+  vanish(id: string): void {
+    for (const client of this.#of(id)) client.vanish();
+  }
+
+  inject(topic: string, payload: Uint8Array): void {
+    for (const to of this.#audience(topic)) to.receive(topic, payload);
   }
 
   partition(groups: readonly (readonly string[])[]): void {
@@ -145,11 +161,8 @@ class MemoryBroker implements MemoryNetwork {
   accept(from: MemoryClient, topic: string, payload: Uint8Array): void {
     this.#counters.messages++;
     this.#counters.bytes += payload.length;
-    const audience = new Set<MemoryClient>();
-    for (const filter of matchingFilters(topic)) {
-      for (const client of this.#granted.get(filter) ?? []) audience.add(client);
-    }
-    for (const to of audience) {
+    this.#overhears?.(topic, payload);
+    for (const to of this.#audience(topic)) {
       const { epoch } = to;
       const deliver = (): void => {
         const arrives = to.epoch === epoch && this.#together(from, to);
@@ -165,6 +178,14 @@ class MemoryBroker implements MemoryNetwork {
     }
   }
 
+  #audience(topic: string): Set<MemoryClient> {
+    const audience = new Set<MemoryClient>();
+    for (const filter of matchingFilters(topic)) {
+      for (const client of this.#granted.get(filter) ?? []) audience.add(client);
+    }
+    return audience;
+  }
+
   #together(a: MemoryClient, b: MemoryClient): boolean {
     return (this.#groups.get(a.id) ?? 0) === (this.#groups.get(b.id) ?? 0);
   }
@@ -178,6 +199,8 @@ class MemoryClient implements Bus {
   readonly id: string;
   /** Counts connections: what was under way in an earlier one is lost. */
   epoch = 0;
+  /** Of one that has vanished. */
+  #lastEpoch: number | undefined;
   readonly #broker: MemoryBroker;
   readonly #transit: Transit;
   readonly #pending = new Set<Pending>();
@@ -266,6 +289,17 @@ class MemoryClient implements Bus {
     this.connect();
   }
 
+  /** Without a word to whoever used it: that one is dead. What it had sent is on its way, and arrives. */
+  vanish(): void {
+    this.#lastEpoch = this.epoch;
+    this.epoch++;
+    for (const filter of this.#subscriptions.keys()) this.#broker.revoke(filter, this);
+    this.#closed = true;
+    this.#connected = false;
+    this.#pending.clear();
+    this.#broker.leave(this);
+  }
+
   receive(topic: string, payload: Uint8Array): void {
     for (const filter of matchingFilters(topic)) {
       for (const receiver of this.#subscriptions.get(filter)?.receivers ?? []) receiver(topic, payload);
@@ -283,7 +317,8 @@ class MemoryClient implements Bus {
   #send(entry: Pending): void {
     const { epoch } = this;
     const arrive = (): void => {
-      if (this.epoch === epoch) this.#broker.accept(this, entry.topic, entry.payload);
+      const isSent = this.epoch === epoch || this.#lastEpoch === epoch;
+      if (isSent) this.#broker.accept(this, entry.topic, entry.payload);
     };
     this.#transit.inOrder(`up ${this.id} ${entry.topic}`, this.#transit.travelMs(), () => {
       arrive();

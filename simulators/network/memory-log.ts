@@ -3,9 +3,14 @@ import { SegmentError } from "../../protocols/errors.ts";
 import type { OrderLog, Unsubscribe } from "../../protocols/ports.ts";
 
 export class MemoryLog implements OrderLog {
-  readonly #records: Uint8Array[] = [];
+  readonly #records: Uint8Array[];
   readonly #listeners = new Set<() => void>();
   #isClosed = false;
+
+  /** `records`: what was appended in an earlier life of the world. */
+  constructor(records: readonly Uint8Array[] = []) {
+    this.#records = [...records];
+  }
 
   append(record: Uint8Array): Promise<number> {
     if (this.#isClosed) return Promise.reject(new SegmentError("store-failed", "the order log is closed"));

@@ -62,6 +62,11 @@ export class MemoryStore implements Store {
     if (this.#writing.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** What is durable now. */
+  contents(): ReadonlyMap<string, Uint8Array> {
+    return new Map(this.#values);
+  }
+
   /** What a restart would find now. */
   reopen(): MemoryStore {
     return new MemoryStore(this.#options, this.#values);

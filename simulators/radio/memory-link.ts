@@ -54,14 +54,16 @@ export class MemoryLink {
   readonly #reads = new Set<(error: SegmentError) => void>();
   #supervision: Timer | undefined;
   #ended = false;
+  #silent = false;
   #subscribed = false;
 
   constructor(options: MemoryLinkOptions) {
     this.#options = options;
     this.centralAddress = options.central.address;
     this.peripheralAddress = options.peripheral.address;
-    this.#toPeripheral = new Pipe(options);
-    this.#toCentral = new Pipe(options);
+    const pipe = { ...options, inReach: () => this.#crosses() };
+    this.#toPeripheral = new Pipe(pipe);
+    this.#toCentral = new Pipe(pipe);
     this.centralSide = this.#makeCentralSide();
     this.#peripheralSide = this.#makePeripheralSide();
   }
@@ -89,9 +91,19 @@ export class MemoryLink {
     central.on.disconnected();
   }
 
+  get isAlive(): boolean {
+    return !this.#ended && !this.#silent;
+  }
+
+  /** One end is dead: nothing crosses any more, and the link ends as if it had gone out of reach for good. */
+  fallSilent(): void {
+    this.#silent = true;
+    this.reachChanged();
+  }
+
   reachChanged(): void {
-    const { clock, supervisionTimeoutMs, inReach } = this.#options;
-    if (inReach()) {
+    const { clock, supervisionTimeoutMs } = this.#options;
+    if (this.#crosses()) {
       this.#supervision?.cancel();
       this.#supervision = undefined;
       this.#toPeripheral.resume();
@@ -99,6 +111,10 @@ export class MemoryLink {
     } else {
       this.#supervision ??= clock.at(clock.now() + supervisionTimeoutMs, () => this.end());
     }
+  }
+
+  #crosses(): boolean {
+    return !this.#silent && this.#options.inReach();
   }
 
   #makeCentralSide(): CentralConnection {

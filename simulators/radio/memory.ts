@@ -90,6 +90,24 @@ export class MemoryAir {
     return false;
   }
 
+  areLinked(address: string, otherAddress: string): boolean {
+    const ends = [address, otherAddress];
+    return [...this.#links].some((link) => {
+      return link.isAlive && ends.includes(link.centralAddress) && ends.includes(link.peripheralAddress);
+    });
+  }
+
+  /**
+   * Whoever used the radio of that address is dead: it says nothing more, and its peers find out by their
+   * supervision timeout.
+   */
+  silence(address: string): void {
+    this.#advertisers.delete(address);
+    for (const link of [...this.#links]) {
+      if (link.centralAddress === address || link.peripheralAddress === address) link.fallSilent();
+    }
+  }
+
   get clock(): Clock {
     return this.#options.clock;
   }

@@ -130,7 +130,7 @@ export async function startKeeper(
   home: Home,
 ): Promise<RunningKeeper> {
   const connection = await connect(world, broker, network, home);
-  const keeper = await runKeeper(world, home);
+  const keeper = await runKeeper(world, connection);
   const close = world.cleanup.add(async () => {
     await connection.close();
     await keeper.close();

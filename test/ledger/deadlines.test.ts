@@ -73,6 +73,49 @@ describe("a delivery", () => {
     expect(balances()).toEqual([7_510n, 1_990n, 500n]);
   });
 
+  it("is told by its newest certified receipt, by every notary, also by one that was restarted", () => {
+    const newest = (): unknown[] =>
+      world.members.map(({ core }) => {
+        const latest = core.latestReceipt(delivery.id);
+        const about = contractReceipt(verifyReceipt(crypto, latest!.bytes, world.network));
+        expect(latest!.parties).toHaveLength(3);
+        expect(about!.termsId).toEqual(delivery.id);
+        return [about!.transition!.seq, about!.transition!.label];
+      });
+    expect(newest()).toEqual(Array(4).fill([1, "in-flight"]));
+    // A refused entry moves nothing.
+    world.submit(alice.device, { kind: "deposit", termsId: delivery.id, currency: euro, amount: 2_490n });
+    world.run(2 * SECOND);
+    expect(newest()).toEqual(Array(4).fill([1, "in-flight"]));
+    send(drone.device, meetingDraft(delivery, world.now));
+    world.run(2 * SECOND);
+    send(drone.device, removedDraft(delivery, world.now));
+    world.run(2 * SECOND);
+    expect(newest()).toEqual(Array(4).fill([3, "closed"]));
+    world.members[1]!.crash();
+    world.submit(bank.device, { kind: "mint", currency: euro, to: alice.root.publicKey, amount: 1n });
+    world.run(2 * SECOND);
+    world.members[1]!.restart();
+    expect(newest()).toEqual(Array(4).fill([3, "closed"]));
+    expect(world.members[0]!.core.latestReceipt(new Uint8Array(32))).toBeUndefined();
+  });
+
+  it("is not told before it is certified", () => {
+    // All execute, and none hears the others' votes.
+    for (const member of world.members) {
+      member.rewrite = (effect) => (effect.kind === "cast" && effect.channel === "vote" ? [] : [effect]);
+    }
+    send(drone.device, meetingDraft(delivery, world.now));
+    world.run(5 * SECOND);
+    expect(labels()).toEqual(Array(4).fill("may-land"));
+    for (const { core } of world.members) {
+      const { bytes } = core.latestReceipt(delivery.id)!;
+      expect(contractReceipt(verifyReceipt(crypto, bytes, world.network))!.transition!.label).toBe(
+        "in-flight",
+      );
+    }
+  });
+
   it("is never in the log in plain text", () => {
     const terms = "Village Square";
     const found = world.log.some((bytes) => Buffer.from(bytes).includes(terms));

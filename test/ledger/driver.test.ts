@@ -23,7 +23,7 @@ import type { MemoryNetwork } from "../../simulators/network/memory-bus.ts";
 import { seededRandom } from "../../simulators/random.ts";
 import { eventually } from "../compliance/bus.ts";
 import { cardOf, committeeOf } from "./committee.ts";
-import { alice, bank, euro, people, shop } from "./village.ts";
+import { alice, bank, deliveryOf, drone, euro, people, shop } from "./village.ts";
 
 const memo = new Uint8Array();
 const { network, configs } = committeeOf(4);
@@ -140,6 +140,34 @@ describe("the notary's driver", () => {
     await expect(ask(aliceId, "receipt-wanted", { entryId: 5 })).rejects.toMatchObject({
       code: "message-invalid",
     });
+    expect(failures).toEqual([]);
+  });
+
+  it("tells a contract's parties how it stands, and nobody else", async () => {
+    await begin();
+    const delivery = deliveryOf(1, systemClock.now());
+    const { id } = delivery;
+    const submitted = makeSubmission(
+      { crypto, random, network, signer: shop.device },
+      systemClock.now(),
+      delivery.open,
+    );
+    await aliceBus.publish(castTopic("village", agentId(alice.device.publicKey), "entry"), submitted.record);
+    await eventually("the opening", () => roles.every(({ core }) => core.latestReceipt(id) !== undefined));
+    const ask = async (who: (typeof people)[number]) =>
+      roles[3]!.request(agentId(who.device.publicKey), "receipt-wanted", encodeMessage({ termsId: id }));
+    for (const person of [alice, drone, shop]) {
+      const { receipt } = parseBody(LEDGER_SCHEMAS.receipt, (await ask(person))!.body);
+      expect(verifyReceipt(crypto, receipt, network)).toMatchObject({ entryId: submitted.id, outcome: "ok" });
+    }
+    const strange = await ask(bank);
+    expect(strange?.kind).toBe("receipt-missing");
+    expect(parseBody(LEDGER_SCHEMAS["receipt-missing"], strange!.body)).toEqual({ termsId: id });
+    await settle(alice.device, { kind: "deposit", termsId: id, currency: euro, amount: 2_490n });
+    await roles[3]!.stop();
+    roles[3] = await start(3);
+    const { receipt } = parseBody(LEDGER_SCHEMAS.receipt, (await ask(drone))!.body);
+    expect(verifyReceipt(crypto, receipt, network)).toMatchObject({ kind: "deposit", outcome: "ok" });
     expect(failures).toEqual([]);
   });
 

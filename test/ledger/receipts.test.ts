@@ -3,7 +3,7 @@ import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
 import { decodeCbor, encodeCbor } from "../../protocols/encoding/cbor.ts";
 import type { CborValue } from "../../protocols/encoding/cbor.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
-import { encodeHeader } from "../../protocols/ledger/block.ts";
+import { decodeHeader, encodeHeader } from "../../protocols/ledger/block.ts";
 import { signVote } from "../../protocols/ledger/certificate.ts";
 import { headerHash } from "../../protocols/ledger/block.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
@@ -116,8 +116,9 @@ describe("a receipt", () => {
       "receipt-invalid",
     );
     expect(codeOf(changed(bytes, (fields) => certificateOf(fields).reverse()))).toBe("receipt-invalid");
-    const hash = headerHash(crypto, (decodeCbor(bytes) as Uint8Array[])[1]!);
-    const all = world.configs.map(({ termSigner, index }) => [index, signVote(termSigner, hash)]);
+    const headerBytes = (decodeCbor(bytes) as Uint8Array[])[1]!;
+    const voted = { height: decodeHeader(headerBytes).height, hash: headerHash(crypto, headerBytes) };
+    const all = world.configs.map(({ termSigner, index }) => [index, signVote(termSigner, voted)]);
     expect(codeOf(changed(bytes, (fields) => (fields[2] = all)))).toBe("ok");
     for (let liar = 0; liar < 4; liar++) {
       const withWrong = all.map(([index, signature], place) => [

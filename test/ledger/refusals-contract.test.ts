@@ -140,7 +140,7 @@ describe("opening a contract", () => {
     {
       what: "before the offer",
       code: "contract-too-early",
-      draft: deliveryOf(1, START_MS + MINUTE).open,
+      draft: deliveryOf(1, START_MS + 3 * MINUTE).open,
     },
     {
       what: "twice",

@@ -1,4 +1,4 @@
-/** A device's own process, as the world holds it. */
+/** One life of a device's own process, as the world holds it. */
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -14,10 +14,16 @@ export type Stopped = FromDevice & { kind: "stopped" };
 
 export class DeviceHost {
   readonly name: string;
+  /** It hears its sensors: set with its word that it is ready. */
+  isReady = false;
   readonly #child: ChildProcess;
   readonly #heard: (message: FromDevice) => void;
+  readonly #failed: (error: unknown) => void;
   readonly #ready = deferred<void>();
   readonly #stopped = deferred<Stopped | undefined>();
+  readonly #gone = deferred<void>();
+  /** Its end is wanted: told to stop, or killed. */
+  #ends: "no" | "stops" | "killed" = "no";
 
   constructor(
     name: string,
@@ -27,27 +33,21 @@ export class DeviceHost {
   ) {
     this.name = name;
     this.#heard = heard;
+    this.#failed = failed;
     // Built code only: Node 20 does not run TypeScript.
     this.#child = fork(processPath(), [], {
       serialization: "advanced",
       execArgv: [],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    this.#child.on("message", (message) => this.#received(message as FromDevice, failed));
-    this.#child.on("exit", (code) => {
-      this.#stopped.resolve(undefined);
-      const gone = new SegmentError(
-        "internal",
-        `the process of the ${name} ended early (exit code ${code ?? "none"})`,
-      );
-      this.#ready.reject(gone);
-    });
+    this.#child.on("message", (message) => this.#received(message as FromDevice));
+    this.#child.on("exit", (code, signal) => this.#exited(code, signal));
     this.#ready.promise.catch(() => undefined);
     this.tell({ kind: "setup", setup });
   }
 
   tell(message: ToDevice): void {
-    if (this.#child.connected) this.#child.send(message);
+    if (this.#child.connected) this.#child.send(message, () => undefined);
   }
 
   /** Resolves when the device is on the bus and its radio is up. */
@@ -57,6 +57,7 @@ export class DeviceHost {
 
   /** Asks the process to end; its last words, or undefined if it has crashed. */
   async stop(): Promise<Stopped | undefined> {
+    if (this.#ends === "no") this.#ends = "stops";
     this.tell({ kind: "stop" });
     try {
       return await withTimeout(this.#stopped.promise, STOP_MS, `the ${this.name} did not stop`);
@@ -65,19 +66,36 @@ export class DeviceHost {
     }
   }
 
-  kill(): void {
+  /** SIGKILL. What it had told and nobody had heard yet is lost with it. Resolves once it is gone. */
+  kill(): Promise<void> {
+    this.#ends = "killed";
+    this.isReady = false;
     this.#child.kill("SIGKILL");
+    return this.#gone.promise;
   }
 
-  #received(message: FromDevice, failed: (error: unknown) => void): void {
-    if (message.kind === "ready") this.#ready.resolve();
-    else if (message.kind === "stopped") this.#stopped.resolve(message);
+  #exited(code: number | null, signal: string | null): void {
+    this.isReady = false;
+    this.#stopped.resolve(undefined);
+    this.#gone.resolve();
+    const how = `exit code ${code ?? "none"}, signal ${signal ?? "none"}`;
+    const early = new SegmentError("internal", `the process of the ${this.name} ended early (${how})`);
+    this.#ready.reject(early);
+    if (this.#ends === "no") this.#failed(early);
+  }
+
+  #received(message: FromDevice): void {
+    if (this.#ends === "killed") return;
+    if (message.kind === "ready") {
+      this.isReady = true;
+      this.#ready.resolve();
+    } else if (message.kind === "stopped") this.#stopped.resolve(message);
     else if (message.kind === "failed") {
       const code = Object.hasOwn(REMEDIES, message.code) ? (message.code as ErrorCode) : "internal";
       const where = message.where === undefined ? {} : { where: message.where };
       const error = new SegmentError(code, `${this.name}: ${message.message}`, where);
       this.#ready.reject(error);
-      failed(error);
+      this.#failed(error);
     }
     this.#heard(message);
   }

@@ -12,7 +12,9 @@ import { runPhone } from "./phone-process.ts";
 /** What a running device process can be told. */
 export interface Running {
   command(name: string, value: unknown): void;
-  physical(name: "parcel-lifted" | "parcel-in-hand"): void;
+  sensor(name: string, value: unknown): void;
+  /** The owner has a document. */
+  kept(id: number): void;
   /** Ends everything; resolves with the last words. */
   stop(): Promise<FromDevice & { kind: "stopped" }>;
 }
@@ -44,8 +46,11 @@ async function receive(message: ToDevice): Promise<void> {
     case "command":
       (await running)?.command(message.name, message.value);
       return;
-    case "physical":
-      (await running)?.physical(message.name);
+    case "sensor":
+      (await running)?.sensor(message.name, message.value);
+      return;
+    case "kept":
+      (await running)?.kept(message.id);
       return;
     case "stop": {
       const last = await (await running)?.stop();

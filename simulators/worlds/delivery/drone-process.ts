@@ -1,31 +1,18 @@
-/**
- * The drone in its own process: the agent, the flight simulator as its autopilot, a scale in its parcel
- * bay.
- */
+/** The drone's agent in its own process. Its autopilot and its sensors are in the world's. */
 import { createDrone } from "../../../devices/drone/drone.ts";
 import type { DroneState } from "../../../devices/drone/state.ts";
 import { Agent } from "../../../agent/core/agent.ts";
 import { openPeripheral } from "../../../agent/node/ble/peripheral.ts";
 import { encodeMessage } from "../../../protocols/encoding/messages.ts";
-import type { Point } from "../../../protocols/delivery/messages.ts";
 import { agentId } from "../../../protocols/identity/keys.ts";
 import { streamRootKey, spanOfTimes } from "../../../protocols/telemetry/keytree.ts";
 import { makeGrant } from "../../../protocols/telemetry/grant.ts";
 import { streamId } from "../../../protocols/telemetry/stream.ts";
-import { modelFlight } from "../../flight/fly.ts";
-import { DEFAULT_FLIGHT } from "../../flight/model.ts";
-import { trackFlight } from "../../flight/player.ts";
-import { readTrackFile } from "../../flight/track-file.ts";
-import type { FlightSource } from "../../flight/source.ts";
 import { socketDriver } from "../../radio/driver.ts";
-import { seededRandom } from "../../random.ts";
 import type { DroneSetup, FromDevice } from "./ipc.ts";
 import type { Running } from "./device-process.ts";
-import { every, lastWords, openParts, type Parts } from "./parts.ts";
+import { lastWords, openParts, Papers, type Parts } from "./parts.ts";
 
-/** The autopilot reports once a second of the world's time, as many do over MAVLink. */
-const REPORT_MS = 1_000;
-const PARCEL_GRAMS = 850;
 /** 4 of 7 shards rebuild a chunk. */
 const SHARDS_NEEDED = 4;
 const FLIGHT_STREAM = "flight";
@@ -41,9 +28,8 @@ export async function runDrone(
     clock: linkClock,
     transport: { hciDriver: socketDriver(setup.radio) },
   });
-  const flight = openFlight(setup, parts);
   const stream = openStream(parts);
-  let grams = PARCEL_GRAMS;
+  const papers = new Papers(tell);
   const agent = new Agent({
     device: createDrone({
       operator: setup.operator,
@@ -65,33 +51,25 @@ export async function runDrone(
     telemetry: { ...stream, k: SHARDS_NEEDED, keepers: setup.keepers, sealing: setup.sealing },
     surroundings: {
       actuate: (name, value) => {
-        obey(flight, name, value, clock.now());
         if (name === "home") finishFlight(agent, tell).catch(failed);
+        else tell({ kind: "actuate", name, value });
       },
-      keep: (name, bytes) => tell({ kind: "keep", name, bytes }),
+      keep: (name, bytes) => papers.handOver(name, bytes),
       progress: (step, detail) => tell({ kind: "progress", step, detail }),
       failed,
     },
   });
   for (const card of setup.contacts) agent.meet(card);
   await agent.start();
-  agent.sensor("scale", grams);
-  const stopReports = every(clock, REPORT_MS, () => {
-    const sample = flight.at(clock.now());
-    agent.sensor("position", sample);
-    tell({ kind: "position", sample });
-  });
   await grantToOwner(agent, setup, parts, stream);
   tell({ kind: "ready", id: agent.id });
+  // Killed when it had come home: nothing is left to fly, but the last records may be with it.
+  if (setup.hasFlown && agent.state.phase === "idle") finishFlight(agent, tell).catch(failed);
   return {
     command: (name, value) => agent.command(name, value),
-    physical: (name) => {
-      if (name !== "parcel-lifted") return;
-      grams = 0;
-      agent.sensor("scale", grams);
-    },
+    sensor: (name, value) => agent.sensor(name, value),
+    kept: (id) => papers.kept(id),
     stop: async () => {
-      stopReports();
       const radio = { ...peripheral.counters };
       await agent.stop();
       await bus.close();
@@ -99,19 +77,6 @@ export async function runDrone(
       return { kind: "stopped", radio, ...lastWords(bus, agent.messenger.dropped), writes: [] };
     },
   };
-}
-
-function openFlight(setup: DroneSetup, { clock }: Parts): FlightSource {
-  const { base } = setup;
-  if (setup.track !== null) {
-    return trackFlight(readTrackFile(setup.track, setup.tolerant ? "tolerant" : "strict"), clock.now());
-  }
-  const place = {
-    latitudeE7: base.latitudeE7,
-    longitudeE7: base.longitudeE7,
-    groundAltitudeMm: base.altitudeMm,
-  };
-  return modelFlight(DEFAULT_FLIGHT, place, clock.now(), seededRandom(setup.seed, "wind"));
 }
 
 function openStream({ home, crypto }: Parts): { streamId: Uint8Array; rootKey: Uint8Array } {
@@ -143,23 +108,6 @@ async function grantToOwner(
     },
   });
   await agent.messenger.send(agentId(owner.identity), "grant", encodeMessage({ grant }));
-}
-
-function obey(flight: FlightSource, name: string, value: unknown, now: number): void {
-  switch (name) {
-    case "fly-to": {
-      const { latitudeE7, longitudeE7, altitudeMm } = value as Point;
-      flight.command({ kind: "goto", place: { latitudeE7, longitudeE7, groundAltitudeMm: altitudeMm } }, now);
-      return;
-    }
-    case "hover":
-    case "land":
-    case "return":
-      flight.command({ kind: name }, now);
-      return;
-    default:
-      return;
-  }
 }
 
 /** At home the last records are sealed and stored; then the flight is over. */

@@ -73,7 +73,8 @@ export async function runImpostor(
   tell({ kind: "ready", id: home.id });
   return {
     command: () => undefined,
-    physical: () => undefined,
+    sensor: () => undefined,
+    kept: () => undefined,
     stop: async () => {
       stop.abort();
       const radio = { ...central.counters };

@@ -1,6 +1,5 @@
 /** What the world and its device processes tell each other over Node's IPC channel (structured clone). */
 import type { ClockFrame } from "../../clock.ts";
-import type { FlightSample } from "../../flight/source.ts";
 
 /** Where things are at the start: 1e-7 degree, and mm above sea level. */
 export interface Spot {
@@ -14,7 +13,6 @@ interface Common {
   network: string;
   broker: string;
   clock: ClockFrame;
-  seed: number;
   /** Signed cards of those whom it must be able to reach. */
   contacts: Uint8Array[];
   /** The virtual controller's socket. */
@@ -26,18 +24,13 @@ export interface DroneSetup extends Common {
   operator: string;
   keepers: string[];
   owner: Uint8Array;
-  base: Spot;
-  track: string | null;
-  tolerant: boolean;
   sealing: "sealed" | "unsealed-for-the-plaintext-search-test";
+  /** In an earlier life of this process it took off: a drone that wakes up idle then has come home. */
+  hasFlown: boolean;
 }
 
 export interface PhoneSetup extends Common {
   role: "phone";
-  /** Where the person is, and where they walk to once the drone calls; null: they stay. */
-  start: Spot;
-  walkTo: Spot | null;
-  takesParcel: boolean;
   /** Signs the drone's position as its own. */
   spoofs: boolean;
   /** Keeps what it writes over BLE, as a sniffer beside it would. */
@@ -58,8 +51,10 @@ export type Setup = DroneSetup | PhoneSetup | ImpostorSetup;
 export type ToDevice =
   | { kind: "setup"; setup: Setup }
   | { kind: "command"; name: string; value: unknown }
-  /** Something in the physical world: the parcel was lifted, the person has it in hand. */
-  | { kind: "physical"; name: "parcel-lifted" | "parcel-in-hand" }
+  /** What one of the device's sensors says. */
+  | { kind: "sensor"; name: string; value: unknown }
+  /** The owner has the document of that number. */
+  | { kind: "kept"; id: number }
   | { kind: "stop" };
 
 export interface RadioCounts {
@@ -73,11 +68,9 @@ export interface RadioCounts {
 export type FromDevice =
   | { kind: "ready"; id: string }
   | { kind: "progress"; step: string; detail: string }
-  | { kind: "keep"; name: string; bytes: Uint8Array }
-  | { kind: "position"; sample: FlightSample }
-  | { kind: "walked"; spot: Spot }
-  /** The person lifts the parcel out of the drone. */
-  | { kind: "takes-parcel" }
+  | { kind: "keep"; id: number; name: string; bytes: Uint8Array }
+  /** A command to the autopilot, or what the phone's screen asks of its person. */
+  | { kind: "actuate"; name: string; value: unknown }
   | { kind: "home" }
   | { kind: "telemetry"; records: number; refused: number; chunks: number; shards: number }
   | {

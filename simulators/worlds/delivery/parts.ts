@@ -7,6 +7,7 @@ import { SegmentError } from "../../../protocols/errors.ts";
 import type { NetworkDescription } from "../../../protocols/ledger/network.ts";
 import type { Clock, Crypto, Random, Store } from "../../../protocols/ports.ts";
 import { scaledClock, type ClockFrame } from "../../clock.ts";
+import type { FromDevice } from "./ipc.ts";
 
 export interface Parts {
   home: Home;
@@ -39,6 +40,28 @@ export async function openParts(setup: { home: string; broker: string; clock: Cl
   });
   await bus.ready();
   return { home, network: home.network, crypto, random, clock, linkClock, bus, store };
+}
+
+/** Documents on their way to the world: its word that it has one may come after this process's death. */
+export class Papers {
+  readonly #tell: (message: FromDevice) => void;
+  readonly #waiting = new Map<number, () => void>();
+  #next = 1;
+
+  constructor(tell: (message: FromDevice) => void) {
+    this.#tell = tell;
+  }
+
+  handOver(name: string, bytes: Uint8Array): Promise<void> {
+    const id = this.#next++;
+    this.#tell({ kind: "keep", id, name, bytes });
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+
+  kept(id: number): void {
+    this.#waiting.get(id)?.();
+    this.#waiting.delete(id);
+  }
 }
 
 /** For the report: what an agent's connection carried, and what it refused. */

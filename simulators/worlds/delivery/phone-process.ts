@@ -1,4 +1,4 @@
-/** The buyer's phone in its own process, and the person who carries it. */
+/** The buyer's phone in its own process. The person who carries it is in the world's. */
 import { Agent } from "../../../agent/core/agent.ts";
 import { openCentral } from "../../../agent/node/ble/central.ts";
 import type { Device } from "../../../devices/device.ts";
@@ -7,16 +7,9 @@ import type { PhoneState } from "../../../devices/phone/state.ts";
 import type { CentralRadio } from "../../../protocols/ports.ts";
 import { socketDriver } from "../../radio/driver.ts";
 import type { Running } from "./device-process.ts";
-import type { FromDevice, PhoneSetup, Spot } from "./ipc.ts";
-import { every, lastWords, openParts } from "./parts.ts";
+import type { FromDevice, PhoneSetup } from "./ipc.ts";
+import { lastWords, openParts, Papers } from "./parts.ts";
 import { spoofing } from "./spoofer.ts";
-
-const REPORT_MS = 1_000;
-/** A person's pace. */
-const WALK_MM_S = 1_400;
-/** From the drone's standing still to the parcel in hand. */
-const TAKE_MS = 8_000;
-const MM_PER_E7 = 11.132;
 
 export async function runPhone(
   setup: PhoneSetup,
@@ -29,8 +22,7 @@ export async function runPhone(
     transport: { hciDriver: socketDriver(setup.radio) },
   });
   const writes: Uint8Array[] = [];
-  let here = setup.start;
-  let walking = false;
+  const papers = new Papers(tell);
   const device: Device<PhoneState> = setup.spoofs ? spoofing(phone) : phone;
   const agent = new Agent<PhoneState>({
     device,
@@ -44,34 +36,20 @@ export async function runPhone(
     random,
     central: setup.recordsWrites ? tapped(central, writes) : central,
     surroundings: {
-      actuate: (name) => {
-        if (name !== "take-parcel" || !setup.takesParcel) return;
-        clock.at(clock.now() + TAKE_MS, () => tell({ kind: "takes-parcel" }));
-      },
-      keep: (name, bytes) => tell({ kind: "keep", name, bytes }),
-      progress: (step, detail) => {
-        if (step === "phone-called") walking = true;
-        tell({ kind: "progress", step, detail });
-      },
+      actuate: (name, value) => tell({ kind: "actuate", name, value }),
+      keep: (name, bytes) => papers.handOver(name, bytes),
+      progress: (step, detail) => tell({ kind: "progress", step, detail }),
       failed,
     },
   });
   for (const card of setup.contacts) agent.meet(card);
   await agent.start();
-  const stopReports = every(clock, REPORT_MS, () => {
-    if (walking && setup.walkTo !== null)
-      here = stepTowards(here, setup.walkTo, (WALK_MM_S * REPORT_MS) / 1_000);
-    agent.sensor("position", { timeMs: clock.now(), ...here });
-    tell({ kind: "walked", spot: here });
-  });
   tell({ kind: "ready", id: agent.id });
   return {
     command: (name, value) => agent.command(name, value),
-    physical: (name) => {
-      if (name === "parcel-in-hand") agent.sensor("parcel-in-hand", true);
-    },
+    sensor: (name, value) => agent.sensor(name, value),
+    kept: (id) => papers.kept(id),
     stop: async () => {
-      stopReports();
       const radio = { ...central.counters };
       await agent.stop();
       await bus.close();
@@ -100,20 +78,5 @@ function tapped(central: CentralRadio, writes: Uint8Array[]): CentralRadio {
         },
       };
     },
-  };
-}
-
-/** A straight line over some hundred metres; the cosine keeps east as long as north. */
-function stepTowards(from: Spot, to: Spot, stepMm: number): Spot {
-  const shrink = Math.cos((from.latitudeE7 / 1e7) * (Math.PI / 180));
-  const northMm = (to.latitudeE7 - from.latitudeE7) * MM_PER_E7;
-  const eastMm = (to.longitudeE7 - from.longitudeE7) * MM_PER_E7 * shrink;
-  const distanceMm = Math.hypot(northMm, eastMm);
-  if (distanceMm <= stepMm) return to;
-  const share = stepMm / distanceMm;
-  return {
-    latitudeE7: Math.round(from.latitudeE7 + (to.latitudeE7 - from.latitudeE7) * share),
-    longitudeE7: Math.round(from.longitudeE7 + (to.longitudeE7 - from.longitudeE7) * share),
-    altitudeMm: to.altitudeMm,
   };
 }

@@ -64,3 +64,18 @@ function distanceM(a: Spot, b: Spot): number {
   const { x, y } = localMetres(a, b);
   return Math.hypot(x, y);
 }
+
+/** A step along a straight line of some hundred metres; the cosine keeps east as long as north. */
+export function stepTowards(from: Spot, to: Spot, stepMm: number): Spot {
+  const shrink = Math.cos((from.latitudeE7 / 1e7) * (Math.PI / 180));
+  const northMm = (to.latitudeE7 - from.latitudeE7) * MM_PER_E7;
+  const eastMm = (to.longitudeE7 - from.longitudeE7) * MM_PER_E7 * shrink;
+  const distanceMm = Math.hypot(northMm, eastMm);
+  if (distanceMm <= stepMm) return to;
+  const share = stepMm / distanceMm;
+  return {
+    latitudeE7: Math.round(from.latitudeE7 + (to.latitudeE7 - from.latitudeE7) * share),
+    longitudeE7: Math.round(from.longitudeE7 + (to.longitudeE7 - from.longitudeE7) * share),
+    altitudeMm: to.altitudeMm,
+  };
+}

@@ -28,6 +28,7 @@ export interface DeliveryReport {
     /** Places in the keepers' files where plaintext of the flight stands. */
     plaintextHits: number;
   };
+  /** Counted by the phone's process; what a life that was killed had counted is gone with it. */
   ble: RadioCounts;
   mqtt: { messages: number; bytes: number };
   host: {

@@ -2,11 +2,12 @@
 import type { ClockFrame } from "../../clock.ts";
 import { RADIO, required, type Stage } from "./stage.ts";
 import type { DroneSetup, ImpostorSetup, PhoneSetup } from "./ipc.ts";
+import type { Person } from "./physical.ts";
 import { localMetres, offset } from "./places.ts";
 import type { Cast } from "./scenarios.ts";
 import type { DeliveryOptions } from "./world.ts";
 
-type Common = Pick<DroneSetup, "home" | "network" | "broker" | "clock" | "seed" | "contacts">;
+type Common = Pick<DroneSetup, "home" | "network" | "broker" | "clock" | "contacts">;
 
 export class Setups {
   readonly #stage: Stage;
@@ -19,8 +20,8 @@ export class Setups {
     this.#frame = frame;
   }
 
-  drone(): DroneSetup {
-    const { keepers, places, radios } = this.#stage;
+  drone(hasFlown: boolean): DroneSetup {
+    const { keepers, radios } = this.#stage;
     return {
       role: "drone",
       ...this.#common("drone"),
@@ -29,25 +30,28 @@ export class Setups {
       operator: required(this.#stage.homes.get("shop"), "shop").id,
       keepers: keepers.map(({ id }) => id),
       owner: this.#card("owner"),
-      base: places.base,
-      track: this.#options.track,
-      tolerant: this.#options.tolerant,
       sealing: this.#options.sealing,
+      hasFlown,
     };
   }
 
-  /** A buyer who comes waits some houses away and walks to the point when the drone calls. */
   phone(cast: Cast, overheard: boolean): PhoneSetup {
-    const { point } = this.#stage.places;
     return {
       role: "phone",
       ...this.#common("buyer"),
       radio: this.#stage.radios.phone.path,
+      spoofs: cast.spoofs,
+      recordsWrites: overheard,
+    };
+  }
+
+  /** A buyer who comes waits some houses away and walks to the point when the drone calls. */
+  person(cast: Cast): Person {
+    const { point } = this.#stage.places;
+    return {
       start: cast.buyerComes ? offset(point, 60, -35) : offset(point, -1_400, 1_500),
       walkTo: cast.buyerComes ? offset(point, 4, 2) : null,
       takesParcel: cast.takesParcel,
-      spoofs: cast.spoofs,
-      recordsWrites: overheard,
     };
   }
 
@@ -71,7 +75,6 @@ export class Setups {
       network: this.#stage.network.network,
       broker: this.#stage.broker.url,
       clock: this.#frame,
-      seed: this.#options.seed,
       contacts: [],
     };
   }

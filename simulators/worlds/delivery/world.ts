@@ -3,11 +3,8 @@ import { join } from "node:path";
 import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
 import { makeFolder, writeFileDurably } from "../../../agent/node/files.ts";
 import { termsId } from "../../../protocols/contract/terms.ts";
-import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
 import { formatNetwork } from "../../../protocols/ledger/network.ts";
-import { contractReceipt } from "../../../protocols/ledger/receipt-view.ts";
-import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
 import type { Sealing } from "../../../protocols/telemetry/seal.ts";
 import type { FlightSample } from "../../flight/source.ts";
 import type { Track } from "../../flight/track.ts";
@@ -16,12 +13,16 @@ import { readTrackFile } from "../../flight/track-file.ts";
 import { scaledClock, type ClockFrame } from "../../clock.ts";
 import { Cleanup } from "../cleanup.ts";
 import type { Surroundings } from "../society.ts";
-import { deferred, DeviceHost, withTimeout, type Stopped } from "./device-host.ts";
-import type { FromDevice, Setup } from "./ipc.ts";
+import { deferred, withTimeout, type Stopped } from "./device-host.ts";
+import type { FromDevice } from "./ipc.ts";
+import type { Kill } from "./kills.ts";
+import { Lives } from "./lives.ts";
+import { outcomeOf, reportOf, type Documents } from "./outcome.ts";
+import { PhysicalWorld, standingDrone, type Bearer, type Person } from "./physical.ts";
 import { localMetres, placesOf } from "./places.ts";
 import { readFlightBack } from "./readback.ts";
 import type { DeliveryReport } from "./report.ts";
-import { castOf, SCENARIOS, type Cast, type Outcome, type Scenario } from "./scenarios.ts";
+import { castOf, SCENARIOS, type Cast, type Scenario } from "./scenarios.ts";
 import { Setups } from "./setups.ts";
 import {
   contractClosed,
@@ -46,6 +47,8 @@ export interface DeliveryOptions {
   tolerant: boolean;
   port: number;
   sealing: Sealing;
+  /** Processes that die on the way; in a story of two deliveries, in the second. */
+  kills?: readonly Kill[];
 }
 
 /** What happens, as it happens: who, which step, and a sentence. */
@@ -62,12 +65,6 @@ export type Narrate = (line: {
 const PATIENCE_MS = 240_000;
 const NOTARY_TURN_MS = 300;
 const SLOT_MS = 4 * 60 * 60_000;
-
-interface Documents {
-  receipt: Uint8Array | undefined;
-  invoice: Uint8Array | undefined;
-  terms: Uint8Array | undefined;
-}
 
 /**
  * Errors: scenario-failed when it does not come to an end, track-invalid, port-in-use, store-failed,
@@ -97,10 +94,11 @@ class Run {
   readonly #failure = deferred<never>();
   #steps: { name: string; by: string }[] = [];
   #stage: Stage | undefined;
-  #hosts: DeviceHost[] = [];
+  #physical: PhysicalWorld | undefined;
+  #lives: Lives | undefined;
   #documents: Documents = { receipt: undefined, invoice: undefined, terms: undefined };
   #telemetry = { records: 0, refused: 0, chunks: 0, shards: 0 };
-  /** Every reading of the flight, as the physical world knows it. */
+  /** Every reading of all flights, as the physical world knows it. */
   readonly #flown: FlightSample[] = [];
   #home = deferred<void>();
   #hasReceipt = deferred<void>();
@@ -147,7 +145,11 @@ class Run {
     const before = stage.balances();
     await this.#deliver(stage, cast, earlier);
     const contract = this.#documents.terms === undefined ? null : termsId(nodeCrypto, this.#documents.terms);
-    const outcome = this.#outcome(stage, contract);
+    const end = outcomeOf(stage.network, required(stage.homes.get("buyer"), "buyer"), {
+      contract,
+      receipt: this.#documents.receipt,
+      reason: this.#reasons.at(0) ?? "",
+    });
     const telemetry = await readFlightBack(
       stage,
       { ...this.#telemetry, flown: this.#flown },
@@ -155,11 +157,23 @@ class Run {
     );
     const after = stage.balances();
     await this.#stopDevices();
-    return this.#report(stage, outcome, contract, { before, after }, telemetry);
+    return reportOf({
+      options: this.#options,
+      startedMs: this.#frame.baseMs,
+      end,
+      contract,
+      steps: this.#steps,
+      balances: { before, after },
+      telemetry,
+      mqtt: stage.broker.counters,
+      lastWords: this.#lastWords,
+      documents: this.#documents,
+    });
   }
 
   async close(): Promise<void> {
-    for (const host of this.#hosts) host.kill();
+    this.#physical?.close();
+    await this.#lives?.end();
     await this.#world.cleanup.run();
   }
 
@@ -168,7 +182,7 @@ class Run {
   /** An honest delivery whose BLE writes somebody overhears. */
   async #recordEarlierDelivery(stage: Stage): Promise<Uint8Array[]> {
     this.#say("world", "first-delivery", "first an honest delivery, whose BLE session is overheard");
-    await this.#deliver(stage, { ...castOf("ok") }, null, true);
+    await this.#deliver(stage, castOf("ok"), null, true);
     await this.#stopDevices();
     const writes = this.#lastWords.flatMap(({ words }) => words.writes);
     if (writes.length === 0)
@@ -185,9 +199,9 @@ class Run {
     this.#home = deferred();
     this.#hasReceipt = deferred();
     this.#refused = deferred();
-    const phone = await this.#startDevices(stage, cast, overheard);
-    if (cast.impostor !== "none") this.#sendImpostorOnArrival(stage, recording);
-    this.#order(stage, phone);
+    const lives = await this.#startDevices(stage, cast, overheard);
+    if (cast.impostor !== "none") this.#sendImpostorOnArrival(stage, lives, recording);
+    this.#order(stage, lives);
     const ended = this.#refused.promise.then(() => "refused" as const);
     const flown = this.#home.promise.then(() => "flown" as const);
     const first = await withTimeout(
@@ -196,33 +210,46 @@ class Run {
       "the delivery did not come to an end",
     );
     if (first === "flown") await this.#contractEnd(stage);
+    await Promise.race([lives.settled(), this.#failure.promise]);
   }
 
-  async #startDevices(stage: Stage, cast: Cast, overheard: boolean): Promise<DeviceHost> {
+  async #startDevices(stage: Stage, cast: Cast, overheard: boolean): Promise<Lives> {
     const setups = new Setups(stage, this.#options, this.#frame);
-    const drone = this.#start("drone", setups.drone());
-    const phone = this.#start("phone", setups.phone(cast, overheard));
+    const physical = this.#openPhysical(stage, setups.person(cast));
+    const lives = new Lives({
+      clock: this.#world.clock,
+      kills: overheard ? [] : (this.#options.kills ?? []),
+      heard: (name, message) => this.#heard(name, message),
+      fate: (name, what) => this.#fate(name, what),
+      failed: (error) => this.#failure.reject(error),
+    });
+    this.#physical = physical;
+    this.#lives = lives;
+    const drone = lives.start("drone", () => setups.drone(physical.hasFlown));
+    const phone = lives.start("phone", () => setups.phone(cast, overheard));
     await Promise.race([Promise.all([drone.ready(), phone.ready()]), this.#failure.promise]);
     this.#say("world", "devices", "drone and phone run in processes of their own");
-    return phone;
+    return lives;
   }
 
-  #start(name: string, setup: Setup): DeviceHost {
-    const host = new DeviceHost(
-      name,
-      setup,
-      (message) => this.#heard(name, message),
-      (error) => this.#failure.reject(error),
-    );
-    this.#hosts.push(host);
-    return host;
+  /** A drone at its base and a person somewhere, from now on and whatever becomes of their agents. */
+  #openPhysical(stage: Stage, person: Person): PhysicalWorld {
+    const { clock } = this.#world;
+    return new PhysicalWorld({
+      clock,
+      flight: standingDrone(clock, this.#track, stage.places.base, this.#options.seed),
+      person,
+      sensed: (who, [name, value]) => this.#lives?.sense(who, name, value),
+      flown: (sample) => this.#flown.push(sample),
+      moved: (who, spot) => stage.air.place(RADIO[who], localMetres(stage.places.point, spot)),
+    });
   }
 
-  #order(stage: Stage, phone: DeviceHost): void {
+  #order(stage: Stage, lives: Lives): void {
     const shop = required(stage.homes.get("shop"), "shop");
     const { point } = stage.places;
     const now = this.#world.clock.now();
-    phone.tell({
+    lives.tell("phone", {
       kind: "command",
       name: "order",
       value: {
@@ -240,12 +267,12 @@ class Run {
     });
   }
 
-  #sendImpostorOnArrival(stage: Stage, recording: Uint8Array[] | null): void {
+  #sendImpostorOnArrival(stage: Stage, lives: Lives, recording: Uint8Array[] | null): void {
     this.#onArrival = () => {
       const terms = this.#documents.terms;
       if (terms === undefined) return;
       const setups = new Setups(stage, this.#options, this.#frame);
-      this.#start("impostor", setups.impostor(termsId(nodeCrypto, terms), recording));
+      lives.start("impostor", () => setups.impostor(termsId(nodeCrypto, terms), recording));
     };
   }
 
@@ -267,21 +294,15 @@ class Run {
       case "progress":
         this.#progress(name, message.step, message.detail);
         return;
-      case "position":
-        this.#flown.push(message.sample);
-        stage.air.place(RADIO.drone, localMetres(stage.places.point, message.sample));
+      case "ready":
+        if (name === "drone" || name === "phone") this.#wakeSenses(name);
         return;
-      case "walked":
-        stage.air.place(RADIO.phone, localMetres(stage.places.point, message.spot));
-        return;
-      case "takes-parcel":
-        // The physical world: what leaves the drone's bay is in the buyer's hand.
-        for (const host of this.#hosts) {
-          host.tell({ kind: "physical", name: host.name === "drone" ? "parcel-lifted" : "parcel-in-hand" });
-        }
+      case "actuate":
+        if (name === "drone" || name === "phone") this.#physical?.obey(name, message.name, message.value);
         return;
       case "keep":
         this.#keep(name, message.name, message.bytes);
+        this.#lives?.tell(name, { kind: "kept", id: message.id });
         return;
       case "telemetry":
         this.#telemetry = message;
@@ -292,10 +313,18 @@ class Run {
       case "stopped":
         this.#lastWords.push({ by: name, words: message });
         return;
-      case "ready":
       case "failed":
         return;
     }
+  }
+
+  #wakeSenses(who: Bearer): void {
+    for (const [name, value] of this.#physical?.readings(who) ?? []) this.#lives?.sense(who, name, value);
+  }
+
+  #fate(who: string, what: "killed" | "back"): void {
+    const words = what === "killed" ? "is killed" : "is back";
+    this.#progress("world", `${who}-${what}`, `the ${who}'s process ${words}`);
   }
 
   #keep(by: string, name: string, bytes: Uint8Array): void {
@@ -314,6 +343,7 @@ class Run {
     if (by === "drone" && step === "arrived") this.#onArrival();
     if (step === "refused" || step === "returning" || step === "order-refused") this.#reasons.push(detail);
     if (by === "phone" && step === "refused") this.#refused.resolve({ reason: detail });
+    this.#lives?.stepTold(step);
   }
 
   #say(by: string, step: string, text: string): void {
@@ -325,73 +355,11 @@ class Run {
     this.#narrate({ worldMs, by, step, text, ...(terms === undefined ? {} : { terms }) });
   }
 
-  // ---------------------------------------------------------------- the end
-
-  #outcome(stage: Stage, contract: Uint8Array | null): { outcome: Outcome; reason: string } {
-    const reason = this.#reasons.at(0) ?? "";
-    const { receipt } = this.#documents;
-    if (receipt === undefined || contract === null) return { outcome: "refused", reason };
-    const about = contractReceipt(verifyReceipt(nodeCrypto, receipt, stage.network));
-    if (about?.transition?.closed !== true || toHex(about.termsId) !== toHex(contract)) {
-      throw new SegmentError("scenario-failed", "the receipt is not of this contract's end");
-    }
-    const buyer = toHex(required(stage.homes.get("buyer"), "buyer").card.root);
-    const toBuyer = about.transition.payments.some(({ account }) => toHex(account) === buyer);
-    if (toBuyer) return { outcome: "refunded", reason };
-    return { outcome: "delivered", reason: "the buyer took the parcel, and the price was released" };
-  }
-
   async #stopDevices(): Promise<void> {
-    await Promise.all(this.#hosts.map((host) => host.stop()));
-    this.#hosts = [];
+    await this.#lives?.stop();
+    this.#physical?.close();
+    this.#lives = undefined;
+    this.#physical = undefined;
     this.#onArrival = () => undefined;
-  }
-
-  #report(
-    stage: Stage,
-    { outcome, reason }: { outcome: Outcome; reason: string },
-    contract: Uint8Array | null,
-    balances: DeliveryReport["balances"],
-    telemetry: DeliveryReport["telemetry"],
-  ): DeliveryReport {
-    const { scenario, folder, track, speed } = this.#options;
-    const ble = { reads: 0, writes: 0, notifications: 0, bytes: 0 };
-    const dropped: Record<string, number> = {};
-    for (const { by, words } of this.#lastWords) {
-      for (const [code, count] of words.dropped) dropped[code] = (dropped[code] ?? 0) + count;
-      // The central's side counts each value once; the drone's would count it again.
-      if (by === "drone") continue;
-      ble.reads += words.radio.reads;
-      ble.writes += words.radio.writes;
-      ble.notifications += words.radio.notifications;
-      ble.bytes += words.radio.bytes;
-    }
-    const path = (name: keyof Documents): string | null =>
-      this.#documents[name] === undefined ? null : documentPath(folder, name);
-    const now = systemClock.now();
-    return {
-      scenario,
-      outcome,
-      reason,
-      contract: outcome === "refused" || contract === null ? null : toHex(contract),
-      steps: this.#steps,
-      balances,
-      telemetry,
-      ble,
-      mqtt: { messages: stage.broker.counters.messages, bytes: stage.broker.counters.bytes },
-      host: {
-        folder,
-        receipt: path("receipt"),
-        invoice: path("invoice"),
-        terms: path("terms"),
-        network: join(folder, "network.json"),
-        track,
-        durationMs: now - this.#frame.baseMs,
-        worldMs: Math.round((now - this.#frame.baseMs) * speed),
-        speed,
-        node: process.version,
-        dropped,
-      },
-    };
   }
 }

@@ -1,0 +1,133 @@
+/** Fuzz: what notaries state, network files, and the messages between agents and notaries. */
+import { describe } from "vitest";
+import { nodeCrypto as crypto } from "../../../agent/node/crypto.ts";
+import { encodeCbor } from "../../../protocols/encoding/cbor.ts";
+import { utf8 } from "../../../protocols/encoding/bytes.ts";
+import { SegmentError } from "../../../protocols/errors.ts";
+import { verify1 } from "../../../protocols/identity/cose.ts";
+import { LEDGER_SCHEMAS } from "../../../protocols/ledger/messages.ts";
+import type { LedgerKind } from "../../../protocols/ledger/messages.ts";
+import {
+  checkNetwork,
+  formatNetwork,
+  networkHash,
+  parseNetwork,
+  termKeys,
+} from "../../../protocols/ledger/network.ts";
+import { openNoRelease, openStamp, signNoRelease, signStamp } from "../../../protocols/ledger/statements.ts";
+import { START_MS } from "../../ledger/committee.ts";
+import { alice, DirectLedger, euro } from "../../ledger/village.ts";
+import { bombsIn, cborBombs } from "../support/bombs.ts";
+import { bombs, fuzz } from "../support/harness.ts";
+import { mutatedBytes } from "../support/mutate.ts";
+import { mutatedValue } from "../support/mutate-value.ts";
+import { must, mustEqual } from "../support/must.ts";
+import { fuzzSigned, trusting } from "../support/signed.ts";
+
+const { network, configs } = new DirectLedger();
+const termSigners = configs.map(({ termSigner }) => termSigner);
+const id = new Uint8Array(32).fill(3);
+const scope = {
+  ...{ networkHash: networkHash(crypto, network), zone: "main" },
+  committee: termKeys(network),
+};
+const statement = signNoRelease({ ...scope, crypto }, termSigners[0]!, {
+  termsId: id,
+  seq: 1,
+  timeMs: START_MS,
+});
+/** Signs nothing: for payloads that are only compared. */
+const dummy = { publicKey: alice.device.publicKey, sign: () => new Uint8Array(64) };
+
+describe("statements of notaries", () => {
+  const stamp = signStamp({ ...scope, crypto }, termSigners[2]!, {
+    ...{ height: 4, timeMs: START_MS },
+    seen: [1, 2].map((fill) => ({ entryId: new Uint8Array(32).fill(fill), timeMs: START_MS - fill })),
+  });
+  fuzzSigned("openStamp", {
+    label: "stamp",
+    payloads: [verify1(crypto, "stamp", stamp).payload],
+    signers: [termSigners[2]!, termSigners[2]!, alice.device],
+    open: (by, bytes) => {
+      const opened = openStamp({ ...scope, crypto: by }, bytes);
+      must(opened.notary === 2 && opened.seen.every(({ timeMs }) => timeMs <= opened.timeMs), "seen before");
+    },
+    share: 0.5,
+  });
+  fuzzSigned("openNoRelease", {
+    label: "noRelease",
+    payloads: [verify1(crypto, "noRelease", statement).payload],
+    signers: [termSigners[0]!, termSigners[0]!, alice.device],
+    open: (by, bytes) => {
+      const { termsId, seq, timeMs } = openNoRelease({ ...scope, crypto: by }, bytes);
+      const again = signNoRelease({ ...scope, crypto }, dummy, { termsId, seq, timeMs });
+      const { payload } = verify1(trusting, "noRelease", again);
+      mustEqual(payload, verify1(by, "noRelease", bytes).payload, "the statement");
+    },
+    share: 0.5,
+  });
+  const all = [...cborBombs(), ...bombsIn([stamp, statement])];
+  bombs("openStamp", all, (bytes) => openStamp({ ...scope, crypto: trusting }, bytes));
+  bombs("openNoRelease", all, (bytes) => openNoRelease({ ...scope, crypto: trusting }, bytes));
+});
+
+describe("network files", () => {
+  fuzz(
+    "checkNetwork",
+    mutatedValue([network]),
+    (value) => {
+      const checked = checkNetwork(value);
+      must(
+        checked.notaries.length % 3 === 1 && networkHash(crypto, checked).length === 32,
+        "3f+1 sound keys",
+      );
+      must(
+        formatNetwork(checkNetwork(JSON.parse(formatNetwork(checked)))) === formatNetwork(checked),
+        "the same",
+      );
+    },
+    { accepted: 0.1, share: 0.5 },
+  );
+  fuzz(
+    "parseNetwork of any text",
+    mutatedBytes([utf8(formatNetwork(network))]),
+    (bytes) => parseNetwork(new TextDecoder().decode(bytes)),
+    { accepted: 0.1, share: 0.2 },
+  );
+});
+
+describe("messages", () => {
+  const samples: Record<LedgerKind, unknown> = {
+    time: { nonce: new Uint8Array(16), timeMs: START_MS },
+    receipt: { receipt: new Uint8Array(900) },
+    "receipt-wanted": { entryId: id },
+    "receipt-missing": { entryId: id },
+    "account-wanted": {},
+    account: { root: id, balances: [{ currency: euro, minor: 5n }], timeMs: START_MS },
+    "contract-wanted": { termsId: id },
+    contract: {
+      termsId: id,
+      seq: 2,
+      label: "may-land",
+      closed: false,
+      pot: [{ currency: euro, minor: 2_490 }],
+    },
+    "contract-missing": { termsId: id },
+    "currencies-wanted": {},
+    currencies: {
+      currencies: [{ id: euro, code: "EUR", exponent: 2, name: "Euro", issuer: id, supply: 10_000n }],
+    },
+  };
+  for (const kind of Object.keys(LEDGER_SCHEMAS) as LedgerKind[]) {
+    fuzz(
+      `LEDGER_SCHEMAS, ${kind}`,
+      mutatedValue([samples[kind]]),
+      (value) => {
+        const parsed = LEDGER_SCHEMAS[kind].safeParse(value);
+        if (!parsed.success) throw new SegmentError("message-invalid", "refused");
+        encodeCbor(Object.keys(parsed.data));
+      },
+      { accepted: 0.1, share: 0.2 },
+    );
+  }
+});

@@ -1,0 +1,41 @@
+/** What fuzzing found in the decoders of protocols/, each with the bytes and why it mattered. */
+import { describe, expect, it } from "vitest";
+import { concat, fromHex } from "../../protocols/encoding/bytes.ts";
+import { decodeCbor } from "../../protocols/encoding/cbor.ts";
+import { errorCode } from "../../protocols/errors.ts";
+import { parseJson } from "../../protocols/telemetry/senml.ts";
+
+/** Ample for what takes a tenth of a second; what takes time by the square of its length exceeds it. */
+const AMPLE_MS = 20_000;
+
+describe("regressions", () => {
+  // Anybody could seal it to an inbox in place of a signature: 256 kB of it stopped the agent for 48 s.
+  it("a long bignum is read in time by its length, not by the square of it", { timeout: AMPLE_MS }, () => {
+    const length = (1 << 20) - 6;
+    for (const [head, expected] of [
+      ["c25a000ffffa", (1n << BigInt(8 * length)) - 1n],
+      ["c35a000ffffa", -(1n << BigInt(8 * length))],
+    ] as const) {
+      const bytes = concat(fromHex(head), new Uint8Array(length).fill(0xff));
+      expect(decodeCbor(bytes) === expected).toBe(true);
+    }
+  });
+
+  // Each field copied all those before it: a pack of a megabyte took minutes. CBOR was bounded already.
+  it("a SenML record in JSON has a bounded number of fields", { timeout: AMPLE_MS }, () => {
+    const pack = (fields: number): string => {
+      const extra = Array.from({ length: fields - 2 }, (_, i) => `"x${i}":${i}`);
+      return `[{"n":"a","v":1,${extra.join()}}]`;
+    };
+    expect(parseJson(pack(64))[0]!.extra!.size).toBe(62);
+    for (const fields of [65, 50_000]) {
+      let code = "nothing";
+      try {
+        parseJson(pack(fields));
+      } catch (error) {
+        code = errorCode(error);
+      }
+      expect(code).toBe("record-invalid");
+    }
+  });
+});
