@@ -45,7 +45,12 @@ async function run(flags: VirtualFlags): Promise<RunsReport> {
   const { crashEverywhere, parseCrash, runDeliveries } =
     await import("../../simulators/worlds/virtual/runs.ts");
   const { traceText } = await import("../../simulators/worlds/virtual/trace.ts");
-  if (flags.trace !== undefined && flags.trace !== true && flags.trace !== "all" && flags.trace !== "people") {
+  if (
+    flags.trace !== undefined &&
+    flags.trace !== true &&
+    flags.trace !== "all" &&
+    flags.trace !== "people"
+  ) {
     throw optionInvalid("--trace", "nothing, people or all", flags.trace);
   }
   const trace = (line: TraceLine): void => {
@@ -62,7 +67,8 @@ async function run(flags: VirtualFlags): Promise<RunsReport> {
     told: teller(flags.untilFailure === true),
     ...(flags.trace === undefined ? {} : { trace }),
   };
-  if (flags.crashAt !== undefined) return runDeliveries({ ...options, runs: 1, kill: parseCrash(flags.crashAt) });
+  if (flags.crashAt !== undefined)
+    return runDeliveries({ ...options, runs: 1, kill: parseCrash(flags.crashAt) });
   if (flags.eachCrash === undefined) return runDeliveries(options);
   return crashEverywhere({ ...options, of: membersOf(flags.eachCrash === true ? "all" : flags.eachCrash) });
 }
@@ -77,7 +83,8 @@ function teller(untilFailure: boolean): NonNullable<RunsOptions["told"]> {
     outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
     if (violations.length > 0) {
       failing += 1;
-      if (failing <= FAILING_SHOWN) say(`seed ${seed}: ${violations[0]?.invariant}: ${violations[0]?.detail}`);
+      if (failing <= FAILING_SHOWN)
+        say(`seed ${seed}: ${violations[0]?.invariant}: ${violations[0]?.detail}`);
       if (untilFailure) return "enough";
     }
     if (systemClock.now() - toldMs < TELL_EVERY_MS) return undefined;
@@ -88,7 +95,11 @@ function teller(untilFailure: boolean): NonNullable<RunsOptions["told"]> {
   };
 }
 
-function summary(report: RunsReport, flags: VirtualFlags, host: { durationMs: number; perMinute: number }): string[] {
+function summary(
+  report: RunsReport,
+  flags: VirtualFlags,
+  host: { durationMs: number; perMinute: number },
+): string[] {
   const { outcomes, unfinished, invariants, failing } = report;
   const broken = Object.entries(invariants).filter(([, count]) => count > 0);
   return [

@@ -60,9 +60,15 @@ export function addSimulate(program: Command): void {
     .option("--runs <n>", "virtual: how many, each with the next seed", "100")
     .option("--loss <share>", "virtual: chance that a message is lost on its way, 0 to 0.5", "0")
     .option("--faults <kinds>", "virtual: crash, partition, skew, liars, or all", "")
-    .option("--each-crash [agents]", "virtual: one agent dies around each single deed (all agents, or drone,phone)")
+    .option(
+      "--each-crash [agents]",
+      "virtual: one agent dies around each single deed (all agents, or drone,phone)",
+    )
     .option("--crash-at <deed>", "virtual: one crash, as --each-crash reports it: drone:33:before")
-    .option("--lies <lies>", "virtual: exactly these, such as notary-lies or broker-repeats, and no other faults")
+    .option(
+      "--lies <lies>",
+      "virtual: exactly these, such as notary-lies or broker-repeats, and no other faults",
+    )
     .option("--until-failure", "virtual: stop at the first run that fails")
     .option("--trace [detail]", "virtual: tell what happens (people, or all)")
     .addHelpText("after", EXAMPLES)

@@ -45,9 +45,8 @@ const VALIDITY_MS = 60_000;
  * `quorum-missing`, whose message says until when the entry may still be executed.
  */
 export async function submit(client: Client, home: Home, body: EntryBody): Promise<Certified> {
-  const { clock, crypto } = client.machine;
-  await register(crypto, home, client.ledger);
-  const endsMs = clock.now() + VALIDITY_MS;
+  await register(client.machine.crypto, home, client.ledger);
+  const endsMs = client.connection.clock.now() + VALIDITY_MS;
   try {
     return await client.ledger.submit({ body }, { patienceMs: PATIENCE_MS, validityMs: VALIDITY_MS });
   } catch (error) {

@@ -90,7 +90,7 @@ async function askStatement(client: Client): Promise<WalletStatement> {
   });
   balances.sort((a, b) => (a.currency < b.currency ? -1 : 1));
   const network = client.connection.network.network;
-  const askedMs = client.machine.clock.now();
+  const askedMs = client.connection.clock.now();
   return { version: 1, network, ledgerMs: account.timeMs, askedMs, agreeing, notaries, balances };
 }
 

@@ -90,7 +90,8 @@ export class Messenger {
 
   /**
    * Learns a peer from its signed card, and returns what is known of that peer now: of two cards the newer
-   * counts. Dates are judged when a card is used, because the clock may not be right yet. Errors: card-invalid.
+   * counts. Dates are judged when a card is used, because the clock may not be right yet. Errors:
+   * card-invalid.
    */
   meet(cardBytes: Uint8Array): KnownCard {
     const card = openCard(this.#parts.crypto, cardBytes);
@@ -107,7 +108,10 @@ export class Messenger {
     return this.#cards.get(id);
   }
 
-  /** A peer's card, if it is valid now. Errors: card-invalid (unknown, or its time has not come), card-expired. */
+  /**
+   * A peer's card, if it is valid now. Errors: card-invalid (unknown, or its time has not come),
+   * card-expired.
+   */
   validCardOf(id: string): KnownCard {
     const known = this.#cards.get(id);
     if (known === undefined)
@@ -241,7 +245,10 @@ export class Messenger {
     throw new SegmentError("card-invalid", "a newcomer showed another's card");
   }
 
-  /** Learns the card that a verified sender shows as its own: nobody is introduced by another. Errors: card-invalid. */
+  /**
+   * Learns the card that a verified sender shows as its own: nobody is introduced by another. Errors:
+   * card-invalid.
+   */
   introduce(from: string, bytes: Uint8Array): void {
     const { identity } = openCard(this.#parts.crypto, bytes);
     if (agentId(identity) !== from) throw new SegmentError("card-invalid", "a peer showed another's card");

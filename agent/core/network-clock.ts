@@ -51,8 +51,8 @@ export class NetworkClock implements Clock {
   }
 
   /**
-   * The network's time is `steadyNow() + offsetMs`, give or take `toleranceMs`: less than that changes nothing.
-   * Returns by how much the time was put forward (or, negative, back).
+   * The network's time is `steadyNow() + offsetMs`, give or take `toleranceMs`: less than that changes
+   * nothing. Returns by how much the time was put forward (or, negative, back).
    */
   correct(offsetMs: number, toleranceMs: number): number {
     const present = this.now() - this.#steady.now();

@@ -83,7 +83,7 @@ class Village {
     const messenger = new Messenger({ bus, clock: world, crypto, random, network: NETWORK, keys });
     const service = new TimeService({
       ...{ crypto, network: NETWORK, clock: { now: () => this.#say(index), at: () => expect.fail("waits") } },
-      introduce: (from, card) => void messenger.introduce(from, card),
+      introduce: (from, card) => messenger.introduce(from, card),
       answer: (to, body) => {
         const send = (): void => void messenger.send(to, TIME_KIND, body);
         const manner = this.manners[index];

@@ -37,6 +37,8 @@ export interface RunOptions {
 /** How long the keepers get at the end to take what is under way. */
 const LAST_PATIENCE_MS = 3_000;
 const REGISTER_AGAIN_MS = 30_000;
+/** How long the notaries get to tell the time. */
+const TIME_PATIENCE_MS = 2_000;
 const STATUS_EVERY_MS = 60_000;
 
 /**
@@ -190,6 +192,8 @@ export class RunningHome {
     });
     if (this.#keeper !== undefined) say(`keeper: holds ${this.#keeper.keeper.usage().chunks} shard(s)`);
     bus.onConnected((connected) => this.#connectionChanged(connection, connected));
+    // What is dated by a wrong clock no notary takes.
+    await connection.time?.known(TIME_PATIENCE_MS);
     await this.#register();
     if (!this.#stopping) say("ready");
   }

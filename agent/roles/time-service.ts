@@ -35,7 +35,10 @@ export class TimeService {
     this.#parts = parts;
   }
 
-  /** A cast on the channel "presence". `sender` is of its topic. Errors: those of openTimeQuestion, card-invalid. */
+  /**
+   * A cast on the channel "presence"; `sender` is of its topic. Errors: those of openTimeQuestion,
+   * card-invalid.
+   */
   asked(sender: string, bytes: Uint8Array): void {
     const { crypto, clock, network, introduce, answer } = this.#parts;
     if (!this.#hasTime(sender)) return;

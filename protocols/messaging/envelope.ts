@@ -63,7 +63,8 @@ export function sealEnvelope(message: Outgoing): Uint8Array {
   const card = message.card ?? null;
   if (!KIND.test(kind)) refuse("a kind is 1 to 32 of a-z, 0-9, dot and hyphen", "kind");
   if (body.length > MAX_BODY_BYTES) refuse(`the body exceeds ${MAX_BODY_BYTES} bytes`, "body");
-  if (card !== null && card.length > MAX_CARD_BYTES) refuse(`the card exceeds ${MAX_CARD_BYTES} bytes`, "card");
+  if (card !== null && card.length > MAX_CARD_BYTES)
+    refuse(`the card exceeds ${MAX_CARD_BYTES} bytes`, "card");
   if (messageId.length !== MESSAGE_ID_BYTES) refuse("a message id has 16 bytes", "messageId");
   if (topic !== directTopic(network, agentId(sender.publicKey), agentId(recipient))) {
     refuse("the topic does not lead from this sender to this recipient", "topic");

@@ -7,7 +7,15 @@ import type { CborValue } from "../encoding/cbor.ts";
 import { SegmentError } from "../errors.ts";
 import { sign1 } from "../identity/cose.ts";
 import { agentId, signerFromSeed } from "../identity/keys.ts";
-import { isClientIdOf, makeToken, MAX_TOKEN_MS, verifyToken } from "./token.ts";
+import {
+  CLOCK_USER,
+  clockTopic,
+  isClientIdOf,
+  makeToken,
+  MAX_TOKEN_MS,
+  readClock,
+  verifyToken,
+} from "./token.ts";
 
 const NOW = 1_800_000_000_000;
 const alice = signerFromSeed(crypto, new Uint8Array(32).fill(1));
@@ -77,5 +85,19 @@ describe("a broker token", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("a broker's word on the time", () => {
+  it("is decimal digits and nothing else", () => {
+    const read = (text: string): number | undefined => readClock(new TextEncoder().encode(text));
+    expect([read("0"), read("1795000000000"), read("999999999999999")]).toEqual([0, 1795e9, 999999999999999]);
+    for (const text of ["", "-1", "1.5", "1e3", " 1", "1 ", "now", "1".repeat(16), "1".repeat(1_000)]) {
+      expect(read(text)).toBeUndefined();
+    }
+    expect(readClock(Uint8Array.of(0xff, 0xfe))).toBeUndefined();
+    expect(clockTopic("village")).toBe("segment/1/village/clock");
+    // No agent could be taken for it, or it for an agent.
+    expect(isClientIdOf(CLOCK_USER, `${CLOCK_USER}.1`) && CLOCK_USER.startsWith("z6Mk")).toBe(false);
   });
 });

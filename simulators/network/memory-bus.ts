@@ -35,7 +35,7 @@ export interface MemoryNetwork {
   restore(id: string): void;
   /** The agent's process dies: what it has sent arrives, and it is told nothing any more. */
   vanish(id: string): void;
-  /** What a broker that is not to be trusted makes up, or repeats: it reaches whoever subscribes to the topic. */
+  /** What a dishonest broker makes up, or repeats: it reaches whoever subscribes to the topic. */
   inject(topic: string, payload: Uint8Array): void;
   /** The broker falls apart: nothing passes between the groups. Whoever is in none belongs to the first. */
   partition(groups: readonly (readonly string[])[]): void;

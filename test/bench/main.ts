@@ -7,6 +7,7 @@ import { sealingBenches } from "./sealing.ts";
 import { fullSettlementBench } from "./settlement-full.ts";
 import { settlementBenches } from "./settlement.ts";
 import { unlockBenches } from "./unlock.ts";
+import { virtualBench } from "./virtual.ts";
 
 const BENCHES: Bench[] = [
   ...unlockBenches,
@@ -15,6 +16,7 @@ const BENCHES: Bench[] = [
   ...sealingBenches,
   ...contractBenches,
   flightBench,
+  virtualBench,
 ];
 
 process.exitCode = await runBenches(BENCHES, process.argv.slice(2));

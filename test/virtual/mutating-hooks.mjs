@@ -11,7 +11,9 @@ export async function load(url, context, nextLoad) {
   const source = Buffer.from(loaded.source).toString("utf8");
   const parts = source.split(mutation.find);
   if (parts.length !== 2) {
-    throw new Error(`"${mutation.find}" stands ${parts.length - 1} times in ${mutation.file}, once is wanted`);
+    throw new Error(
+      `"${mutation.find}" stands ${parts.length - 1} times in ${mutation.file}, once is wanted`,
+    );
   }
   return { ...loaded, source: parts.join(mutation.replace) };
 }

@@ -13,11 +13,17 @@ interface Ended {
   err: string;
 }
 
-function simulate(world: string, mutation: Pick<Rule, "file" | "find" | "replace"> | undefined): Promise<Ended> {
+function simulate(
+  world: string,
+  mutation: Pick<Rule, "file" | "find" | "replace"> | undefined,
+): Promise<Ended> {
   const hook = mutation === undefined ? [] : ["--import", HOOK];
   const words = ["simulate", "delivery", "--virtual", "--until-failure", "--json", ...world.split(" ")];
   const child = spawn(process.execPath, [...hook, MAIN, ...words], {
-    env: { ...process.env, ...(mutation === undefined ? {} : { SEGMENT_MUTATION: JSON.stringify(mutation) }) },
+    env: {
+      ...process.env,
+      ...(mutation === undefined ? {} : { SEGMENT_MUTATION: JSON.stringify(mutation) }),
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";
@@ -28,16 +34,20 @@ function simulate(world: string, mutation: Pick<Rule, "file" | "find" | "replace
 }
 
 describe("the virtual world notices when a rule is switched off:", () => {
-  it.each(RULES.map((rule) => [rule.rule, rule] as const))("%s", { timeout: 300_000 }, async (_name, rule) => {
-    const ended = await simulate(rule.world, rule);
-    expect(ended.code, ended.err).toBe(1);
-    const { invariants } = JSON.parse(ended.out) as { invariants?: Record<string, number> };
-    const broken = Object.keys(invariants ?? {}).filter((name) => (invariants?.[name] ?? 0) > 0);
-    expect(
-      rule.breaks.filter((name) => broken.includes(name)),
-      `broken are: ${broken.join(", ")}\n${ended.err}`,
-    ).not.toEqual([]);
-  });
+  it.each(RULES.map((rule) => [rule.rule, rule] as const))(
+    "%s",
+    { timeout: 300_000 },
+    async (_name, rule) => {
+      const ended = await simulate(rule.world, rule);
+      expect(ended.code, ended.err).toBe(1);
+      const { invariants } = JSON.parse(ended.out) as { invariants?: Record<string, number> };
+      const broken = Object.keys(invariants ?? {}).filter((name) => (invariants?.[name] ?? 0) > 0);
+      expect(
+        rule.breaks.filter((name) => broken.includes(name)),
+        `broken are: ${broken.join(", ")}\n${ended.err}`,
+      ).not.toEqual([]);
+    },
+  );
 
   it.each(LIES)("and nothing else: with all rules on, %s changes nothing that must hold", async (lie) => {
     const ended = await simulate(`--runs 5 --lies ${lie}`, undefined);

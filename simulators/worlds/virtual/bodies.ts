@@ -92,7 +92,8 @@ export class Person {
   now(): Spot & { timeMs: TimeMs } {
     const timeMs = this.#clock.now();
     const { walksAfterMs, stopsAtM, leavesAfterMs } = this.#temper;
-    const leaves = leavesAfterMs !== null && this.#calledMs !== undefined && timeMs >= this.#calledMs + leavesAfterMs;
+    const leaves =
+      leavesAfterMs !== null && this.#calledMs !== undefined && timeMs >= this.#calledMs + leavesAfterMs;
     const goes =
       walksAfterMs !== null && this.#calledMs !== undefined && timeMs >= this.#calledMs + walksAfterMs;
     const target = offset(this.#point, leaves ? LEFT_M : stopsAtM, 0);
@@ -109,7 +110,8 @@ export class Person {
       this.#taking = false;
       const sample = drone.now();
       const stands = !sample.airborne && !sample.motorsOn;
-      if (!this.hasParcel && !(stands && drone.grams > 0 && distanceMm(this.spot, sample) <= REACH_MM)) return;
+      if (!this.hasParcel && !(stands && drone.grams > 0 && distanceMm(this.spot, sample) <= REACH_MM))
+        return;
       this.hasParcel = true;
       taken();
     });

@@ -5,12 +5,7 @@ import type { DroneState } from "../../../devices/drone/state.ts";
 import type { PhoneState } from "../../../devices/phone/state.ts";
 import { latest, positionReadingSchema, type PositionReading } from "../../../devices/readings.ts";
 import { distanceMm } from "../../../protocols/contract/distance.ts";
-import {
-  metBody,
-  parcelRemovedBody,
-  positionBody,
-  signFact,
-} from "../../../protocols/contract/facts.ts";
+import { metBody, parcelRemovedBody, positionBody, signFact } from "../../../protocols/contract/facts.ts";
 import { meetingSchema, positionSchema } from "../../../protocols/delivery/messages.ts";
 import type { DeliveryPlan } from "../../../protocols/delivery/plan.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
@@ -98,7 +93,10 @@ function forge(
   context: DeviceContext,
 ): Step<PhoneState> {
   const { signer, crypto, now } = context;
-  const drone = { publicKey: publicKeyFromId(plan.drone), sign: (message: Uint8Array) => signer.sign(message) };
+  const drone = {
+    publicKey: publicKeyFromId(plan.drone),
+    sign: (message: Uint8Array) => signer.sign(message),
+  };
   const here: PositionReading = { timeMs: now, ...plan.point };
   const met = metBody({
     sessionHash: crypto.sha256(dronePosition),
@@ -108,7 +106,9 @@ function forge(
   const facts = [
     dronePosition,
     signFact(signer, { kind: "position", subject: plan.termsId, timeMs: now, body: positionBody(here) }),
-    ...[drone, signer].map((by) => signFact(by, { kind: "met", subject: plan.termsId, timeMs: now, body: met })),
+    ...[drone, signer].map((by) =>
+      signFact(by, { kind: "met", subject: plan.termsId, timeMs: now, body: met }),
+    ),
   ];
   return withEntry(step, context, "forged", plan, facts);
 }
@@ -123,7 +123,12 @@ function claiming(honest: Device<DroneState>): Device<DroneState> {
       const { mission, metIn, gramsBefore } = step.state;
       const body = parcelRemovedBody({ label: "may-land", sessionHash: metIn, gramsBefore, gramsAfter: 0 });
       const { termsId } = mission.plan;
-      const fact = signFact(context.signer, { kind: "parcel-removed", subject: termsId, timeMs: context.now, body });
+      const fact = signFact(context.signer, {
+        kind: "parcel-removed",
+        subject: termsId,
+        timeMs: context.now,
+        body,
+      });
       return withEntry(step, context, "claimed", mission.plan, [fact]);
     },
   };
@@ -138,10 +143,7 @@ interface OwnFacts {
   isAtPoint: boolean;
 }
 
-function ownFacts(
-  state: PhoneState,
-  context: DeviceContext,
-): OwnFacts | undefined {
+function ownFacts(state: PhoneState, context: DeviceContext): OwnFacts | undefined {
   const here = latest(context, "position", positionReadingSchema);
   if (state.phase !== "called" || state.session === null || here === undefined) return undefined;
   const { plan, session } = state;
@@ -168,4 +170,3 @@ function withEntry<State>(
     effects: [...step.effects, { kind: "submit", id: `lie/${name}/${toHex(plan.termsId)}/${now}`, entry }],
   };
 }
-

@@ -20,7 +20,12 @@ interface Message {
 export type IsHeld = (to: string, mark: string) => boolean;
 
 /** The same store, overlooked. `self` is the agent's id; `lost` hears of a promise that nobody keeps. */
-export function overlooked(store: Store, self: string, isHeld: IsHeld, lost: (detail: string) => void): Store {
+export function overlooked(
+  store: Store,
+  self: string,
+  isHeld: IsHeld,
+  lost: (detail: string) => void,
+): Store {
   return {
     ...store,
     commit: (changes) => {
@@ -31,7 +36,8 @@ export function overlooked(store: Store, self: string, isHeld: IsHeld, lost: (de
         const promise = decodeMessage(before) as Message;
         if (promise.kind !== "message" || promise.to === undefined) continue;
         const mark = `seen/${self}/${toHex(promise.messageId ?? new Uint8Array())}`;
-        if (!isHeld(promise.to, mark)) lost(`"${key.slice(OUTBOX.length)}" was acknowledged, and is not durable`);
+        if (!isHeld(promise.to, mark))
+          lost(`"${key.slice(OUTBOX.length)}" was acknowledged, and is not durable`);
       }
       return store.commit(changes);
     },

@@ -56,7 +56,13 @@ export const LIES = [
 export type Lie = (typeof LIES)[number];
 
 /** The parties themselves: with them few deliveries end well. */
-const PARTIES_LIE: readonly Lie[] = ["buyer-far", "buyer-leaves", "buyer-forges", "drone-claims", "shop-greedy"];
+const PARTIES_LIE: readonly Lie[] = [
+  "buyer-far",
+  "buyer-leaves",
+  "buyer-forges",
+  "drone-claims",
+  "shop-greedy",
+];
 
 export interface Faults {
   kills: readonly Kill[];
@@ -117,7 +123,10 @@ export function drawFaults(kinds: readonly FaultKind[], random: Random, deeds: D
 
 /** The devices that people hold are killed more often than each of the others. */
 function drawKill(random: Random, deeds: Deeds): Kill {
-  const who = random.next() < 0.7 ? pick<MemberName>(random, ["drone", "phone", "shop"]) : pick<MemberName>(random, MEMBERS);
+  const who =
+    random.next() < 0.7
+      ? pick<MemberName>(random, ["drone", "phone", "shop"])
+      : pick<MemberName>(random, MEMBERS);
   const deed = 1 + Math.floor(random.next() * (deeds.get(who) ?? 100));
   const when = random.next() < 0.5 ? "dies-before" : "dies-after";
   return { who, deed, when, downMs: downtime(random) };

@@ -124,14 +124,18 @@ export class LedgerWatch {
     const { accounts, holds, supplies } = core.allBalances();
     const { currency, mintedMinor } = this.#village;
     const sums = new Map<string, bigint>();
-    for (const one of [...accounts, ...holds]) sums.set(one.currency, (sums.get(one.currency) ?? 0n) + one.amount);
+    for (const one of [...accounts, ...holds])
+      sums.set(one.currency, (sums.get(one.currency) ?? 0n) + one.amount);
     for (const supply of supplies) {
       const sum = sums.get(supply.currency) ?? 0n;
       sums.delete(supply.currency);
       // While a notary reads the log anew, the money is not minted yet.
       const known = supply.currency === currency && (supply.amount === mintedMinor || supply.amount === 0n);
       if (sum === supply.amount && known) continue;
-      this.#report("money-conserved", `${name} counts ${sum} where ${supply.amount} ${supply.currency} were minted`);
+      this.#report(
+        "money-conserved",
+        `${name} counts ${sum} where ${supply.amount} ${supply.currency} were minted`,
+      );
     }
     if (sums.size > 0) this.#report("money-conserved", `${name} knows money that nobody minted`);
   }
@@ -140,7 +144,8 @@ export class LedgerWatch {
     const { currency, mintedMinor } = this.#village;
     const roots = ["phone", "drone", "shop"].map((who) => toHex(villager(this.#village, who).root));
     for (const { root, amount } of core.allBalances().accounts) {
-      if (amount > 0n && !roots.includes(root)) this.#report("only-parties-earn", `${name}: ${root} has ${amount}`);
+      if (amount > 0n && !roots.includes(root))
+        this.#report("only-parties-earn", `${name}: ${root} has ${amount}`);
     }
     const has = core.accountBalances(villager(this.#village, "phone").root).get(currency) ?? 0n;
     const minted = core.allBalances().supplies.some(({ amount }) => amount > 0n);
@@ -170,7 +175,8 @@ export function missingReceipts(
   for (const [name, core] of cores) {
     for (const [hex, { entryId }] of receipts) {
       const settled = core.receiptFor(entryId);
-      if (settled === undefined || !equalBytes(settled.entryId, entryId)) missing.push(`${name} lacks ${hex}`);
+      if (settled === undefined || !equalBytes(settled.entryId, entryId))
+        missing.push(`${name} lacks ${hex}`);
     }
   }
   return missing;

@@ -150,7 +150,11 @@ export class Liars {
     const { village, random, clock, height } = this.#parts;
     const { crypto, network } = village;
     const attachmentHash = random.bytes(32);
-    const facts = this.#signed(villager(village, LIAR).keys.signer, { kind: "facts", termsId, attachmentHash });
+    const facts = this.#signed(villager(village, LIAR).keys.signer, {
+      kind: "facts",
+      termsId,
+      attachmentHash,
+    });
     const transition = { termsId, seq: seq + 1, label: "may-land", closed: false, payments: [] };
     const leaf = encodeLeaf({
       index: 0,
@@ -170,7 +174,10 @@ export class Liars {
       stateRoot: random.bytes(32),
       leafCount: 1,
     });
-    const vote = { notary: LIAR_INDEX, signature: signVote(signer, { height: height() + 1, hash: headerHash(crypto, header) }) };
+    const vote = {
+      notary: LIAR_INDEX,
+      signature: signVote(signer, { height: height() + 1, hash: headerHash(crypto, header) }),
+    };
     // Alone, or thrice.
     const certificate = random.next() < 0.5 ? [vote] : [vote, vote, vote];
     return encodeReceipt({ header, certificate, leaf, leafIndex: 0, path: [], entry: facts.bytes });
@@ -220,9 +227,11 @@ export class Liars {
     };
     const about = contract();
     const bodies: EntryBody[] = [transfer, { kind: "mint", currency: village.currency, to, amount: 1_000n }];
-    if (about !== undefined) bodies.push({ kind: "choice", termsId: about.termsId, name: "accept", value: 1n });
+    if (about !== undefined)
+      bodies.push({ kind: "choice", termsId: about.termsId, name: "accept", value: 1n });
     const body = this.#pick(bodies);
-    const signer = random.next() < 0.7 ? this.#inTheNameOf(this.#pick(["phone", "issuer"])) : stranger.keys.signer;
+    const signer =
+      random.next() < 0.7 ? this.#inTheNameOf(this.#pick(["phone", "issuer"])) : stranger.keys.signer;
     this.#cast("entry", this.#entry(signer, body));
   }
 
@@ -234,7 +243,13 @@ export class Liars {
     const { village, random, clock } = this.#parts;
     const { network, zone } = village.network;
     const now = clock.now();
-    const frame = { network, zone, nonce: random.bytes(16), notBefore: now - 60_000, notAfter: now + 600_000 };
+    const frame = {
+      network,
+      zone,
+      nonce: random.bytes(16),
+      notBefore: now - 60_000,
+      notAfter: now + 600_000,
+    };
     return signEntry(village.crypto, signer, frame, body);
   }
 

@@ -34,18 +34,20 @@ export interface LifeParts {
 
 export class Life {
   alive = true;
-  /** The agent's own idea of the time. */
+  /** The machine's idea of the time: what its clock shows. */
   readonly clock: Clock;
+  /** Runs as fast as time does, whatever is done to the other one. */
+  readonly steadyClock: Clock;
   readonly #parts: LifeParts;
   readonly #timers = new Set<Timer>();
   #endedMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: LifeParts) {
     this.#parts = parts;
-    this.clock = {
-      now: () => Math.max(0, parts.clock.now() + parts.skewMs()),
-      at: (atMs, fire) => this.#at(atMs, fire),
-    };
+    const shown = (): number => Math.max(0, parts.clock.now() + parts.skewMs());
+    this.clock = { now: shown, at: (atMs, fire) => this.#at(shown, atMs, fire) };
+    const steady = (): number => parts.clock.now();
+    this.steadyClock = { now: steady, at: (atMs, fire) => this.#at(steady, atMs, fire) };
   }
 
   /** Whether it was alive at that time, or still is. */
@@ -98,7 +100,7 @@ export class Life {
   }
 
   /** As the machine's own clock: a timer runs for a span of time, and looks again if it was set back. */
-  #at(atMs: number, fire: () => void): Timer {
+  #at(now: () => number, atMs: number, fire: () => void): Timer {
     const { clock } = this.#parts;
     let inner: Timer | undefined;
     const timer: Timer = {
@@ -108,10 +110,10 @@ export class Life {
       },
     };
     const wait = (): void => {
-      const waitMs = Math.min(Math.max(atMs - this.clock.now(), 0), LONGEST_WAIT_MS);
+      const waitMs = Math.min(Math.max(atMs - now(), 0), LONGEST_WAIT_MS);
       inner = clock.at(clock.now() + waitMs, () => {
         if (!this.alive) return;
-        if (this.clock.now() < atMs) return wait();
+        if (now() < atMs) return wait();
         this.#timers.delete(timer);
         fire();
       });
@@ -129,8 +131,7 @@ export class Life {
           if (this.alive) resolve(value);
         },
         (error: unknown) => {
-          // The reason passes through as it came.
-          if (this.alive) reject(error as Error);
+          if (this.alive) reject(error instanceof Error ? error : new Error(String(error)));
         },
       );
     });
@@ -178,7 +179,7 @@ export function livingLog(life: Life, log: OrderLog, appendMs: number): OrderLog
     append: (record) =>
       life.asking("append", async () => {
         const index = await log.append(record);
-        await new Promise<void>((resolve) => life.clock.at(life.clock.now() + appendMs, resolve));
+        await new Promise<void>((resolve) => life.steadyClock.at(life.steadyClock.now() + appendMs, resolve));
         return index;
       }),
     read: (from, limit) => log.read(from, limit),
@@ -190,7 +191,7 @@ export function livingLog(life: Life, log: OrderLog, appendMs: number): OrderLog
 /** A blob is there when its write has ended; whoever dies before leaves nothing. */
 export function livingBlobs(life: Life, blobs: Blobs, writeMs: number): Blobs {
   const written = (): Promise<void> =>
-    new Promise((resolve) => life.clock.at(life.clock.now() + writeMs, resolve));
+    new Promise((resolve) => life.steadyClock.at(life.steadyClock.now() + writeMs, resolve));
   return {
     put: (key, bytes) =>
       life.asking("put", async () => {

@@ -25,7 +25,11 @@ import type { Lie } from "./faults.ts";
 import { livingBlobs, livingCentral, livingLog, livingPeripheral, type Life } from "./life.ts";
 import { KEEPERS, SHARDS_NEEDED, villager, type Village, type Villager } from "./village.ts";
 
-export const RADIO = { drone: "c0:00:00:00:00:01", phone: "c0:00:00:00:00:02", stranger: "c0:00:00:00:00:03" };
+export const RADIO = {
+  drone: "c0:00:00:00:00:01",
+  phone: "c0:00:00:00:00:02",
+  stranger: "c0:00:00:00:00:03",
+};
 const FLIGHT_STREAM = "flight";
 const MINUTE = 60_000;
 const BLOB_WRITE_MS = 3;
@@ -59,10 +63,21 @@ type Common = Omit<ConstructorParameters<typeof Agent>[0], "device">;
 
 function common({ village, person, life, bus, store, seed, hands }: Birth): Common {
   const { crypto, network } = village;
-  const { clock } = life;
+  const { clock, steadyClock } = life;
   const random = seededRandom(seed, person.name);
   const { keys } = person;
-  return { keys, network, bus, store, clock, linkClock: clock, crypto, random, surroundings: hands };
+  return {
+    keys,
+    network,
+    bus,
+    store,
+    clock,
+    steadyClock,
+    linkClock: steadyClock,
+    crypto,
+    random,
+    surroundings: hands,
+  };
 }
 
 export function bearDrone(birth: Birth, air: MemoryAir, lies: readonly Lie[]): Agent<DroneState> {
@@ -134,25 +149,28 @@ export function bearShop(birth: Birth, flightMs: number, goodsMinor: bigint): Ag
   const drone = villager(village, "drone");
   return new Agent({
     ...common(birth),
-    device: birth.overheard(createShop({
-      name: "The village bakery",
-      drone: drone.id,
-      droneCard: drone.keys.card,
-      currency: village.currency,
-      catalogue: { [PRICES.article]: goodsMinor },
-      deliveryFeeMinor: PRICES.delivery,
-      noShowFeeMinor: PRICES.noShowFee,
-      noShowPenaltyMinor: PRICES.noShowPenalty,
-      radiusMm: 15_000,
-      maxAgeMs: MINUTE,
-      timing: {
-        payMs: 4 * MINUTE,
-        flyMs: flightMs + 4 * MINUTE,
-        removeMs: 3 * MINUTE,
-        claimMs: 45_000,
-        disputeMs: 10 * MINUTE,
-      },
-    }), life),
+    device: birth.overheard(
+      createShop({
+        name: "The village bakery",
+        drone: drone.id,
+        droneCard: drone.keys.card,
+        currency: village.currency,
+        catalogue: { [PRICES.article]: goodsMinor },
+        deliveryFeeMinor: PRICES.delivery,
+        noShowFeeMinor: PRICES.noShowFee,
+        noShowPenaltyMinor: PRICES.noShowPenalty,
+        radiusMm: 15_000,
+        maxAgeMs: MINUTE,
+        timing: {
+          payMs: 4 * MINUTE,
+          flyMs: flightMs + 4 * MINUTE,
+          removeMs: 3 * MINUTE,
+          claimMs: 45_000,
+          disputeMs: 10 * MINUTE,
+        },
+      }),
+      life,
+    ),
   });
 }
 
@@ -216,4 +234,3 @@ export function bearKeeper(birth: Birth, blobs: MemoryBlobs): Service {
   };
   return { messenger, start };
 }
-

@@ -60,7 +60,8 @@ export async function readingsKept(
   // Every keeper has said that it holds its shard of each chunk.
   for (const [index, name] of KEEPERS.entries()) {
     for (const { manifest } of read.chunks) {
-      if (find(manifest, index) === undefined) return `${name} has lost a shard of chunk ${manifest.sequence}`;
+      if (find(manifest, index) === undefined)
+        return `${name} has lost a shard of chunk ${manifest.sequence}`;
     }
   }
   return undefined;

@@ -49,7 +49,7 @@ export interface RunsReport {
   moneyError: number;
   /** In how many runs each was violated. */
   invariants: Record<Invariant, number>;
-  /** Runs with a violation: each replays with `--runs 1 --seed N` (or `--crash-at …`) and the same options. */
+  /** Runs with a violation: each replays with `--runs 1 --seed N` or `--crash-at …`, and the same options. */
   failing: { seed: number; crashAt: string | null; violations: string[] }[];
 }
 
@@ -131,7 +131,12 @@ export function parseCrash(text: string): Kill {
   const [name, deed, when] = text.split(":");
   const who = MEMBERS.find((one) => one === name);
   const number = Number(deed);
-  if (who === undefined || !Number.isSafeInteger(number) || number < 1 || (when !== "before" && when !== "after")) {
+  if (
+    who === undefined ||
+    !Number.isSafeInteger(number) ||
+    number < 1 ||
+    (when !== "before" && when !== "after")
+  ) {
     const problem = `"${text}" is not <agent>:<deed>:before or after, with one of ${MEMBERS.join(", ")}`;
     throw new SegmentError("option-invalid", problem, { where: "--crash-at" });
   }
@@ -141,6 +146,7 @@ export function parseCrash(text: string): Kill {
 export interface RunSettings {
   seed: number;
   loss: number;
+  /** Drawn from the seed. */
   faults: readonly FaultKind[];
   /** In place of what the seed would draw. */
   exactly?: Faults;

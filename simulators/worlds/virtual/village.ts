@@ -20,8 +20,8 @@ import { MemoryStore } from "../../network/memory-store.ts";
 import { seededRandom } from "../../random.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 
-/** A Monday morning: every run begins here. */
-export const START_MS = Date.UTC(2026, 0, 5, 8);
+/** Monday, 5 January 2026, 08:00 UTC: every run begins here. */
+export const START_MS = 1_767_600_000_000;
 const FOUNDED_MS = START_MS - 60 * 60_000;
 const FIRST_ENTRIES_MS = 12 * 60 * 60_000;
 const YEAR_MS = 365 * 24 * 60 * 60_000;
@@ -79,12 +79,7 @@ export async function foundVillage(crypto: Crypto, funded: boolean): Promise<Vil
   for (const name of KEEPERS) people.set(name, newcomer(crypto, name, "keeper"));
   for (const [name, kind] of OTHERS) people.set(name, newcomer(crypto, name, kind));
   const ids = NOTARIES.map((name) => people.get(name)?.id ?? "");
-  const { network, secrets } = foundNetwork(
-    crypto,
-    seededRandom(SOCIETY_SEED, "network"),
-    NETWORK_NAME,
-    ids,
-  );
+  const { network, secrets } = foundNetwork(crypto, seededRandom(SOCIETY_SEED, "network"), NETWORK_NAME, ids);
   const minted = funded ? BUYER_HAS_MINOR : BUYER_LACKS_MINOR;
   const cards = [...people.values()].map(({ keys }) => keys.card);
   const empty = { crypto, network, secrets, people, cards, mintedMinor: minted };

@@ -1,0 +1,6 @@
+/** Where virtual deliveries play. */
+import { offset } from "../delivery/places.ts";
+
+/** The shop's roof, and a garden 150 m from it. */
+export const ROOF = { latitudeE7: 473_769_000, longitudeE7: 85_417_000, altitudeMm: 412_000 };
+export const GARDEN = offset(ROOF, 110, 100);
