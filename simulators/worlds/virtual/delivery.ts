@@ -41,6 +41,7 @@ import { NOTARIES, START_MS, villager, type Village } from "./village.ts";
 const REPORT_MS = 4_000;
 /** A commit takes a millisecond or two. */
 const WRITE_DOWN_MS = 100;
+const LAST_VOTES_MS = 60_000;
 const ORDER_AT_MS = 2_000;
 /** The person looks at the phone again if nothing came of the order. */
 const ORDER_AGAIN_MS = 5_000;
@@ -352,6 +353,11 @@ export class VirtualDelivery {
   }
 
   async #atRest(): Promise<void> {
+    // The last votes may still be under way to a notary.
+    const untilMs = this.#clock.now() + LAST_VOTES_MS;
+    while (this.#clock.now() < untilMs && missingReceipts(this.#crew.cores(), this.#receipts).length > 0) {
+      await this.#clock.runUntil(this.#clock.now() + REPORT_MS, undefined, () => this.#look());
+    }
     for (const problem of missingReceipts(this.#crew.cores(), this.#receipts))
       this.#violated("receipts-kept", problem);
     const problem = await readingsKept(this.#options.village, this.#crew.shards, {
