@@ -19,3 +19,14 @@ export function scaledClock(base: Clock, frame: ClockFrame): Clock {
     at: (atMs, fire) => base.at(Math.ceil(baseMs + (atMs - worldMs) / speed), fire),
   };
 }
+
+/** Calls `work` again and again, `everyMs` of the clock's time apart, until stopped. */
+export function every(clock: Clock, everyMs: number, work: () => void): () => void {
+  let timer = clock.at(clock.now() + everyMs, run);
+  function run(): void {
+    // Set before the work, so that work that stops it is obeyed.
+    timer = clock.at(clock.now() + everyMs, run);
+    work();
+  }
+  return () => timer.cancel();
+}

@@ -4,6 +4,7 @@
  * key agreed, by the real primitives, once; only the same question asked again is answered
  * from memory. Never for a device: secrets stay in this memory as long as the world lasts.
  */
+import { equalBytes } from "../protocols/encoding/bytes.ts";
 import type { Crypto } from "../protocols/ports.ts";
 
 /** Answers kept of each kind; the oldest half is forgotten beyond it. */
@@ -24,7 +25,7 @@ export function rememberingCrypto(crypto: Crypto): Crypto {
         valid: crypto.ed25519Verify(publicKey, message, signature),
       });
       const known = verified.get(nameOf(signature), ask);
-      if (same(known.message, message) && same(known.publicKey, publicKey)) return known.valid;
+      if (equalBytes(known.message, message) && equalBytes(known.publicKey, publicKey)) return known.valid;
       return crypto.ed25519Verify(publicKey, message, signature);
     },
     x25519PublicKey: (secret) => publicKeyOf(secret).slice(),
@@ -56,10 +57,4 @@ class Memory<Value> {
 /** Bytes as a map's key: one character each. */
 function nameOf(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
-  return true;
 }

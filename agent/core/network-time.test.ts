@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { foundNetwork } from "../node/committee.ts";
 import { nodeCrypto as crypto } from "../node/crypto.ts";
@@ -15,7 +14,7 @@ import { NETWORK, somebody, START_MS, type Somebody } from "../../test/support/a
 import { skewedClock } from "../../test/support/clocks.ts";
 import { Messenger } from "./messenger.ts";
 import { NetworkClock } from "./network-clock.ts";
-import { median, NetworkTime } from "./network-time.ts";
+import { NetworkTime } from "./network-time.ts";
 
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
@@ -122,26 +121,6 @@ class Village {
 
 const four = (change: (Manner | undefined)[] = []): (Manner | undefined)[] =>
   Array.from({ length: 4 }, (_, index) => (index < change.length ? change[index] : {}));
-
-describe("the median", () => {
-  it("lies between honest values, whatever a third of the notaries says", () => {
-    const counts = fc
-      .integer({ min: 0, max: 4 })
-      .chain((f) =>
-        fc.tuple(
-          fc.array(fc.integer({ min: -1e6, max: 1e6 }), { minLength: f + 1, maxLength: 2 * f + 1 }),
-          fc.array(fc.integer({ min: -1e15, max: 1e15 }), { minLength: f, maxLength: f }),
-        ),
-      );
-    const property = fc.property(counts, ([honest, liars]) => {
-      const found = median([...liars, ...honest]);
-      expect(found).toBeGreaterThanOrEqual(Math.min(...honest));
-      expect(found).toBeLessThanOrEqual(Math.max(...honest));
-    });
-    fc.assert(property, { numRuns: 500 });
-    expect([median([3]), median([1, 2]), median([9, 1, 5]), median([-3, -2])]).toEqual([3, 1, 5, -3]);
-  });
-});
 
 describe("an agent asks what time it is", () => {
   it.each([

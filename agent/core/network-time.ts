@@ -9,6 +9,7 @@
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { quorum, type NetworkDescription } from "../../protocols/ledger/network.ts";
+import { medianTime } from "../../protocols/ledger/statements.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import { signTimeQuestion, TIME_NONCE_BYTES, timeAnswerSchema } from "../../protocols/messaging/time.ts";
 import type { Bus, Clock, Crypto, Random, TimeMs, Timer } from "../../protocols/ports.ts";
@@ -148,7 +149,7 @@ export class NetworkTime {
   #settle(question: Question): void {
     const { clock, told } = this.#parts;
     const answers = [...question.answers.values()];
-    const offsetMs = median(answers.map((answer) => answer.offsetMs));
+    const offsetMs = medianTime(answers.map((answer) => answer.offsetMs));
     // An answer is as good as its round trip: never argue about less.
     const toleranceMs = Math.max(TOLERANCE_MS, ...answers.map(({ roundTripMs }) => roundTripMs));
     const shiftMs = clock.correct(offsetMs, toleranceMs);
@@ -223,12 +224,4 @@ export class NetworkTime {
   #release(): void {
     for (const done of [...this.#waiting]) done();
   }
-}
-
-/** Of an odd number the middle one, of an even number between the two middle ones. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-  return Math.floor((lower + upper) / 2);
 }

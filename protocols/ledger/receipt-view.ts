@@ -13,13 +13,12 @@ export interface ContractReceipt {
 }
 
 /**
- * Whether a receipt says what became of the entry. Anybody can take a sealed attachment away, because the
- * signature covers only its hash, and one dishonest notary can log such a copy: its `seal-broken` says
- * nothing,
- * for the whole entry still counts when it comes (apply.ts).
+ * Whether a receipt says what became of the entry: the ledger still takes what came too early, and what
+ * came without its attachment (apply.ts, `final`). Anybody can take a sealed attachment away, because the
+ * signature covers only its hash, and one dishonest notary can log such a copy.
  */
 export function isFinal({ outcome }: VerifiedReceipt): boolean {
-  return outcome !== "seal-broken";
+  return outcome !== "seal-broken" && outcome !== "entry-too-early";
 }
 
 /** Undefined for entries that are about no contract, and for what is not final. */

@@ -1,4 +1,5 @@
 /** The Blobs port in memory, for simulated keepers: same promises, and it can be told to fail. */
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Blobs } from "../../protocols/ports.ts";
 
@@ -25,7 +26,7 @@ export function createMemoryBlobs(options: MemoryBlobsOptions = {}): MemoryBlobs
     async put(key, bytes) {
       mayFail(key);
       const before = files.get(key);
-      if (before !== undefined && !sameBytes(before, bytes)) {
+      if (before !== undefined && !equalBytes(before, bytes)) {
         throw new SegmentError("store-failed", "this key holds other bytes", { where: key });
       }
       files.set(key, Uint8Array.from(bytes));
@@ -42,8 +43,4 @@ export function createMemoryBlobs(options: MemoryBlobsOptions = {}): MemoryBlobs
       files.delete(key);
     },
   };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

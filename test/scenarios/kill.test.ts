@@ -30,7 +30,7 @@ const SPEED = 20;
 /** The drone waits 150 s of the world's time for a countersignature; starting a process takes real time. */
 const UNHURRIED = 12;
 /** Six records a reading, one reading a second; a busy machine drops some between timers. */
-const RECORDS_A_SECOND_AT_LEAST = 6 * 0.2;
+const RECORDS_A_SECOND_AT_LEAST = 6 * 0.4;
 
 interface Story {
   report: DeliveryReport;

@@ -9,6 +9,7 @@ import { streamRootKey, spanOfTimes } from "../../../protocols/telemetry/keytree
 import { makeGrant } from "../../../protocols/telemetry/grant.ts";
 import { streamId } from "../../../protocols/telemetry/stream.ts";
 import { socketDriver } from "../../radio/driver.ts";
+import { courier } from "./firm.ts";
 import type { DroneSetup, FromDevice } from "./ipc.ts";
 import type { Running } from "./device-process.ts";
 import { lastWords, openParts, Papers, type Parts } from "./parts.ts";
@@ -31,14 +32,7 @@ export async function runDrone(
   const stream = openStream(parts);
   const papers = new Papers(tell);
   const agent = new Agent({
-    device: createDrone({
-      operator: setup.operator,
-      rangeM: 60_000,
-      arrivedWithinM: 5,
-      pushEveryMs: 5_000,
-      countersignWaitMs: 150_000,
-      papersWaitMs: 120_000,
-    }),
+    device: createDrone(courier(setup.operator)),
     keys: home.keys,
     network,
     bus,

@@ -71,14 +71,3 @@ export function lastWords(
 ): { mqtt: { messages: number; bytes: number }; dropped: [string, number][] } {
   return { mqtt: { messages: bus.counters.messages, bytes: bus.counters.bytes }, dropped: [...dropped] };
 }
-
-/** Calls `work` again and again, `everyMs` of the world's time apart, until stopped. */
-export function every(clock: Clock, everyMs: number, work: () => void): () => void {
-  let timer = clock.at(clock.now() + everyMs, run);
-  function run(): void {
-    // Set before the work, so that work that stops it is obeyed.
-    timer = clock.at(clock.now() + everyMs, run);
-    work();
-  }
-  return () => timer.cancel();
-}

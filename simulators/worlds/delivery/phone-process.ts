@@ -4,9 +4,9 @@ import { openCentral } from "../../../agent/node/ble/central.ts";
 import type { Device } from "../../../devices/device.ts";
 import { phone } from "../../../devices/phone/phone.ts";
 import type { PhoneState } from "../../../devices/phone/state.ts";
-import type { CentralRadio } from "../../../protocols/ports.ts";
 import { socketDriver } from "../../radio/driver.ts";
 import type { Running } from "./device-process.ts";
+import { overheardCentral } from "../../radio/sniffer.ts";
 import type { FromDevice, PhoneSetup } from "./ipc.ts";
 import { lastWords, openParts, Papers } from "./parts.ts";
 import { spoofing } from "./spoofer.ts";
@@ -34,7 +34,7 @@ export async function runPhone(
     linkClock,
     crypto,
     random,
-    central: setup.recordsWrites ? tapped(central, writes) : central,
+    central: setup.recordsWrites ? overheardCentral(central, (value) => writes.push(value)) : central,
     surroundings: {
       actuate: (name, value) => tell({ kind: "actuate", name, value }),
       keep: (name, bytes) => papers.handOver(name, bytes),
@@ -55,28 +55,6 @@ export async function runPhone(
       await bus.close();
       await store.close();
       return { kind: "stopped", radio, ...lastWords(bus, agent.messenger.dropped), writes };
-    },
-  };
-}
-
-/** What a sniffer beside the phone would hear of its writes. */
-function tapped(central: CentralRadio, writes: Uint8Array[]): CentralRadio {
-  return {
-    scan: (uuid, sighted, signal) => central.scan(uuid, sighted, signal),
-    close: () => central.close(),
-    connect: async (address, on, timeoutMs) => {
-      const connection = await central.connect(address, on, timeoutMs);
-      return {
-        get writeSize() {
-          return connection.writeSize;
-        },
-        readInfo: () => connection.readInfo(),
-        disconnect: () => connection.disconnect(),
-        write: (value) => {
-          writes.push(Uint8Array.from(value));
-          return connection.write(value);
-        },
-      };
     },
   };
 }

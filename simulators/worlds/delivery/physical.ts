@@ -3,25 +3,25 @@
  * who carries the phone. It goes on whether or not an agent runs. What the agents know of
  * it their sensors tell them; what they change of it they command.
  */
-import type { Clock } from "../../../protocols/ports.ts";
+import type { Clock, TimeMs } from "../../../protocols/ports.ts";
 import { pointSchema } from "../../../protocols/delivery/messages.ts";
 import { modelFlight } from "../../flight/fly.ts";
 import { DEFAULT_FLIGHT } from "../../flight/model.ts";
 import { trackFlight } from "../../flight/player.ts";
 import type { FlightSample, FlightSource } from "../../flight/source.ts";
 import type { Track } from "../../flight/track.ts";
+import { every } from "../../clock.ts";
 import { seededRandom } from "../../random.ts";
 import type { Spot } from "./ipc.ts";
-import { every } from "./parts.ts";
 import { stepTowards } from "./places.ts";
 
 /** The autopilot reports once a second, as many do over MAVLink; the phone's GNSS does too. */
 const REPORT_MS = 1_000;
-const PARCEL_GRAMS = 850;
+export const PARCEL_GRAMS = 850;
 /** A person's pace. */
-const WALK_MM_S = 1_400;
+export const WALK_MM_S = 1_400;
 /** From the phone's asking for it to the parcel in hand. */
-const TAKE_MS = 8_000;
+export const TAKE_MS = 8_000;
 
 export type Bearer = "drone" | "phone";
 export type Reading = [name: string, value: unknown];
@@ -78,28 +78,9 @@ export class PhysicalWorld {
 
   /** A device's command. What nobody understands moves nothing. */
   obey(who: Bearer, name: string, value: unknown): void {
-    if (who === "drone") this.#fly(name, value);
+    if (who === "drone") flyAs(this.#parts.flight, name, value, this.#parts.clock.now());
     else if (name === "come-to-point") this.#walks = true;
     else if (name === "take-parcel") this.#takeParcel();
-  }
-
-  #fly(name: string, value: unknown): void {
-    const { flight, clock } = this.#parts;
-    switch (name) {
-      case "fly-to": {
-        const { latitudeE7, longitudeE7, altitudeMm } = pointSchema.parse(value);
-        const place = { latitudeE7, longitudeE7, groundAltitudeMm: altitudeMm };
-        flight.command({ kind: "goto", place }, clock.now());
-        return;
-      }
-      case "hover":
-      case "land":
-      case "return":
-        flight.command({ kind: name }, clock.now());
-        return;
-      default:
-        return;
-    }
   }
 
   /** A phone that was killed asks again; one hand is enough. */
@@ -141,6 +122,24 @@ export class PhysicalWorld {
     const { clock, moved } = this.#parts;
     moved("phone", this.#personAt);
     return ["position", { timeMs: clock.now(), ...this.#personAt }];
+  }
+}
+
+/** A drone's command to its autopilot. What the autopilot does not understand moves nothing. */
+export function flyAs(flight: FlightSource, name: string, value: unknown, now: TimeMs): void {
+  switch (name) {
+    case "fly-to": {
+      const { latitudeE7, longitudeE7, altitudeMm } = pointSchema.parse(value);
+      flight.command({ kind: "goto", place: { latitudeE7, longitudeE7, groundAltitudeMm: altitudeMm } }, now);
+      return;
+    }
+    case "hover":
+    case "land":
+    case "return":
+      flight.command({ kind: name }, now);
+      return;
+    default:
+      return;
   }
 }
 

@@ -60,7 +60,8 @@ export function localMetres(origin: Spot, spot: Spot): { x: number; y: number; z
   };
 }
 
-function distanceM(a: Spot, b: Spot): number {
+/** Over ground. */
+export function distanceM(a: Spot, b: Spot): number {
   const { x, y } = localMetres(a, b);
   return Math.hypot(x, y);
 }

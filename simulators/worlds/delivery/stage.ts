@@ -31,17 +31,10 @@ import {
   type RunningNotary,
   type Surroundings,
 } from "../society.ts";
+import { bakery } from "./firm.ts";
 import type { Balances } from "./report.ts";
 import type { Places } from "./places.ts";
 
-export const PRICES = {
-  article: "A box of pastries",
-  goods: 1_800n,
-  delivery: 690n,
-  noShowFee: 290n,
-  noShowPenalty: 200n,
-};
-export const PRICE_MINOR = PRICES.goods + PRICES.delivery;
 const BUYER_HAS_MINOR = 10_000n;
 const BUYER_LACKS_MINOR = 1_200n;
 const NETWORK_NAME = "village";
@@ -199,27 +192,10 @@ async function openShop(
   const store = await openJournal(home.folder);
   world.cleanup.add(() => store.close());
   const { crypto, random, clock, linkClock } = world;
-  const minute = 60_000;
   const agent = new Agent<ShopState>({
-    device: createShop({
-      name: "The village bakery",
-      drone: drone.id,
-      droneCard: drone.keys.card,
-      currency,
-      catalogue: { [PRICES.article]: PRICES.goods },
-      deliveryFeeMinor: PRICES.delivery,
-      noShowFeeMinor: PRICES.noShowFee,
-      noShowPenaltyMinor: PRICES.noShowPenalty,
-      radiusMm: 15_000,
-      maxAgeMs: 5 * minute,
-      timing: {
-        payMs: 4 * minute,
-        flyMs: options.places.flightMs + 4 * minute,
-        removeMs: 3 * minute,
-        claimMs: 45_000,
-        disputeMs: 10 * minute,
-      },
-    }),
+    device: createShop(
+      bakery({ drone: drone.id, droneCard: drone.keys.card, currency, flightMs: options.places.flightMs }),
+    ),
     keys: home.keys,
     network,
     bus: connection.bus,

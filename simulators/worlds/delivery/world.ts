@@ -15,6 +15,7 @@ import { Cleanup } from "../cleanup.ts";
 import type { Surroundings } from "../society.ts";
 import { deferred, withTimeout, type Stopped } from "./device-host.ts";
 import type { FromDevice } from "./ipc.ts";
+import { PRICE_MINOR, PRICES } from "./firm.ts";
 import type { Kill } from "./kills.ts";
 import { Lives } from "./lives.ts";
 import { outcomeOf, reportOf, type Documents } from "./outcome.ts";
@@ -24,16 +25,7 @@ import { readFlightBack } from "./readback.ts";
 import type { DeliveryReport } from "./report.ts";
 import { castOf, SCENARIOS, type Cast, type Scenario } from "./scenarios.ts";
 import { Setups } from "./setups.ts";
-import {
-  contractClosed,
-  documentPath,
-  PRICE_MINOR,
-  PRICES,
-  RADIO,
-  required,
-  setStage,
-  type Stage,
-} from "./stage.ts";
+import { contractClosed, documentPath, RADIO, required, setStage, type Stage } from "./stage.ts";
 
 export interface DeliveryOptions {
   scenario: Scenario;

@@ -3,24 +3,18 @@
  * bay, and the person who carries the phone. Bodies outlive the agents in them: an agent
  * that starts anew finds its drone where it flies, and its person with what they hold.
  */
-import type { Point } from "../../../protocols/delivery/messages.ts";
 import type { Clock, Random, TimeMs } from "../../../protocols/ports.ts";
 import { modelFlight } from "../../flight/fly.ts";
 import { DEFAULT_FLIGHT } from "../../flight/model.ts";
 import type { FlightSample, FlightSource } from "../../flight/source.ts";
 import type { Spot } from "../delivery/ipc.ts";
-import { offset } from "../delivery/places.ts";
+import { flyAs, PARCEL_GRAMS, TAKE_MS, WALK_MM_S } from "../delivery/physical.ts";
+import { distanceM, offset, stepTowards } from "../delivery/places.ts";
 
-export const PARCEL_GRAMS = 850;
-/** A person's pace. */
-const WALK_MM_S = 1_400;
-/** From being asked to the parcel in hand. */
-const TAKE_MS = 8_000;
 /** Out of the terms' radius, within the radio's. */
 const LEFT_M = 40;
-const MM_PER_E7 = 11.132;
 /** An arm's length and some steps: beyond it nobody takes a parcel out of a drone. */
-const REACH_MM = 20_000;
+const REACH_M = 20;
 
 /** Over gardens, not over a town: the less it flies, the more deliveries there are in a minute. */
 const LOW_FLIGHT = { ...DEFAULT_FLIGHT, cruiseHeightM: 20, hoverHeightM: 8 };
@@ -42,16 +36,7 @@ export class DroneBody {
   }
 
   obey(name: string, value: unknown): void {
-    const now = this.#clock.now();
-    if (name === "fly-to") {
-      const { latitudeE7, longitudeE7, altitudeMm } = value as Point;
-      this.#flight.command(
-        { kind: "goto", place: { latitudeE7, longitudeE7, groundAltitudeMm: altitudeMm } },
-        now,
-      );
-    } else if (name === "hover" || name === "land" || name === "return") {
-      this.#flight.command({ kind: name }, now);
-    }
+    flyAs(this.#flight, name, value, this.#clock.now());
   }
 }
 
@@ -92,12 +77,10 @@ export class Person {
   now(): Spot & { timeMs: TimeMs } {
     const timeMs = this.#clock.now();
     const { walksAfterMs, stopsAtM, leavesAfterMs } = this.#temper;
-    const leaves =
-      leavesAfterMs !== null && this.#calledMs !== undefined && timeMs >= this.#calledMs + leavesAfterMs;
-    const goes =
-      walksAfterMs !== null && this.#calledMs !== undefined && timeMs >= this.#calledMs + walksAfterMs;
-    const target = offset(this.#point, leaves ? LEFT_M : stopsAtM, 0);
-    if (goes) this.spot = stepTowards(this.spot, target, ((timeMs - this.#lastMs) * WALK_MM_S) / 1_000);
+    const sinceCallMs = timeMs - (this.#calledMs ?? Infinity);
+    const target = offset(this.#point, sinceCallMs >= (leavesAfterMs ?? Infinity) ? LEFT_M : stopsAtM, 0);
+    if (sinceCallMs >= (walksAfterMs ?? Infinity))
+      this.spot = stepTowards(this.spot, target, ((timeMs - this.#lastMs) * WALK_MM_S) / 1_000);
     this.#lastMs = timeMs;
     return { timeMs, ...this.spot };
   }
@@ -110,38 +93,9 @@ export class Person {
       this.#taking = false;
       const sample = drone.now();
       const stands = !sample.airborne && !sample.motorsOn;
-      if (!this.hasParcel && !(stands && drone.grams > 0 && distanceMm(this.spot, sample) <= REACH_MM))
-        return;
+      if (!this.hasParcel && !(stands && drone.grams > 0 && distanceM(this.spot, sample) <= REACH_M)) return;
       this.hasParcel = true;
       taken();
     });
   }
-}
-
-export function distanceMm(a: Omit<Spot, "altitudeMm">, b: Omit<Spot, "altitudeMm">): number {
-  const { northMm, eastMm } = between(a, b);
-  return Math.hypot(northMm, eastMm);
-}
-
-function between(
-  from: Omit<Spot, "altitudeMm">,
-  to: Omit<Spot, "altitudeMm">,
-): { northMm: number; eastMm: number } {
-  const shrink = Math.cos((from.latitudeE7 / 1e7) * (Math.PI / 180));
-  return {
-    northMm: (to.latitudeE7 - from.latitudeE7) * MM_PER_E7,
-    eastMm: (to.longitudeE7 - from.longitudeE7) * MM_PER_E7 * shrink,
-  };
-}
-
-/** A straight line over some hundred metres. */
-function stepTowards(from: Spot, to: Spot, stepMm: number): Spot {
-  const left = distanceMm(from, to);
-  if (left <= stepMm) return to;
-  const share = stepMm / left;
-  return {
-    latitudeE7: Math.round(from.latitudeE7 + (to.latitudeE7 - from.latitudeE7) * share),
-    longitudeE7: Math.round(from.longitudeE7 + (to.longitudeE7 - from.longitudeE7) * share),
-    altitudeMm: to.altitudeMm,
-  };
 }

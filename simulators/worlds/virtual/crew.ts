@@ -1,6 +1,7 @@
 /** The members of a virtual delivery: born, killed and born again with what they had made durable. */
 import type { Agent } from "../../../agent/core/agent.ts";
 import type { NotaryRole } from "../../../agent/roles/notary.ts";
+import type { Device } from "../../../devices/device.ts";
 import type { DroneState } from "../../../devices/drone/state.ts";
 import { phone } from "../../../devices/phone/phone.ts";
 import type { PhoneState } from "../../../devices/phone/state.ts";
@@ -11,7 +12,7 @@ import type { MemoryNetwork } from "../../network/memory-bus.ts";
 import { MemoryLog } from "../../network/memory-log.ts";
 import { MemoryStore } from "../../network/memory-store.ts";
 import type { MemoryAir } from "../../radio/memory.ts";
-import { PRICES } from "../delivery/stage.ts";
+import { PRICES } from "../delivery/firm.ts";
 import { phoneUnder } from "./dishonest.ts";
 import { overlooked, type IsHeld } from "./durable.ts";
 import { MEMBERS, type Faults, type MemberName } from "./faults.ts";
@@ -56,7 +57,7 @@ export interface CrewParts {
   /** What the drone's scale shows. */
   grams: () => number;
   hands: (member: Member, life: Life) => Hands;
-  overheard: Birth["overheard"];
+  overheard: <State>(device: Device<State>, life: Life) => Device<State>;
   sniffs: Birth["sniffs"];
   /** A promise was dropped that its receiver does not hold. */
   lost: (detail: string) => void;
@@ -129,7 +130,10 @@ export class Crew {
     const hands = handsOf(member, life);
     // Another life draws other random bytes, as any process does.
     const lifeSeed = seed * 1_000 + member.lives;
-    const birth: Birth = { village, person, life, bus, store, hands, seed: lifeSeed, overheard, sniffs };
+    const birth: Birth = {
+      ...{ village, person, life, bus, store, hands, sniffs, seed: lifeSeed },
+      overheard: (device) => overheard(device, life),
+    };
     say(name, member.lives === 1 ? "begins" : `begins its life ${member.lives}`);
     this.#become(member, birth).catch((error: unknown) => {
       if (life.alive) hands.failed(error);

@@ -12,11 +12,12 @@ import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
 import { memoryNetwork, type MemoryNetwork } from "../../network/memory-bus.ts";
 import { MemoryAir } from "../../radio/memory.ts";
 import { seededRandom } from "../../random.ts";
+import { every } from "../../clock.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
-import { localMetres, offset } from "../delivery/places.ts";
-import { PRICE_MINOR, PRICES } from "../delivery/stage.ts";
+import { distanceM, localMetres, offset } from "../delivery/places.ts";
+import { PRICE_MINOR, PRICES } from "../delivery/firm.ts";
 import type { Outcome } from "../delivery/scenarios.ts";
-import { DroneBody, Person, distanceMm, type Temper } from "./bodies.ts";
+import { DroneBody, Person, type Temper } from "./bodies.ts";
 import { Crew, type Member } from "./crew.ts";
 import { isWrittenDown } from "./durable.ts";
 import type { Faults, Lie, MemberName } from "./faults.ts";
@@ -46,7 +47,7 @@ const ORDER_AT_MS = 2_000;
 /** The person looks at the phone again if nothing came of the order. */
 const ORDER_AGAIN_MS = 5_000;
 /** The terms' radius, and what the rounding of positions may add. */
-const NEAR_MM = 15_100;
+const NEAR_M = 15.1;
 /** A write is under way for some connection events. */
 const JUST_NOW_MS = 500;
 const LOOK_AROUND_MS = 5_000;
@@ -137,7 +138,7 @@ export class VirtualDelivery {
     schedule(this.#options.faults, { clock, net: this.#net, crew: this.#crew, say });
     this.#liars.begin();
     this.#crew.begin();
-    this.#every(REPORT_MS, () => this.#report());
+    every(clock, REPORT_MS, () => this.#report());
     clock.at(START_MS + ORDER_AT_MS, () => this.#order());
     let outcome: Outcome | undefined;
     while (outcome === undefined && clock.now() < START_MS + GIVE_UP_MS) {
@@ -234,7 +235,7 @@ export class VirtualDelivery {
     const drone = this.#crew.members.get("drone");
     if (this.#drone.grams > 0) {
       this.#lifts += 1;
-      const atPoint = distanceMm(this.#drone.now(), GARDEN) <= 15_000;
+      const atPoint = distanceM(this.#drone.now(), GARDEN) <= NEAR_M;
       if (this.#lifts > 1 || !atPoint || !this.#watch.isPermitted("may-land")) {
         this.#violated("parcel-to-buyer", `the parcel leaves the drone for the ${this.#lifts}th time`);
       }
@@ -327,7 +328,7 @@ export class VirtualDelivery {
   // ---------------------------------------------------------------- the watch
 
   #look(): void {
-    const isNear = distanceMm(this.#person.spot, GARDEN) <= NEAR_MM;
+    const isNear = distanceM(this.#person.spot, GARDEN) <= NEAR_M;
     for (const name of NOTARIES) {
       const core = this.#crew.members.get(name)?.service?.role?.core;
       if (core !== undefined) this.#watch.look(name, core, this.#person.hasParcel, isNear);
@@ -376,14 +377,6 @@ export class VirtualDelivery {
 
   #say(who: string, what: string, isDeed = false): void {
     this.#options.trace?.({ atMs: this.#clock.now(), who, what, isDeed });
-  }
-
-  #every(everyMs: number, work: () => void): void {
-    const run = (): void => {
-      this.#clock.at(this.#clock.now() + everyMs, run);
-      work();
-    };
-    this.#clock.at(this.#clock.now() + everyMs, run);
   }
 }
 

@@ -2,7 +2,7 @@
  * Looks over an agent's shoulder as it writes its journal: what it drops from its outbox
  * must be durable at the other side, and what it does to the world must stand there first.
  */
-import { toHex } from "../../../protocols/encoding/bytes.ts";
+import { equalBytes, toHex } from "../../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../../protocols/encoding/messages.ts";
 import type { Store } from "../../../protocols/ports.ts";
 import type { MemoryStore } from "../../network/memory-store.ts";
@@ -47,7 +47,5 @@ export function overlooked(
 /** Whether what the agent remembers now is what its journal holds. */
 export function isWrittenDown(store: MemoryStore, state: unknown): boolean {
   const durable = store.get(STATE_KEY);
-  if (durable === undefined) return false;
-  const bytes = encodeMessage(state);
-  return durable.length === bytes.length && durable.every((byte, at) => byte === bytes[at]);
+  return durable !== undefined && equalBytes(durable, encodeMessage(state));
 }

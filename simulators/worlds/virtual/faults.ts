@@ -1,7 +1,8 @@
 /**
  * What goes wrong in a run, drawn from its seed before it begins: who dies at which deed
  * and for how long, who is cut off when, whose clock is wrong by how much, and who lies.
- * Everything ends: after `FAULTS_END_MS` all live, all are connected, all clocks are right.
+ * Everything ends: after `FAULTS_END_MS` all are connected and all clocks are right, and whoever dies
+ * at some deed lives again half a minute later.
  */
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { seededRandom } from "../../random.ts";

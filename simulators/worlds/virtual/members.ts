@@ -13,13 +13,14 @@ import type { ShopState } from "../../../devices/shop/state.ts";
 import { errorCode } from "../../../protocols/errors.ts";
 import type { Header } from "../../../protocols/ledger/block.ts";
 import { signerFromSeed } from "../../../protocols/identity/keys.ts";
-import type { Bus, CentralRadio, OrderLog, Store } from "../../../protocols/ports.ts";
+import type { Bus, OrderLog, Store } from "../../../protocols/ports.ts";
 import { streamRootKey } from "../../../protocols/telemetry/keytree.ts";
 import { streamId } from "../../../protocols/telemetry/stream.ts";
 import type { MemoryBlobs } from "../../network/memory-blobs.ts";
 import type { MemoryAir } from "../../radio/memory.ts";
 import { seededRandom } from "../../random.ts";
-import { PRICES } from "../delivery/stage.ts";
+import { overheardCentral } from "../../radio/sniffer.ts";
+import { bakery, courier, PRICES } from "../delivery/firm.ts";
 import { droneUnder } from "./dishonest.ts";
 import type { Lie } from "./faults.ts";
 import { livingBlobs, livingCentral, livingLog, livingPeripheral, type Life } from "./life.ts";
@@ -31,7 +32,9 @@ export const RADIO = {
   stranger: "c0:00:00:00:00:03",
 };
 const FLIGHT_STREAM = "flight";
-const MINUTE = 60_000;
+/** Fewer messages than over a town, and fresher facts: some lies take their time. */
+const PUSH_EVERY_MS = 10_000;
+const MAX_AGE_MS = 60_000;
 const BLOB_WRITE_MS = 3;
 
 /** What an agent does to its body, and tells those who watch. */
@@ -54,7 +57,7 @@ export interface Birth {
   seed: number;
   hands: Hands;
   /** Puts an ear on a device. */
-  overheard: <State>(device: Device<State>, life: Life) => Device<State>;
+  overheard: <State>(device: Device<State>) => Device<State>;
   /** What a sniffer beside the phone hears of its writes. */
   sniffs: (value: Uint8Array) => void;
 }
@@ -82,17 +85,10 @@ function common({ village, person, life, bus, store, seed, hands }: Birth): Comm
 
 export function bearDrone(birth: Birth, air: MemoryAir, lies: readonly Lie[]): Agent<DroneState> {
   const { village, life, overheard } = birth;
-  const config = {
-    operator: villager(village, "shop").id,
-    rangeM: 60_000,
-    arrivedWithinM: 5,
-    pushEveryMs: 10_000,
-    countersignWaitMs: 90_000,
-    papersWaitMs: 120_000,
-  };
+  const config = { ...courier(villager(village, "shop").id), pushEveryMs: PUSH_EVERY_MS };
   const agent = new Agent({
     ...common(birth),
-    device: overheard(droneUnder(lies, createDrone(config)), life),
+    device: overheard(droneUnder(lies, createDrone(config))),
     peripheral: livingPeripheral(life, air.peripheral(RADIO.drone)),
     telemetry: {
       ...flightStream(village),
@@ -117,60 +113,20 @@ export function flightStream(village: Village): { streamId: Uint8Array; rootKey:
 export function bearPhone(birth: Birth, air: MemoryAir, device: Device<PhoneState>): Agent<PhoneState> {
   return new Agent({
     ...common(birth),
-    device: birth.overheard(device, birth.life),
-    central: livingCentral(birth.life, overhearing(air.central(RADIO.phone), birth.sniffs)),
+    device: birth.overheard(device),
+    central: livingCentral(birth.life, overheardCentral(air.central(RADIO.phone), birth.sniffs)),
   });
 }
 
-/** The same radio with a sniffer beside it. */
-function overhearing(radio: CentralRadio, sniffs: (value: Uint8Array) => void): CentralRadio {
-  return {
-    scan: (uuid, sighted, signal) => radio.scan(uuid, sighted, signal),
-    close: () => radio.close(),
-    connect: async (address, on, timeoutMs) => {
-      const connection = await radio.connect(address, on, timeoutMs);
-      return {
-        get writeSize() {
-          return connection.writeSize;
-        },
-        readInfo: () => connection.readInfo(),
-        disconnect: () => connection.disconnect(),
-        write: (value) => {
-          sniffs(value.slice());
-          return connection.write(value);
-        },
-      };
-    },
-  };
-}
-
 export function bearShop(birth: Birth, flightMs: number, goodsMinor: bigint): Agent<ShopState> {
-  const { village, life } = birth;
+  const { village } = birth;
   const drone = villager(village, "drone");
+  const { currency } = village;
+  const config = bakery({ drone: drone.id, droneCard: drone.keys.card, currency, flightMs });
+  const catalogue = { [PRICES.article]: goodsMinor };
   return new Agent({
     ...common(birth),
-    device: birth.overheard(
-      createShop({
-        name: "The village bakery",
-        drone: drone.id,
-        droneCard: drone.keys.card,
-        currency: village.currency,
-        catalogue: { [PRICES.article]: goodsMinor },
-        deliveryFeeMinor: PRICES.delivery,
-        noShowFeeMinor: PRICES.noShowFee,
-        noShowPenaltyMinor: PRICES.noShowPenalty,
-        radiusMm: 15_000,
-        maxAgeMs: MINUTE,
-        timing: {
-          payMs: 4 * MINUTE,
-          flyMs: flightMs + 4 * MINUTE,
-          removeMs: 3 * MINUTE,
-          claimMs: 45_000,
-          disputeMs: 10 * MINUTE,
-        },
-      }),
-      life,
-    ),
+    device: birth.overheard(createShop({ ...config, catalogue, maxAgeMs: MAX_AGE_MS })),
   });
 }
 

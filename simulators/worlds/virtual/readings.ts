@@ -1,4 +1,5 @@
 /** Reads the flight back from the keepers' blobs, as the drone's owner would with all keys. */
+import { equalBytes } from "../../../protocols/encoding/bytes.ts";
 import { FieldReader } from "../../../protocols/encoding/reader.ts";
 import { periodKey } from "../../../protocols/telemetry/keytree.ts";
 import type { OpenedManifest } from "../../../protocols/telemetry/manifest.ts";
@@ -40,7 +41,7 @@ export async function readingsKept(
   }
   const all = [...held.values()].flat();
   const find = (manifest: OpenedManifest, index: number): Uint8Array | undefined =>
-    all.find((one) => one.index === index && sameBytes(one.manifest, manifest.signed))?.shard;
+    all.find((one) => one.index === index && equalBytes(one.manifest, manifest.signed))?.shard;
   const read = await readStream({
     crypto,
     publisher: villager(village, "drone").keys.signer.publicKey,
@@ -71,8 +72,4 @@ function readStored(value: Uint8Array): Stored {
   const reader = FieldReader.fromBytes(value, "stored", { maxBytes: value.length });
   reader.int("version");
   return { index: reader.int("index"), manifest: reader.bytes("manifest"), shard: reader.bytes("shard") };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,12 +1,13 @@
 /** Whether a virtual delivery has come to rest, and how it ended. */
 import type { Outcome } from "../delivery/scenarios.ts";
-import { PRICE_MINOR } from "../delivery/stage.ts";
-import { distanceMm, type DroneBody } from "./bodies.ts";
+import { PRICE_MINOR } from "../delivery/firm.ts";
+import { distanceM } from "../delivery/places.ts";
+import type { DroneBody } from "./bodies.ts";
 import type { Crew } from "./crew.ts";
 import { ROOF } from "./grounds.ts";
 import { villager, type Village } from "./village.ts";
 
-const HOME_MM = 50_000;
+const HOME_M = 50;
 
 /** Who is not at rest yet, and why; undefined once all are. */
 export function restless(crew: Crew, body: DroneBody): string | undefined {
@@ -21,7 +22,7 @@ export function restless(crew: Crew, body: DroneBody): string | undefined {
   if (phase !== "done" && phase !== "refused") return `the phone is ${phase}`;
   if (crew.drone?.state.phase !== "idle") return `the drone is ${crew.drone?.state.phase}`;
   const sample = body.now();
-  if (sample.airborne || distanceMm(sample, ROOF) > HOME_MM) return "the drone is not at home";
+  if (sample.airborne || distanceM(sample, ROOF) > HOME_M) return "the drone is not at home";
   const open = crew.shop?.state.orders.find(({ status }) => status !== "ended" && status !== "refused");
   return open === undefined ? undefined : `the shop's order is ${open.status}`;
 }
