@@ -8,6 +8,10 @@ export const MAX_PARTIES = 8;
 /** Cases of one `when`, and members of one `and` or `or`. */
 export const MAX_CASES = 8;
 export const MAX_DETAILS = 32;
+export const MAX_BENEFICIARIES = 4;
+export const MAX_MANDATES = 16;
+/** Of a mandate's cap: ten years. */
+export const MAX_PERIOD_MS = 315_576_000_000;
 /** End of the year 9999: no time in terms or facts is later. */
 export const MAX_TIME_MS = 253_402_300_799_999;
 /** No fact may be required to be near a point by more than 1,000 km: that would say nothing. */

@@ -14,20 +14,29 @@ export function rolesIn(seen: Observation): Role[] {
   return membersOf(seen).flatMap(rolesIn);
 }
 
-/** All facts ("role/kind") that a condition looks at. */
-export function factsNamed(seen: Observation): Set<string> {
+/** Calls `visit` with every fact that a condition looks at; one that it names twice comes twice. */
+export function eachFactNamed(seen: Observation, visit: (role: Role, kind: string) => void): void {
   switch (seen.kind) {
     case "near":
-      return new Set([`${seen.role}/position`]);
+      return visit(seen.role, "position");
     case "attest":
-      return new Set([`${seen.role}/${seen.factKind}`]);
+      return visit(seen.role, seen.factKind);
     case "signed":
-      return new Set(seen.roles.map((role) => `${role}/${seen.factKind}`));
+      for (const role of seen.roles) visit(role, seen.factKind);
+      return;
     case "met":
-      return new Set(seen.roles.map((role) => `${role}/met`));
+      for (const role of seen.roles) visit(role, "met");
+      return;
     default:
-      return new Set(membersOf(seen).flatMap((member) => [...factsNamed(member)]));
+      for (const member of membersOf(seen)) eachFactNamed(member, visit);
   }
+}
+
+/** All facts ("role/kind") that a condition looks at. */
+export function factsNamed(seen: Observation): Set<string> {
+  const names = new Set<string>();
+  eachFactNamed(seen, (role, kind) => names.add(`${role}/${kind}`));
+  return names;
 }
 
 /** Whether anything but time decides. */

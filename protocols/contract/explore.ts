@@ -14,6 +14,7 @@ import {
   rolesIn,
 } from "./evidence-rules.ts";
 import { FACT_KINDS } from "./facts.ts";
+import { mandateFindings } from "./promises.ts";
 import type { Case, If, Node, Observation, Pay, Role, Terms, When } from "./terms.ts";
 
 /** A reason not to sign. */
@@ -28,6 +29,7 @@ export interface Finding {
     | "no-evidence"
     | "withheld-evidence"
     | "unproven-field"
+    | "mandate"
     | "reused-fact"
     | "label";
   /** In the tree, "contract.cases[0].then". */
@@ -77,6 +79,8 @@ interface Walk {
   facts: ReadonlySet<string>;
   /** Facts ("role/kind") that earlier steps may have used. */
   used: ReadonlySet<string>;
+  /** Choices ("role/name") of a value that were made on the way here. */
+  chosen: ReadonlySet<string>;
   /** The next `when` must be open for longer than until here. */
   after: TimeMs;
   byWhen: TimeMs;
@@ -101,6 +105,7 @@ export const SHORTEST_DISPUTE_MS = 60_000;
 export function explore(terms: Terms): { findings: Finding[]; endings: Ending[] } {
   const sideOf = new Map(terms.parties.map((party) => [party.role, toHex(party.account)]));
   const exploration: Exploration = { terms, sideOf, findings: [], endings: [] };
+  exploration.findings.push(...mandateFindings(terms));
   visit(exploration, terms.contract, {
     where: "contract",
     events: [],
@@ -110,6 +115,7 @@ export function explore(terms: Terms): { findings: Finding[]; endings: Ending[] 
     alone: new Map(),
     facts: new Set(),
     used: new Set(),
+    chosen: new Set(),
     after: terms.offerExpires,
     byWhen: terms.offerExpires,
   });
@@ -139,7 +145,9 @@ function visitClose(on: Exploration, at: Walk): void {
       find(on, "pot-left", at.where, `up to ${held.max} of ${currency} would be left at the end`);
   }
   const byRole = (payouts: ReadonlyMap<string, Payout>): Payout[] =>
-    on.terms.parties.flatMap((party) => [...payouts.values()].filter((payout) => payout.role === party.role));
+    [...on.terms.parties, ...on.terms.beneficiaries].flatMap((party) =>
+      [...payouts.values()].filter((payout) => payout.role === party.role),
+    );
   on.endings.push({
     events: at.events,
     deposits: byRole(at.deposits),
@@ -149,7 +157,7 @@ function visitClose(on: Exploration, at: Walk): void {
 }
 
 function visitPay(on: Exploration, node: Pay, at: Walk): void {
-  knowRoles(on, [node.to], at.where);
+  if (!isPaid(on.terms, node.to)) knowRoles(on, [node.to], at.where);
   const held = at.pot.get(node.currency) ?? NOTHING;
   const paid = rangeOf(on, node, held, at);
   if (paid.max > held.min && node.amount.kind !== "available") {
@@ -171,6 +179,14 @@ function rangeOf(on: Exploration, node: Pay, held: Range, at: Walk): Range {
   const { amount } = node;
   if (amount.kind === "constant") return { min: amount.minor, max: amount.minor };
   if (amount.kind === "available") return held;
+  if (amount.kind === "chosen") {
+    const { by, name, min, max } = amount;
+    if (!at.chosen.has(`${by}/${name}`)) {
+      const message = `the amount depends on ${by}'s choice "${name}", which is not sure to have been made`;
+      find(on, "unproven-field", at.where, message);
+    }
+    return { min, max };
+  }
   knowRoles(on, [amount.role], at.where);
   if (!at.facts.has(`${amount.role}/${amount.factKind}`)) {
     const message = `the amount depends on a "${amount.factKind}" fact of ${amount.role}, which is not sure to be there`;
@@ -303,7 +319,8 @@ function visitCase(on: Exploration, node: When, one: Case, at: Walk): void {
     case "choice": {
       knowRoles(on, [one.by], at.where);
       const event = { kind: one.kind, label, by: one.by, name: one.name } as const;
-      return visit(on, one.then, { ...next, events: [...at.events, event], byWhen: node.actBy });
+      const chosen = one.min < one.max ? new Set([...at.chosen, `${one.by}/${one.name}`]) : at.chosen;
+      return visit(on, one.then, { ...next, chosen, events: [...at.events, event], byWhen: node.actBy });
     }
     case "facts":
       checkCondition(on, one.condition, at);
@@ -356,6 +373,10 @@ function checkCondition(on: Exploration, condition: Observation, { where, used }
   if (canSatisfyAlone(condition, undefined, on.sideOf)) {
     find(on, "no-evidence", where, "the condition can hold without anyone's signature or secret");
   }
+}
+
+function isPaid(terms: Terms, role: Role): boolean {
+  return terms.beneficiaries.some((one) => one.role === role);
 }
 
 function knowRoles(on: Exploration, roles: Role[], where: string): void {

@@ -8,7 +8,8 @@ import { nodeAt, startContract, stepContract } from "./machine.ts";
 import type { ContractState, Input } from "./machine.ts";
 import { FACT_TIME_AHEAD_MS } from "./observe.ts";
 import { decodeContractState, encodeContractState } from "./state-codec.ts";
-import type { Node } from "./terms.ts";
+import { checkTerms } from "./check.ts";
+import type { AmountExpr, Case, Node } from "./terms.ts";
 import {
   BUYER,
   choiceInput,
@@ -57,6 +58,7 @@ describe("opening", () => {
           claimBy: offerExpires + 4 * MINUTE,
           refundFrom: offerExpires + 6 * MINUTE,
         },
+        chosen: [],
       });
     }
   });
@@ -302,7 +304,61 @@ describe("payments", () => {
       ["shop", 900n],
       ["buyer", 100n],
     ]);
-    expect(settle("much")).toMatch(/condition-not-met: the fact that sets the amount/);
+    expect(settle("much")).toMatch(/condition-not-met: the fact or choice that sets the amount/);
+  });
+
+  it("follow a choice's value, within bounds, also when it was made some steps before", () => {
+    const { terms } = delivery;
+    const from = terms.offerExpires;
+    const wait = (hour: number, label: string, cases: Case[], onTimeout: Node = CLOSE): Node => {
+      const actBy = from + hour * 60 * MINUTE;
+      return { kind: "when", label, cases, actBy, claimBy: actBy + 1, refundFrom: actBy + 2, onTimeout };
+    };
+    const rest: Node = {
+      kind: "pay",
+      to: "buyer",
+      currency: EUR,
+      amount: { kind: "available" },
+      then: CLOSE,
+    };
+    const chosen: AmountExpr = { kind: "chosen", by: "shop", name: "claim", min: 10n, max: 60n };
+    const claimed: Node = { kind: "pay", to: "shop", currency: EUR, amount: chosen, then: rest };
+    const object: Case = { kind: "choice", by: "buyer", name: "object", min: 1n, max: 1n, then: rest };
+    const claim: Case = {
+      ...{ kind: "choice", by: "shop", name: "claim", min: 0n, max: 90n },
+      then: wait(3, "disputable", [object], claimed),
+    };
+    const deposit: Case = {
+      ...{ kind: "deposit", by: "buyer", currency: EUR, amount: 100n },
+      then: wait(2, "claimable", [claim], rest),
+    };
+    const contract = contractOf({ ...terms, contract: wait(1, "awaiting-deposit", [deposit]) });
+    expect(checkTerms(contract.terms)).toEqual([]);
+    const claimedWith = (value: bigint): [string, bigint][] => {
+      const at = (state: ContractState, input: Input, nowMs: number) =>
+        done(stepContract(crypto, contract, state, input, nowMs));
+      const opened = done(startContract(contract, terms.notBefore)).state;
+      const paidIn: Input = { kind: "deposit", by: "buyer", currency: EUR, amount: 100n };
+      const held = at(opened, paidIn, from).state;
+      const open = at(held, { kind: "choice", by: "shop", name: "claim", value }, from).state;
+      expect(open.chosen).toEqual([["shop", "claim", value]]);
+      const read = decodeContractState(encodeContractState(open));
+      const end = at(read, { kind: "timeout" }, read.deadlines!.refundFrom);
+      expect(end.state).toMatchObject({ closed: true, chosen: [], pot: [] });
+      return end.payments.map(({ to, amount }) => [to, amount]);
+    };
+    expect(claimedWith(25n)).toEqual([
+      ["shop", 25n],
+      ["buyer", 75n],
+    ]);
+    expect(claimedWith(0n)).toEqual([
+      ["shop", 10n],
+      ["buyer", 90n],
+    ]);
+    expect(claimedWith(90n)).toEqual([
+      ["shop", 60n],
+      ["buyer", 40n],
+    ]);
   });
 
   it("decide by the time of the facts, and skip payments of nothing", () => {

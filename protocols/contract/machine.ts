@@ -31,7 +31,11 @@ export interface ContractState {
   pot: [currency: string, minor: bigint][];
   /** Of the `when` that it waits in; null at the end. */
   deadlines: Deadlines | null;
+  /** The values given with choices that left one, in the order of the path; empty at the end. */
+  chosen: Chosen[];
 }
+
+export type Chosen = [by: Role, name: string, value: bigint];
 
 export type Input =
   | { kind: "deposit"; by: Role; currency: string; amount: bigint }
@@ -58,7 +62,8 @@ export function startContract(contract: Contract, nowMs: TimeMs): Step {
   const { notBefore, offerExpires } = contract.terms;
   if (nowMs < notBefore - FACT_TIME_AHEAD_MS) return refuse("contract-too-early", "the offer has not begun");
   if (nowMs > offerExpires) return refuse("terms-expired", "the offer has expired");
-  return advance(contract.terms.contract, [], -1, new Map(), noEvidence(contract, nowMs));
+  const at = { path: [], seq: -1, pot: [], chosen: [] };
+  return advance(contract.terms.contract, at, noEvidence(contract, nowMs));
 }
 
 /**
@@ -89,8 +94,8 @@ function stepTimeout(contract: Contract, state: ContractState, node: When, nowMs
   if (nowMs < node.refundFrom) {
     return refuse("contract-too-early", `${node.refundFrom - nowMs} ms are left until the deadline`);
   }
-  const path = [...state.path, node.cases.length];
-  return advance(node.onTimeout, path, state.seq, new Map(state.pot), noEvidence(contract, nowMs));
+  const at = { ...state, path: [...state.path, node.cases.length] };
+  return advance(node.onTimeout, at, noEvidence(contract, nowMs));
 }
 
 /** Deposits and choices count by the log's time; facts by their own, if executed up to `claimBy`. */
@@ -113,13 +118,15 @@ function takeCase(state: ContractState, node: When, input: Input, evidence: Evid
     const seen = one.kind === "facts" ? forCase(one.condition, evidence) : evidence;
     const failure = caseFailure(one, input, seen);
     if (failure === undefined) {
-      const pot = new Map(state.pot);
+      const at = { ...state, path: [...state.path, index] };
       if (one.kind === "deposit") {
-        const held = (pot.get(one.currency) ?? 0n) + one.amount;
+        const held = (potOf(state, one.currency) ?? 0n) + one.amount;
         if (held > MAX_AMOUNT) return refuse("amount-overflow", "the contract cannot hold so much");
-        pot.set(one.currency, held);
+        at.pot = withHolding(state.pot, one.currency, held);
+      } else if (input.kind === "choice" && one.kind === "choice" && one.min < one.max) {
+        at.chosen = [...state.chosen, [one.by, one.name, input.value]];
       }
-      return advance(one.then, [...state.path, index], state.seq, pot, seen);
+      return advance(one.then, at, seen);
     }
     if (failure !== null) failures.push(failure);
   }
@@ -142,42 +149,50 @@ function caseFailure(one: Case, input: Input, evidence: Evidence): string | null
   return `"${one.name}" takes ${one.min} to ${one.max}, not ${input.value}`;
 }
 
+/** A place in the tree, with what is held and was chosen there. */
+type Standing = Pick<ContractState, "path" | "seq" | "pot" | "chosen">;
+
 /** Walks on through payments and decisions until the contract waits again, or ends. */
-function advance(
-  start: Node,
-  startPath: number[],
-  seq: number,
-  pot: Map<string, bigint>,
-  evidence: Evidence,
-): Step {
-  const path = [...startPath];
+function advance(start: Node, at: Standing, evidence: Evidence): Step {
+  const path = [...at.path];
   const payments: Payment[] = [];
+  let { pot } = at;
   let node = start;
-  for (;;) {
-    if (node.kind === "close" || node.kind === "when") {
-      const held = [...pot].filter(([, minor]) => minor > 0n).sort(([a], [b]) => (a < b ? -1 : 1));
-      if (node.kind === "close" && held.length > 0) {
-        return refuse("terms-unsafe", "the contract would end with money left in it");
-      }
-      const state = { path, seq: seq + 1, ...restingIn(node), pot: held };
-      return { ok: true, state, payments };
-    }
+  while (node.kind !== "close" && node.kind !== "when") {
     if (node.kind === "if") {
       const branch = failureOf(node.condition, evidence) === undefined ? 0 : 1;
       path.push(branch);
       node = branch === 0 ? node.then : node.else;
       continue;
     }
-    const held = pot.get(node.currency) ?? 0n;
-    const amount = amountOf(node.amount, held, evidence);
+    const { to, currency } = node;
+    const held = potOf({ pot }, currency) ?? 0n;
+    const amount = amountOf(node.amount, held, at.chosen, evidence);
     if (amount === undefined)
-      return refuse("condition-not-met", "the fact that sets the amount is not given");
+      return refuse("condition-not-met", "the fact or choice that sets the amount is not given");
     if (amount > held) return refuse("terms-unsafe", "the contract would pay more than it holds");
-    if (amount > 0n) payments.push({ to: node.to, currency: node.currency, amount });
-    pot.set(node.currency, held - amount);
+    if (amount > 0n) payments.push({ to, currency, amount });
+    pot = withHolding(pot, currency, held - amount);
     path.push(0);
     node = node.then;
   }
+  if (node.kind === "close" && pot.length > 0)
+    return refuse("terms-unsafe", "the contract would end with money left in it");
+  const chosen = node.kind === "close" ? [] : at.chosen;
+  const state = { path, seq: at.seq + 1, ...restingIn(node), pot, chosen };
+  return { ok: true, state, payments };
+}
+
+function potOf({ pot }: Pick<ContractState, "pot">, currency: string): bigint | undefined {
+  return pot.find(([held]) => held === currency)?.[1];
+}
+
+/** The pot with another holding of one currency: still sorted, still without zeros. */
+function withHolding(pot: ContractState["pot"], currency: string, minor: bigint): ContractState["pot"] {
+  const others = pot.filter(([held]) => held !== currency);
+  if (minor === 0n) return others;
+  others.push([currency, minor]);
+  return others.length < 2 ? others : others.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function restingIn(node: Node): Pick<ContractState, "label" | "closed" | "deadlines"> {
@@ -186,15 +201,26 @@ function restingIn(node: Node): Pick<ContractState, "label" | "closed" | "deadli
   return { label: node.label, closed: false, deadlines: { actBy, claimBy, refundFrom } };
 }
 
-function amountOf(amount: AmountExpr, held: bigint, evidence: Evidence): bigint | undefined {
+function amountOf(
+  amount: AmountExpr,
+  held: bigint,
+  chosen: readonly Chosen[],
+  evidence: Evidence,
+): bigint | undefined {
   if (amount.kind === "constant") return amount.minor;
   if (amount.kind === "available") return held;
+  if (amount.kind === "chosen") {
+    const made = chosen.findLast(([by, name]) => by === amount.by && name === amount.name);
+    return made && within(amount, made[2]);
+  }
   const value = factField(amount.role, amount.factKind, amount.index, evidence);
-  if (value === undefined) return undefined;
   // Below zero the bound `min` holds anyway, so that rounding towards zero does no harm.
-  const scaled = (value * amount.numerator) / amount.denominator;
-  if (scaled < amount.min) return amount.min;
-  return scaled > amount.max ? amount.max : scaled;
+  return value === undefined ? undefined : within(amount, (value * amount.numerator) / amount.denominator);
+}
+
+function within({ min, max }: { min: bigint; max: bigint }, value: bigint): bigint {
+  if (value < min) return min;
+  return value > max ? max : value;
 }
 
 /** The node at a state's path; undefined if the path leads nowhere. */

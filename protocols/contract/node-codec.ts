@@ -12,7 +12,7 @@ import type { AmountExpr, Case, Node, Observation, Role } from "./terms.ts";
 
 const NODE = { close: 0, pay: 1, if: 2, when: 3 } as const;
 const CASE = { deposit: 0, choice: 1, facts: 2 } as const;
-const AMOUNT = { constant: 0, available: 1, field: 2 } as const;
+const AMOUNT = { constant: 0, available: 1, field: 2, chosen: 3 } as const;
 const OBSERVATION = {
   near: 0,
   attest: 1,
@@ -117,6 +117,8 @@ function encodeAmount(amount: AmountExpr): CborValue {
       const { factKind, role, index, numerator, denominator, min, max } = amount;
       return [AMOUNT.field, factKind, role, index, numerator, denominator, min, max];
     }
+    case "chosen":
+      return [AMOUNT.chosen, amount.by, amount.name, amount.min, amount.max];
   }
 }
 
@@ -256,6 +258,12 @@ function readAmount(reader: FieldReader, where: string): AmountExpr {
       const max = amountField(reader, "max", min);
       return { kind: "field", factKind, role, index, numerator, denominator, min, max };
     }
+    case AMOUNT.chosen: {
+      const by = roleField(reader, "by");
+      const name = roleField(reader, "name");
+      const min = amountField(reader, "min");
+      return { kind: "chosen", by, name, min, max: amountField(reader, "max", min) };
+    }
     default:
       return fail(where, "is of no known kind of amount");
   }
@@ -343,7 +351,8 @@ function rolesField(reader: FieldReader, where: string): Role[] {
   return roles;
 }
 
-function currencyField(reader: FieldReader, where: string): string {
+/** The next field as a currency's id. */
+export function currencyField(reader: FieldReader, where: string): string {
   const currency = reader.text("currency", { max: 32 });
   return isCurrencyId(currency) ? currency : fail(`${where}.currency`, "is not a currency's id");
 }

@@ -5,7 +5,7 @@ import type { ErrorCode } from "../errors.ts";
 import { SegmentError } from "../errors.ts";
 import type { Crypto, TimeMs } from "../ports.ts";
 import { MAX_FACTS, MAX_PREIMAGE_BYTES } from "./bounds.ts";
-import { factsNamed } from "./evidence-rules.ts";
+import { eachFactNamed } from "./evidence-rules.ts";
 import { FACT_KINDS, readMet, readPosition } from "./facts.ts";
 import type { Fact, Met, Position } from "./facts.ts";
 import { distanceMm } from "./distance.ts";
@@ -37,12 +37,19 @@ export function noEvidence(contract: Contract, nowMs: TimeMs): Evidence {
  * nobody shifts a decision by adding a later fact that was not asked for.
  */
 export function forCase(condition: Observation, evidence: Evidence): Evidence {
-  const times = [...factsNamed(condition)].flatMap((name) => {
-    const [role = "", kind = ""] = name.split("/");
-    const fact = evidence.facts.get(role)?.get(kind);
-    return fact === undefined ? [] : [fact.timeMs];
-  });
-  return { ...evidence, newestMs: times.length === 0 ? evidence.nowMs : Math.max(...times) };
+  const newestMs = newestFactMs(condition, evidence);
+  return { ...evidence, newestMs: newestMs === undefined ? evidence.nowMs : newestMs };
+}
+
+/** Time of the newest of the facts that a condition names; undefined if none of them is given. */
+function newestFactMs(seen: Observation, { facts }: Evidence): TimeMs | undefined {
+  let newestMs: TimeMs | undefined;
+  const look = (role: Role, kind: string): void => {
+    const timeMs = facts.get(role)?.get(kind)?.timeMs;
+    if (timeMs !== undefined && (newestMs === undefined || timeMs > newestMs)) newestMs = timeMs;
+  };
+  eachFactNamed(seen, look);
+  return newestMs;
 }
 
 type Refused = { code: ErrorCode; message: string };
@@ -183,11 +190,11 @@ function failureOfMet(seen: Observation & { kind: "met" }, evidence: Evidence): 
     equalBytes(first.initiatorIdentity, second.initiatorIdentity) &&
     equalBytes(first.responderIdentity, second.responderIdentity);
   if (!same) return `${one} and ${other} speak of different sessions`;
-  const expected = seen.roles.map((role) => partyOf(evidence.contract.terms, role)?.identity);
-  const named = [first.initiatorIdentity, first.responderIdentity];
-  const bothNamed = expected.every(
-    (identity) => identity !== undefined && named.some((present) => equalBytes(present, identity)),
-  );
+  const bothNamed = seen.roles.every((role) => {
+    const identity = partyOf(evidence.contract.terms, role)?.identity;
+    if (identity === undefined) return false;
+    return equalBytes(first.initiatorIdentity, identity) || equalBytes(first.responderIdentity, identity);
+  });
   return bothNamed ? undefined : `the session was not between ${one} and ${other}`;
 }
 

@@ -10,8 +10,19 @@ import { SegmentError } from "../errors.ts";
 import { labelledHash } from "../crypto/hash.ts";
 import { sign1, verify1 } from "../identity/cose.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
-import { MAX_DETAILS, MAX_PARTIES, MAX_TERMS_BYTES, MAX_TIME_MS } from "./bounds.ts";
+import {
+  MAX_BENEFICIARIES,
+  MAX_DETAILS,
+  MAX_MANDATES,
+  MAX_PARTIES,
+  MAX_TERMS_BYTES,
+  MAX_TIME_MS,
+} from "./bounds.ts";
 import { asTermsError, CBOR_DEPTH, decodeNode, encodeNode, NodeBudget, roleField } from "./node-codec.ts";
+import { beneficiaryFields, mandateFields, readBeneficiary, readMandate } from "./promises.ts";
+import type { Beneficiary, Mandate } from "./promises.ts";
+
+export type { Beneficiary, Mandate } from "./promises.ts";
 
 /** Names a party within its terms: "buyer", "drone"; 1 to 32 of a-z, 0-9 and -. */
 export type Role = string;
@@ -32,6 +43,10 @@ export interface Terms {
   nonce: Uint8Array;
   /** 2 to 8, sorted as their maker chose; roles and identities are distinct. */
   parties: Party[];
+  /** At most 4; their roles are distinct from the parties'. */
+  beneficiaries: Beneficiary[];
+  /** At most 16; whoever charges one names it by its index. */
+  mandates: Mandate[];
   /** The contract may be opened from here … */
   notBefore: TimeMs;
   /** … until here. */
@@ -50,6 +65,7 @@ export interface Close {
 
 export interface Pay {
   kind: "pay";
+  /** A party or a beneficiary. */
   to: Role;
   currency: string;
   amount: AmountExpr;
@@ -98,7 +114,9 @@ export type AmountExpr =
       denominator: bigint;
       min: bigint;
       max: bigint;
-    };
+    }
+  /** The value that `by` gave with its choice `name` on the way here, at least `min` and at most `max`. */
+  | { kind: "chosen"; by: Role; name: string; min: bigint; max: bigint };
 
 export type Observation =
   /** `role` signed a "position" within `radiusMm` of the point, over ground. */
@@ -139,6 +157,8 @@ export function encodeTerms(terms: Terms): Uint8Array {
       terms.template,
       terms.nonce,
       terms.parties.map((party) => [party.role, party.identity, party.account]),
+      terms.beneficiaries.map(beneficiaryFields),
+      terms.mandates.map(mandateFields),
       terms.notBefore,
       terms.offerExpires,
       terms.details.map(([name, value]) => [name, value]),
@@ -160,13 +180,15 @@ export function decodeTerms(bytes: Uint8Array): Terms {
     );
   }
   try {
-    const reader = new FieldReader(decodeCbor(bytes, { maxDepth: CBOR_DEPTH }), "terms", 9);
+    const reader = new FieldReader(decodeCbor(bytes, { maxDepth: CBOR_DEPTH }), "terms", 11);
     reader.int("version", { min: VERSION, max: VERSION });
     const terms: Terms = {
       network: reader.text("network", { min: 1, max: 32 }),
       template: reader.text("template", { min: 1, max: 32 }),
       nonce: reader.bytes("nonce", { length: 16 }),
       parties: reader.list("parties", { max: MAX_PARTIES }).map(readParty),
+      beneficiaries: reader.list("beneficiaries", { max: MAX_BENEFICIARIES }).map(readBeneficiary),
+      mandates: reader.list("mandates", { max: MAX_MANDATES }).map(readMandate),
       notBefore: reader.int("notBefore", { min: 0, max: MAX_TIME_MS }),
       offerExpires: reader.int("offerExpires", { min: 0, max: MAX_TIME_MS }),
       details: reader.list("details", { max: MAX_DETAILS }).map(readDetail),
@@ -212,7 +234,7 @@ function requireForm(terms: Terms): void {
   if (terms.parties.length < 2) fail("there are fewer than two parties", "terms.parties");
   if (terms.notBefore > terms.offerExpires) fail("the offer expires before it begins", "terms.offerExpires");
   requireDistinct(
-    terms.parties.map((party) => party.role),
+    [...terms.parties, ...terms.beneficiaries].map((party) => party.role),
     "role",
     "terms.parties",
   );
@@ -289,6 +311,11 @@ export function verifyTermsSignatures(
     const roles = [...missing.values()].join(", ");
     throw new SegmentError("signature-invalid", `the terms are not signed by: ${roles}`, { where: "terms" });
   }
+}
+
+/** The account that a payment to a role goes to: a party's or a beneficiary's. */
+export function accountOf(terms: Terms, role: Role): Uint8Array | undefined {
+  return [...terms.parties, ...terms.beneficiaries].find((one) => one.role === role)?.account;
 }
 
 /** The party of a role. */

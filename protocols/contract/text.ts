@@ -7,7 +7,7 @@ import { formatAmount } from "../money/amounts.ts";
 import type { TimeMs } from "../ports.ts";
 import { endings } from "./check.ts";
 import type { Ending, EndingEvent, Payout } from "./check.ts";
-import type { AmountExpr, Case, If, Node, Observation, Terms, When } from "./terms.ts";
+import type { AmountExpr, Case, If, Mandate, Node, Observation, Terms, When } from "./terms.ts";
 import { english } from "./words-en.ts";
 import { french } from "./words-fr.ts";
 import { formatTimeUtc } from "./words.ts";
@@ -86,6 +86,27 @@ function isSamePlace(a: Near, b: Near | undefined): boolean {
   );
 }
 
+/** The currency of a payment that depends on this choice; undefined if none does. */
+function currencyChosen(node: Node, choice: { by: string; name: string }): string | undefined {
+  switch (node.kind) {
+    case "close":
+      return undefined;
+    case "pay": {
+      const { amount } = node;
+      const isIt = amount.kind === "chosen" && amount.by === choice.by && amount.name === choice.name;
+      return isIt ? node.currency : currencyChosen(node.then, choice);
+    }
+    case "if":
+      return currencyChosen(node.then, choice) ?? currencyChosen(node.else, choice);
+    case "when":
+      for (const next of [...node.cases.map((one) => one.then), node.onTimeout]) {
+        const found = currencyChosen(next, choice);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+  }
+}
+
 /** Puts one contract into the words of one language. Each `when` becomes a numbered step. */
 class Writer {
   readonly words: Words;
@@ -108,7 +129,19 @@ class Writer {
         words.detail(detail, value, (timeMs) => format.time(timeMs)),
       ),
       words.sentence(words.offer(format.time(terms.notBefore), format.time(terms.offerExpires))),
+      ...terms.mandates.map((mandate) => words.sentence(this.mandate(mandate))),
     ];
+  }
+
+  private mandate({ from, by, currency, capMinor, periodMs, totalMinor }: Mandate): string {
+    const { words, format } = this;
+    return words.mandate({
+      from: words.role(from),
+      by: words.role(by),
+      cap: format.amount(capMinor, currency),
+      total: format.amount(totalMinor, currency),
+      periodMs,
+    });
   }
 
   /** The first step and all that it leads to, in the order of their numbers. */
@@ -166,22 +199,33 @@ class Writer {
     if (one.kind === "deposit")
       return words.deposits(words.role(one.by), this.format.amount(one.amount, one.currency));
     if (one.kind === "facts") return this.observation(one.condition);
-    const range = one.min === one.max ? "" : words.range(one.min.toString(), one.max.toString());
-    return words.chooses(words.role(one.by), one.name) + range;
+    return words.chooses(words.role(one.by), one.name) + this.range(one);
+  }
+
+  /** Of a choice: in money, if a payment depends on it. */
+  private range(one: Case & { kind: "choice" }): string {
+    if (one.min === one.max) return "";
+    const currency = currencyChosen(one.then, one);
+    const value = (minor: bigint): string =>
+      currency === undefined ? minor.toString() : this.format.amount(minor, currency);
+    return this.words.range(value(one.min), value(one.max));
   }
 
   private amount(amount: AmountExpr, currency: string): string {
     if (amount.kind === "available") return this.words.rest;
     if (amount.kind === "constant") return this.format.amount(amount.minor, currency);
-    const unit = this.format.amount(amount.numerator, currency);
-    return this.words.measured({
-      role: this.words.role(amount.role),
-      fact: this.words.factName(amount.factKind),
-      price: unit,
+    const { words, format } = this;
+    const min = format.amount(amount.min, currency);
+    const max = format.amount(amount.max, currency);
+    if (amount.kind === "chosen")
+      return words.chosenAmount(words.chooses(words.role(amount.by), amount.name), min, max);
+    return words.measured({
+      role: words.role(amount.role),
+      fact: words.factName(amount.factKind),
+      price: format.amount(amount.numerator, currency),
       per: amount.denominator.toString(),
       position: amount.index + 1,
-      min: this.format.amount(amount.min, currency),
-      max: this.format.amount(amount.max, currency),
+      ...{ min, max },
     });
   }
 
@@ -306,7 +350,7 @@ class Writer {
 
   outcome(terms: Terms, ending: Ending): string {
     const { words } = this;
-    const clauses = terms.parties.flatMap((party) => {
+    const clauses = [...terms.parties, ...terms.beneficiaries].flatMap((party) => {
       const of = (list: Payout[]): string[] =>
         list.filter((one) => one.role === party.role && one.max > 0n).map((one) => this.payout(one));
       const paid = of(ending.deposits);

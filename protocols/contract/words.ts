@@ -51,6 +51,9 @@ export interface Words {
     min: string;
     max: string;
   }): string;
+  /** What was given with a choice, as an amount; `choice` is the clause of it. */
+  chosenAmount(choice: string, min: string, max: string): string;
+  mandate(of: { from: string; by: string; cap: string; total: string; periodMs: number }): string;
   ends: string;
   goesOn(step: number): string;
   ifThen(condition: string, consequence: string): string;

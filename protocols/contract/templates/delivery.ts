@@ -29,26 +29,15 @@
  *   cannot see that. It is between the shop and its drone, and the signed facts are the evidence.
  */
 import { z } from "zod";
-import { SegmentError } from "../../errors.ts";
 import { allocate, MAX_AMOUNT } from "../../money/amounts.ts";
-import { isCurrencyId } from "../../money/currencies.ts";
-import { MAX_TIME_MS } from "../bounds.ts";
-import { assertSafe, SHORTEST_DISPUTE_MS } from "../check.ts";
 import { FACT_KINDS } from "../facts.ts";
-import { encodeTerms } from "../terms.ts";
 import type { Case, Node, Observation, Terms, When } from "../terms.ts";
+import { bytesOf, checkedParams, currency, DAY_MS, line, minor, party, timeMs, window } from "./params.ts";
+import { CANCELLED, choice, deadlines, FAILED, fixedPayments, FULFILLED, lost, theRest } from "./plan.ts";
+import type { End, Outcome, Plan } from "./plan.ts";
+import { termsOf } from "./services.ts";
 
 export const DELIVERY_TEMPLATE = "delivery/1";
-
-const bytesOf = (length: number) =>
-  z.custom<Uint8Array>(
-    (value) => value instanceof Uint8Array && value.length === length,
-    `must be ${length} bytes`,
-  );
-const party = z.object({ identity: bytesOf(32), account: bytesOf(32) });
-const timeMs = z.int().min(0).max(MAX_TIME_MS);
-const minor = z.bigint().min(0n).max(MAX_AMOUNT);
-const DAY_MS = 24 * 60 * 60 * 1_000;
 
 const paramsSchema = z
   .object({
@@ -59,7 +48,7 @@ const paramsSchema = z
     shop: party,
     /** Without one, an objection shares the loss. */
     arbiter: party.optional(),
-    currency: z.string().refine(isCurrencyId, "must be a currency's id"),
+    currency,
     goodsMinor: minor,
     /** The drone's pay for a delivery. */
     deliveryFeeMinor: minor,
@@ -77,8 +66,8 @@ const paramsSchema = z
     radiusMm: z.int().min(1_000).max(1_000_000).default(15_000),
     /** How old the facts of the meeting may be when the notaries see them. */
     maxAgeMs: z.int().min(1_000).max(DAY_MS).default(120_000),
-    address: z.string().min(1).max(300),
-    goods: z.string().min(1).max(300),
+    address: line,
+    goods: line,
     orderedAtMs: timeMs,
     /** All must have signed by then. */
     signByMs: timeMs,
@@ -89,17 +78,9 @@ const paramsSchema = z
     /** How long after a deadline evidence may still reach the log; again as long until refunds begin. */
     claimMarginMs: z.int().min(1_000).max(DAY_MS).default(120_000),
     /** How long the buyer may object to the drone's word. */
-    disputeMs: z
-      .int()
-      .min(SHORTEST_DISPUTE_MS)
-      .max(30 * DAY_MS)
-      .default(DAY_MS),
+    disputeMs: window(DAY_MS, 30 * DAY_MS),
     /** How long the arbiter may take. */
-    arbitrationMs: z
-      .int()
-      .min(SHORTEST_DISPUTE_MS)
-      .max(90 * DAY_MS)
-      .default(7 * DAY_MS),
+    arbitrationMs: window(7 * DAY_MS, 90 * DAY_MS),
   })
   .superRefine((params, context) => {
     const problem = (path: string, message: string): void =>
@@ -128,23 +109,22 @@ type Params = z.output<typeof paramsSchema>;
 
 /** Terms from the template, safe to sign. Throws `terms-invalid` with `where` = the parameter. */
 export function deliveryTerms(input: DeliveryParams): Terms {
-  const parsed = paramsSchema.safeParse(input);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue?.path.join(".") ?? "";
-    throw new SegmentError("terms-invalid", `delivery ${where}: ${issue?.message}`, { where });
-  }
-  const params = parsed.data;
-  const { arbiter } = params;
-  const terms: Terms = {
+  return termsOf(deliveryPlan(input));
+}
+
+/** The template's contract, which services may join. Throws `terms-invalid` with `where` = the parameter. */
+export function deliveryPlan(input: DeliveryParams): Plan {
+  const params = checkedParams("delivery", paramsSchema, input);
+  const { buyer, drone, shop, arbiter, claimMarginMs } = params;
+  return {
     network: params.network,
     template: DELIVERY_TEMPLATE,
     nonce: params.nonce,
     parties: [
-      { role: "buyer", identity: params.buyer.identity, account: params.buyer.account },
-      { role: "drone", identity: params.drone.identity, account: params.drone.account },
-      { role: "shop", identity: params.shop.identity, account: params.shop.account },
-      ...(arbiter ? [{ role: "arbiter", identity: arbiter.identity, account: arbiter.account }] : []),
+      { role: "buyer", ...buyer },
+      { role: "drone", ...drone },
+      { role: "shop", ...shop },
+      ...(arbiter ? [{ role: "arbiter", ...arbiter }] : []),
     ],
     notBefore: params.orderedAtMs,
     offerExpires: params.signByMs,
@@ -154,149 +134,135 @@ export function deliveryTerms(input: DeliveryParams): Terms {
       ["altitudeMm", params.point.altitudeMm],
       ["orderedAtMs", params.orderedAtMs],
     ],
-    contract: awaitingDeposit(params),
+    payer: "buyer",
+    currency: params.currency,
+    depositMinor: priceOf(params),
+    deposit: deadlines(params, params.signByMs + claimMarginMs),
+    claimMarginMs,
+    main: (end) => new Stages(params, end).inFlight(),
   };
-  encodeTerms(terms);
-  assertSafe(terms);
-  return terms;
 }
 
 function priceOf(params: Params): bigint {
   return params.goodsMinor + params.deliveryFeeMinor;
 }
 
-function deadlines(params: Params, actBy: number): Pick<When, "actBy" | "claimBy" | "refundFrom"> {
-  const claimBy = actBy + params.claimMarginMs;
-  return { actBy, claimBy, refundFrom: claimBy + params.claimMarginMs };
-}
+/** The states of a delivery, and its endings. */
+class Stages {
+  private readonly params: Params;
+  private readonly end: End;
 
-function awaitingDeposit(params: Params): When {
-  const { currency } = params;
-  return {
-    kind: "when",
-    label: "awaiting-deposit",
-    cases: [{ kind: "deposit", by: "buyer", currency, amount: priceOf(params), then: inFlight(params) }],
-    ...deadlines(params, params.signByMs + params.claimMarginMs),
-    onTimeout: { kind: "close" },
-  };
-}
+  constructor(params: Params, end: End) {
+    this.params = params;
+    this.end = end;
+  }
 
-function inFlight(params: Params): When {
-  const { latitudeE7, longitudeE7 } = params.point;
-  const { radiusMm, maxAgeMs } = params;
-  const near = (role: string): Observation => ({
-    kind: "near",
-    role,
-    latitudeE7,
-    longitudeE7,
-    radiusMm,
-    maxAgeMs,
-  });
-  const meeting: Observation = {
-    kind: "and",
-    all: [near("drone"), near("buyer"), { kind: "met", roles: ["drone", "buyer"], maxAgeMs }],
-  };
-  return {
-    kind: "when",
-    label: "in-flight",
-    cases: [{ kind: "facts", condition: meeting, then: mayLand(params) }, droneCancels(params)],
-    ...deadlines(params, params.landByMs),
-    onTimeout: noShow(params),
-  };
-}
+  inFlight(): When {
+    const { params } = this;
+    const { latitudeE7, longitudeE7 } = params.point;
+    const { radiusMm, maxAgeMs } = params;
+    const near = (role: string): Observation => ({
+      kind: "near",
+      role,
+      latitudeE7,
+      longitudeE7,
+      radiusMm,
+      maxAgeMs,
+    });
+    const meeting: Observation = {
+      kind: "and",
+      all: [near("drone"), near("buyer"), { kind: "met", roles: ["drone", "buyer"], maxAgeMs }],
+    };
+    return {
+      kind: "when",
+      label: "in-flight",
+      cases: [{ kind: "facts", condition: meeting, then: this.mayLand() }, this.droneCancels()],
+      ...deadlines(params, params.landByMs),
+      onTimeout: this.noShow(),
+    };
+  }
 
-function mayLand(params: Params): When {
-  const factKind = FACT_KINDS.parcelRemoved;
-  const times = deadlines(params, params.removeByMs);
-  // Evidence may come late; that it was made in time is what `actBy` asks.
-  const maxAgeMs = times.claimBy - params.orderedAtMs;
-  const taken: Observation = { kind: "signed", k: 2, roles: ["drone", "buyer"], factKind, maxAgeMs };
-  const droneSays: Observation = { kind: "attest", role: "drone", factKind, maxAgeMs };
-  return {
-    kind: "when",
-    label: "may-land",
-    cases: [
-      { kind: "facts", condition: taken, then: paid(params) },
-      { kind: "facts", condition: droneSays, then: disputable(params, times.claimBy) },
-      droneCancels(params),
-    ],
-    ...times,
-    onTimeout: noShow(params),
-  };
-}
+  private mayLand(): When {
+    const { params } = this;
+    const factKind = FACT_KINDS.parcelRemoved;
+    const times = deadlines(params, params.removeByMs);
+    // Evidence may come late; that it was made in time is what `actBy` asks.
+    const maxAgeMs = times.claimBy - params.orderedAtMs;
+    const taken: Observation = { kind: "signed", k: 2, roles: ["drone", "buyer"], factKind, maxAgeMs };
+    const droneSays: Observation = { kind: "attest", role: "drone", factKind, maxAgeMs };
+    return {
+      kind: "when",
+      label: "may-land",
+      cases: [
+        { kind: "facts", condition: taken, then: this.paid() },
+        { kind: "facts", condition: droneSays, then: this.disputable(times.claimBy) },
+        this.droneCancels(),
+      ],
+      ...times,
+      onTimeout: this.noShow(),
+    };
+  }
 
-function disputable(params: Params, fromMs: number): When {
-  const times = deadlines(params, fromMs + params.disputeMs);
-  const objected = params.arbiter === undefined ? lossShared(params) : arbitration(params, times.claimBy);
-  return {
-    kind: "when",
-    label: "disputable",
-    cases: [choice("buyer", "object", objected), choice("buyer", "accept", paid(params))],
-    ...times,
-    onTimeout: paid(params),
-  };
-}
+  private disputable(fromMs: number): When {
+    const { params } = this;
+    const times = deadlines(params, fromMs + params.disputeMs);
+    const objected = params.arbiter === undefined ? this.lossShared() : this.arbitration(times.claimBy);
+    return {
+      kind: "when",
+      label: "disputable",
+      cases: [choice("buyer", "object", objected), choice("buyer", "accept", this.paid())],
+      ...times,
+      onTimeout: this.paid(),
+    };
+  }
 
-function arbitration(params: Params, fromMs: number): When {
-  return {
-    kind: "when",
-    label: "arbitration",
-    cases: [
-      choice("arbiter", "delivered", paid(params)),
-      choice("arbiter", "not-delivered", payments(params, [], "buyer")),
-    ],
-    ...deadlines(params, fromMs + params.arbitrationMs),
-    onTimeout: lossShared(params),
-  };
-}
+  private arbitration(fromMs: number): When {
+    const notDelivered = this.payments(lost("buyer", "shop"), [], "buyer");
+    return {
+      kind: "when",
+      label: "arbitration",
+      cases: [choice("arbiter", "delivered", this.paid()), choice("arbiter", "not-delivered", notDelivered)],
+      ...deadlines(this.params, fromMs + this.params.arbitrationMs),
+      onTimeout: this.lossShared(),
+    };
+  }
 
-/** What an honest drone does when it cannot deliver: the buyer is not to pay a no-show for it. */
-function droneCancels(params: Params): Case {
-  return choice("drone", "cancel", payments(params, [], "buyer"));
-}
+  /** What an honest drone does when it cannot deliver: the buyer is not to pay a no-show for it. */
+  private droneCancels(): Case {
+    return choice("drone", "cancel", this.payments(CANCELLED, [], "buyer"));
+  }
 
-function choice(by: string, name: string, then: Node): Case {
-  return { kind: "choice", by, name, min: 1n, max: 1n, then };
-}
+  /** The drone is credited with what was held, and passes the goods' part on to the shop at once. */
+  private paid(): Node {
+    return this.payments(FULFILLED, [["shop", this.params.goodsMinor]], "drone");
+  }
 
-/** The drone is credited with what was held, and passes the goods' part on to the shop at once. */
-function paid(params: Params): Node {
-  return payments(params, [["shop", params.goodsMinor]], "drone");
-}
+  private noShow(): Node {
+    const fixed: [string, bigint][] = [
+      ["drone", this.params.noShowFeeMinor],
+      ["shop", this.params.noShowPenaltyMinor],
+    ];
+    return this.payments(FAILED, fixed, "buyer");
+  }
 
-function noShow(params: Params): Node {
-  const fixed: [string, bigint][] = [
-    ["drone", params.noShowFeeMinor],
-    ["shop", params.noShowPenaltyMinor],
-  ];
-  return payments(params, fixed, "buyer");
-}
+  private lossShared(): Node {
+    const { params } = this;
+    const price = priceOf(params);
+    const refund = params.disputedRefundMinor ?? price / 2n;
+    const [goods, flight] = allocate(price - refund, [params.goodsMinor, params.deliveryFeeMinor]);
+    const fixed: [string, bigint][] = [
+      ["shop", goods!],
+      ["drone", flight!],
+    ];
+    return this.payments(FAILED, fixed, "buyer");
+  }
 
-function lossShared(params: Params): Node {
-  const price = priceOf(params);
-  const refund = params.disputedRefundMinor ?? price / 2n;
-  const [goods, flight] = allocate(price - refund, [params.goodsMinor, params.deliveryFeeMinor]);
-  const fixed: [string, bigint][] = [
-    ["shop", goods!],
-    ["drone", flight!],
-  ];
-  return payments(params, fixed, "buyer");
-}
-
-/** Fixed amounts (none of zero), then the rest, then the end. */
-function payments(params: Params, fixed: [role: string, minor: bigint][], restTo: string): Node {
-  const { currency } = params;
-  const rest: Node = {
-    kind: "pay",
-    to: restTo,
-    currency,
-    amount: { kind: "available" },
-    then: { kind: "close" },
-  };
-  return fixed
-    .filter(([, minor]) => minor > 0n)
-    .reduceRight<Node>(
-      (then, [to, minor]) => ({ kind: "pay", to, currency, amount: { kind: "constant", minor }, then }),
-      rest,
+  private payments(outcome: Outcome, fixed: [role: string, minor: bigint][], restTo: string): Node {
+    const { currency: of } = this.params;
+    const all = fixedPayments(
+      fixed.map(([role, minor]) => [role, of, minor]),
+      theRest(restTo, of),
     );
+    return this.end(outcome, all);
+  }
 }

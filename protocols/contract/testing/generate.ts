@@ -51,18 +51,28 @@ interface Spot {
   afterMs: number;
   /** Facts that are sure to be there. */
   facts: { role: string; factKind: string }[];
+  /** Choices of a value that were made on the way. */
+  chosen: { by: string; name: string }[];
   deposited: Set<string>;
 }
 
 export function growTerms(numbers: number[], digest: Uint8Array, defectIn: number): Terms {
   const growing: Growing = { tape: new Tape(numbers), digest, defectIn };
-  const spot = { depth: 0, afterMs: ORDERED_AT + 10 * MINUTE, facts: [], deposited: new Set<string>() };
+  const spot = {
+    depth: 0,
+    afterMs: ORDERED_AT + 10 * MINUTE,
+    facts: [],
+    chosen: [],
+    deposited: new Set<string>(),
+  };
   const parties = ROLES.map((role) => ({ role, ...{ buyer: BUYER, drone: DRONE, shop: SHOP }[role] }));
   return {
     network: DELIVERY.network,
     template: "generated/1",
     nonce: DELIVERY.nonce,
     parties,
+    beneficiaries: [{ role: "fund", account: new Uint8Array(32).fill(7) }],
+    mandates: [],
     notBefore: ORDERED_AT,
     offerExpires: ORDERED_AT + 10 * MINUTE,
     details: [],
@@ -120,7 +130,12 @@ function payment(
 ): { kind: "pay"; to: string; currency: string; amount: AmountExpr } {
   const { tape } = growing;
   const currency = tape.pick([...spot.deposited]);
-  const to = tape.pick(ROLES);
+  const to = tape.pick([...ROLES, "fund"]);
+  const chosen = tape.pick([undefined, ...spot.chosen]);
+  if (chosen !== undefined) {
+    const min = BigInt(tape.below(3));
+    return { kind: "pay", to, currency, amount: { kind: "chosen", ...chosen, min, max: min + 2n } };
+  }
   const measured = tape.pick([undefined, ...spot.facts]);
   if (measured !== undefined) {
     const min = BigInt(tape.below(3));
@@ -170,14 +185,10 @@ function growCase(growing: Growing, spot: Spot): Case {
   }
   if (kind === 1) {
     const min = BigInt(tape.below(3));
-    return {
-      kind: "choice",
-      by,
-      name: tape.pick(["yes", "no"]),
-      min,
-      max: min + 2n,
-      then: grow(growing, spot),
-    };
+    const name = tape.pick(["yes", "no"]);
+    const made = defect(growing) ? [] : [{ by, name }];
+    const then = grow(growing, { ...spot, chosen: [...spot.chosen, ...made] });
+    return { kind: "choice", by, name, min, max: min + BigInt(tape.below(3)), then };
   }
   const factKind = tape.pick(kindsAt(defect(growing) ? 0 : spot.depth));
   const both: Observation = { kind: "signed", k: 3, roles: [...ROLES], factKind, maxAgeMs: LONG_MS };
@@ -245,6 +256,9 @@ export function evidenceOf(
 export function inputFor(contract: Contract, one: Case, timeMs: number, measured: CborValue): Input {
   if (one.kind === "deposit")
     return { kind: "deposit", by: one.by, currency: one.currency, amount: one.amount };
-  if (one.kind === "choice") return { kind: "choice", by: one.by, name: one.name, value: one.min };
+  if (one.kind === "choice") {
+    const value = measured === 0 ? one.min : one.max;
+    return { kind: "choice", by: one.by, name: one.name, value };
+  }
   return { ...evidenceOf(contract, one.condition, ROLES, timeMs, measured), preimages: [SECRET] };
 }
