@@ -40,6 +40,7 @@ export const REMEDIES = {
     "Write an amount such as `24.90 EUR`: digits, at most the currency's decimals, not negative.",
   "amount-overflow": "The amount is beyond what the ledger counts (2^63 - 1 minor units).",
   "currency-unknown": "This network has no such currency: `segment currency list` shows those that it has.",
+  "mint-capped": "This period's amount is minted: mint less, or wait for the next period.",
   "currency-mismatch": "Amounts of two currencies cannot be added: convert first.",
   // contract
   "terms-invalid":
@@ -47,6 +48,16 @@ export const REMEDIES = {
   "terms-too-large": "The terms exceed the bounds of size or depth: simplify them.",
   "terms-unsafe": "The terms fail a static check: mend what the message names before anyone signs.",
   "terms-expired": "The offer has expired: ask for a new one.",
+  "offer-foreign":
+    "The offer is not one that this agent can sign: ask its maker for terms that name this agent and account.",
+  "offer-replaced": "A newer version has taken its place: `segment contract list` shows it.",
+  "offer-declined": "A party has declined this version: make a new offer, or a counter-offer.",
+  "voucher-invalid": "The voucher is not one of this tab's payer: ask for one made for this tab.",
+  "voucher-replayed": "A voucher counts once, and each must be for more in all than the one before: ask for a new one.",
+  "voucher-beyond-hold": "The tab holds less than that: pay the rest another way, or open another tab.",
+  "voucher-late": "The tab takes no more vouchers: open a new tab, or pay online.",
+  "tab-unfunded": "The notaries have not certified that the tab holds its amount: deposit it first, with a network.",
+  "tab-unknown": "There is no such tab here: open one with this payee while there is a network.",
   "contract-unknown": "The ledger has no such contract: check its id, or open it first.",
   "contract-closed": "The contract has ended: nothing more can be done by it.",
   "contract-not-expected": "The contract does not wait for this now: look at `segment contract status`.",
@@ -65,6 +76,13 @@ export const REMEDIES = {
     "The signer has no right to this: use the device or root that the account belongs to.",
   "funds-short": "The wallet does not hold the amount: fund it, or order less.",
   "account-unknown": "Register the device's card on this network first.",
+  "mandate-exceeded":
+    "The mandate allows no more in this period, or in all: charge less, wait for the next period, or agree on a new one.",
+  "mandate-ended": "The payer has ended this mandate: agree on a new one.",
+  "approvals-missing":
+    "Let more members approve exactly this payment, with devices whose cards hold, before their approvals end.",
+  "approvals-used":
+    "These approvals have paid once: propose the payment anew and let the members approve it again.",
   "receipt-invalid":
     "The receipt was changed or is incomplete: ask the other party or a notary for it again.",
   "receipt-foreign": "The receipt is not certified by the committee of this network: do not trust it.",
