@@ -18,7 +18,7 @@ import type { Device, DeviceContext, DeviceEffect, DeviceEvent, Step } from "../
 import { keep, progress, say, stay, timer } from "../effects.ts";
 
 export interface PayeeConfig {
-  /** How long it may be without a network: what it could not redeem in time it does not take. */
+  /** How long it may be without a network: a voucher that could then not be redeemed in time is refused. */
   longestOfflineMs: number;
 }
 
@@ -57,9 +57,12 @@ export function createPayee(config: PayeeConfig): Device<PayeeState> {
 function step(config: PayeeConfig, state: PayeeState, event: DeviceEvent, context: DeviceContext): Result {
   switch (event.kind) {
     case "started":
-      return { state, effects: [advertise(state), ...state.tabs.filter(isOpen).map(redeemTimer)] };
+      return {
+        state,
+        effects: [advertise(state), ...state.tabs.filter(isOpen).map((one) => redeemTimer(config, one))],
+      };
     case "command":
-      if (event.name === "expect") return onExpect(state, event.value, context);
+      if (event.name === "expect") return onExpect(config, state, event.value, context);
       if (event.name === "release") return onRelease(state, event.value);
       return event.name === "redeem" ? onRedeem(state, event.value, context) : stay(state);
     case "session-message":
@@ -82,11 +85,11 @@ function step(config: PayeeConfig, state: PayeeState, event: DeviceEvent, contex
 }
 
 /** Its owner has signed these terms: the payer is let in. Errors: terms-…, tab-unknown (another is paid). */
-function onExpect(state: PayeeState, value: unknown, context: DeviceContext): Result {
+function onExpect(config: PayeeConfig, state: PayeeState, value: unknown, context: DeviceContext): Result {
   if (!(value instanceof Uint8Array)) throw new SegmentError("message-invalid", "expected the tab's terms");
   const tab = ownTab(value, context);
   if (find(state, tab.termsId) !== undefined) return stay(state);
-  return entered(state, { tab, paidMinor: "0", voucher: null, status: "expected", attempts: 0 });
+  return entered(config, state, { tab, paidMinor: "0", voucher: null, status: "expected", attempts: 0 });
 }
 
 function ownTab(terms: Uint8Array, context: DeviceContext): Tab {
@@ -99,12 +102,12 @@ function ownTab(terms: Uint8Array, context: DeviceContext): Tab {
 }
 
 /** Errors: queue-full. */
-function entered(state: PayeeState, fresh: HeldTab): Result {
+function entered(config: PayeeConfig, state: PayeeState, fresh: HeldTab): Result {
   const full = state.tabs.length >= MAX_TABS;
   const over = full ? state.tabs.findIndex(({ status }) => status === "closed") : -1;
   if (full && over < 0) throw new SegmentError("queue-full", `${MAX_TABS} tabs are open`);
   const next = { tabs: [...state.tabs.filter((_, index) => index !== over), fresh] };
-  return { state: next, effects: [advertise(next), redeemTimer(fresh)] };
+  return { state: next, effects: [advertise(next), redeemTimer(config, fresh)] };
 }
 
 function onSaid(
@@ -113,7 +116,7 @@ function onSaid(
   event: DeviceEvent & { kind: "session-message" },
   context: DeviceContext,
 ): Result {
-  if (event.type === "tab") return onTab(state, event, context);
+  if (event.type === "tab") return onTab(config, state, event, context);
   return event.type === "voucher" ? onVoucher(config, state, event, context) : stay(state);
 }
 
@@ -122,6 +125,7 @@ function onSaid(
  * itself has signed these terms, the notaries have seen.
  */
 function onTab(
+  config: PayeeConfig,
   state: PayeeState,
   event: DeviceEvent & { kind: "session-message" },
   context: DeviceContext,
@@ -133,7 +137,7 @@ function onTab(
   if (!isFunded(tab, context.verifyReceipt(receipt)))
     throw new SegmentError("tab-unfunded", "the receipt does not say that the tab holds its amount");
   if (known === undefined)
-    return entered(state, { tab, paidMinor: "0", voucher: null, status: "open", attempts: 0 });
+    return entered(config, state, { tab, paidMinor: "0", voucher: null, status: "open", attempts: 0 });
   return stay(replaced(state, { ...known, status: "open" }));
 }
 
@@ -168,11 +172,11 @@ function onVoucher(
   }
 }
 
-function requireOpen(held: HeldTab | undefined, { longestOfflineMs }: PayeeConfig, now: number): HeldTab {
+function requireOpen(held: HeldTab | undefined, config: PayeeConfig, now: number): HeldTab {
   if (held === undefined) throw new SegmentError("tab-unknown", "there is no such tab here");
   if (held.status === "expected") throw new SegmentError("tab-unfunded", "the deposit was not shown");
   if (held.status !== "open") throw new SegmentError("voucher-late", "the tab is being redeemed");
-  if (now + longestOfflineMs > held.tab.redeemByMs)
+  if (now > takesUntilMs(config, held.tab))
     throw new SegmentError("voucher-late", "it could not be redeemed in time, should the network stay away");
   return held;
 }
@@ -257,8 +261,13 @@ function timerName(tab: Tab): string {
   return `redeem/${toHex(tab.termsId)}`;
 }
 
-function redeemTimer({ tab }: HeldTab): DeviceEffect {
-  return timer(timerName(tab), tab.payByMs);
+/** Until then, however long it is offline, there is time left to redeem. */
+function takesUntilMs({ longestOfflineMs }: PayeeConfig, tab: Tab): number {
+  return Math.min(tab.payByMs, tab.redeemByMs - longestOfflineMs);
+}
+
+function redeemTimer(config: PayeeConfig, { tab }: HeldTab): DeviceEffect {
+  return timer(timerName(tab), takesUntilMs(config, tab));
 }
 
 function advertise({ tabs }: PayeeState): DeviceEffect {

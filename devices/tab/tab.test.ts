@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { signFact } from "../../protocols/contract/facts.ts";
 import { VOUCHER, voucherBody } from "../../protocols/contract/templates/fact-kinds.ts";
+import { tabTerms } from "../../protocols/contract/templates/tab.ts";
 import { encodeTerms, signTerms, termsId } from "../../protocols/contract/terms.ts";
 import type { Case, Terms, When } from "../../protocols/contract/terms.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
@@ -19,40 +20,23 @@ import type { PayerState } from "./payer.ts";
 
 const DAY = 24 * 60 * MINUTE;
 const HELD = 2_000n;
+const OFFLINE = 4 * DAY;
+const MARGIN = 2 * MINUTE;
 
-/** Alice's tab with the shop: 20.00, to be paid from within ten days. */
-function tabTerms(change: (waiting: When) => void = () => undefined): Terms {
+/** Alice's tab with the shop: 20.00, to be paid from within ten days; the shop may be offline for four. */
+function tabOf(change: (waiting: When) => void = () => undefined, nonce = 0): Terms {
   const partyOf = ({ device, root }: Person) => ({ identity: device.publicKey, account: root.publicKey });
-  const signBy = START_MS + 60 * MINUTE;
-  const all = { kind: "available" } as const;
-  const back = { kind: "pay", to: "payer", currency: euro, amount: all, then: { kind: "close" } } as const;
-  const field = { kind: "field", factKind: VOUCHER, role: "payer", index: 0 } as const;
-  const amount = { ...field, numerator: 1n, denominator: 1n, min: 1n, max: HELD };
-  const redeem: Case = {
-    kind: "facts",
-    condition: { kind: "signed", k: 2, roles: ["payer", "payee"], factKind: VOUCHER, maxAgeMs: 3_650 * DAY },
-    then: { kind: "pay", to: "payee", currency: euro, amount, then: back },
-  };
-  const release: Case = { kind: "choice", by: "payee", name: "release", min: 1n, max: 1n, then: back };
-  const actBy = START_MS + 10 * DAY;
-  const waiting: When = {
-    ...{ kind: "when", label: "tab", cases: [redeem, release], onTimeout: back },
-    ...{ actBy, claimBy: actBy + 5 * DAY, refundFrom: actBy + 6 * DAY },
-  };
-  change(waiting);
-  const times = { actBy: signBy + 1, claimBy: signBy + 2, refundFrom: signBy + 3 };
-  return {
-    ...{ network: "village", template: "tab/1", nonce: new Uint8Array(16), details: [] },
-    parties: [
-      { role: "payer", ...partyOf(alice) },
-      { role: "payee", ...partyOf(shop) },
-    ],
-    ...{ beneficiaries: [], mandates: [], notBefore: START_MS, offerExpires: signBy },
-    contract: {
-      ...{ kind: "when", label: "awaiting-deposit", ...times, onTimeout: { kind: "close" } },
-      cases: [{ kind: "deposit", by: "payer", currency: euro, amount: HELD, then: waiting }],
-    },
-  };
+  const terms = tabTerms({
+    network: "village",
+    nonce: new Uint8Array(16).fill(nonce),
+    ...{ payer: partyOf(alice), payee: partyOf(shop) },
+    ...{ currency: euro, purpose: "bread, day by day", amountMinor: HELD },
+    ...{ offeredAtMs: START_MS, signByMs: START_MS + 60 * MINUTE },
+    ...{ untilMs: START_MS + 10 * DAY, offlineMs: OFFLINE },
+  });
+  const [deposit] = (terms.contract as When).cases;
+  change(deposit!.then as When);
+  return terms;
 }
 
 /** One device: its state goes through the journal's encoding at every step. */
@@ -107,11 +91,11 @@ class World {
   loses: (type: string) => boolean = () => false;
   #sessions = 0;
 
-  constructor(terms: Terms = tabTerms()) {
+  constructor(terms: Terms = tabOf()) {
     this.terms = encodeTerms(terms);
     this.id = termsId(crypto, this.terms);
     this.phone = new Player(this, alice, payer);
-    this.till = new Player(this, shop, createPayee({ longestOfflineMs: 4 * DAY }));
+    this.till = new Player(this, shop, createPayee({ longestOfflineMs: OFFLINE }));
   }
 
   at(now: number): this {
@@ -252,8 +236,8 @@ describe("a tab pays without a network", () => {
   it("hands in by itself when the tab takes no more, and again until it is heard", () => {
     const world = new World().funded().pay("350");
     const [due] = world.till.all("timer").slice(-1);
-    expect(due).toMatchObject({ atMs: START_MS + 10 * DAY });
-    world.at(START_MS + 10 * DAY + 1);
+    expect(due).toMatchObject({ atMs: START_MS + 10 * DAY + MARGIN });
+    world.at(START_MS + 10 * DAY + MARGIN);
     world.till.handle({ kind: "timer", name: due!.name });
     expect(world.till.all("timer").at(-1)).toMatchObject({ atMs: world.now + REDEEM_AGAIN_MS });
     // Without a network for four days; then it is still in time.
@@ -330,14 +314,13 @@ describe("what does not count", () => {
   it("one that could not be redeemed in time, should the network stay away as long as it may", () => {
     const world = new World()
       .funded()
-      .at(START_MS + 9 * DAY)
+      .at(START_MS + 10 * DAY + MARGIN)
       .pay("5");
     expect(world.paid).toEqual(["5"]);
-    const late = new World().funded().at(START_MS + 11 * DAY + 1);
-    expect(codeOf(() => late.phone.command("pay", { termsId: late.id, minor: "5" }))).toBe("voucher-late");
-    const far = new World(tabTerms((waiting) => (waiting.claimBy = waiting.actBy + 1))).funded();
-    far.at(START_MS + 7 * DAY).pay("5");
-    expect(refusedWith(far)).toBe("voucher-late");
+    world.at(world.now + 1).pay("5");
+    expect(refusedWith(world)).toBe("voucher-late");
+    world.at(START_MS + 14 * DAY + 1);
+    expect(codeOf(() => world.phone.command("pay", { termsId: world.id, minor: "5" }))).toBe("voucher-late");
   });
 
   it("one without a deposit that the notaries have certified", () => {
@@ -387,7 +370,7 @@ describe("what does not count", () => {
       },
     ],
   ])("terms under which %s are no tab", (_, change) => {
-    const world = new World(tabTerms(change));
+    const world = new World(tabOf(change));
     expect(codeOf(() => world.till.command("expect", world.terms))).toBe("terms-invalid");
   });
 
@@ -402,16 +385,13 @@ describe("what does not count", () => {
   it("more tabs than fit: those that are over make room, the others do not", () => {
     const world = new World();
     for (let n = 0; n <= MAX_TABS; n++) {
-      const terms = { ...tabTerms(), nonce: new Uint8Array(16).fill(n % 256).fill(n >> 8, 0, 1) };
-      const expecting = (): unknown => world.till.command("expect", encodeTerms(terms));
+      const terms = encodeTerms(tabOf(() => undefined, n));
+      const expecting = (): unknown => world.till.command("expect", terms);
       if (n < MAX_TABS) expecting();
       else expect(codeOf(expecting)).toBe("queue-full");
     }
     world.till.state.tabs[3]!.status = "closed";
-    world.till.command(
-      "expect",
-      encodeTerms({ ...tabTerms(), nonce: new Uint8Array(16).fill(254).fill(9, 0, 1) }),
-    );
+    world.till.command("expect", encodeTerms(tabOf(() => undefined, MAX_TABS)));
     expect(world.till.state.tabs).toHaveLength(MAX_TABS);
   });
 });

@@ -46,7 +46,7 @@ export function readTab(crypto: Crypto, termsBytes: Uint8Array): Tab {
   const redeemed = waiting.cases.filter((one) => one.kind === "facts");
   const [redeem] = redeemed;
   if (redeem?.kind !== "facts" || redeemed.length > 1) throw noTab("it is not redeemed in one way");
-  const payeeRole = requireRedeem(redeem, deposit);
+  const payeeRole = requireRedeem(redeem, deposit, waiting.claimBy - terms.notBefore);
   for (const one of waiting.cases) {
     if (one.kind === "deposit" || (one.kind === "choice" && one.by !== payeeRole))
       throw noTab("another than the payee can end it");
@@ -74,7 +74,11 @@ function casesOf(node: Node, label: string): Case[] {
 }
 
 /** Both sign the same voucher: the payee has its amount, all else is the payer's. Returns the payee's role. */
-function requireRedeem(one: Case & { kind: "facts" }, deposit: Case & { kind: "deposit" }): string {
+function requireRedeem(
+  one: Case & { kind: "facts" },
+  deposit: Case & { kind: "deposit" },
+  lifetimeMs: number,
+): string {
   const { condition, then } = one;
   if (condition.kind !== "signed" || condition.k !== 2 || condition.roles.length !== 2)
     throw noTab("it is not redeemed by two signatures");
@@ -84,7 +88,7 @@ function requireRedeem(one: Case & { kind: "facts" }, deposit: Case & { kind: "d
     payee !== undefined &&
     condition.roles.includes(deposit.by) &&
     condition.factKind === VOUCHER &&
-    condition.maxAgeMs >= 365 * 24 * 60 * 60_000 &&
+    condition.maxAgeMs >= lifetimeMs &&
     then.kind === "pay" &&
     then.to === payee &&
     then.currency === deposit.currency &&
