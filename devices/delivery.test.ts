@@ -1,10 +1,11 @@
 /** The three devices together, on a real ledger: how deliveries go, and how they end when something fails. */
 import { describe, expect, it } from "vitest";
-import { BASE, MINUTE, POINT, SHOP_CONFIG, Stage, STORY } from "./testing/stage.ts";
+import { BASE, DAY, MINUTE, POINT, SHOP_CONFIG } from "./testing/cast.ts";
+import { Stage } from "./testing/stage.ts";
+import { STORY } from "./testing/story.ts";
 
 const PAID = { alice: 7_510n, drone: 500n, shop: 1_990n };
 const NO_SHOW = { alice: 9_500n, drone: 300n, shop: 200n };
-const DAY = 24 * 60 * MINUTE;
 const REFUNDED = { alice: 10_000n, drone: 0n, shop: 0n };
 
 /** The contract has ended, everybody is free for the next order. */
@@ -134,12 +135,12 @@ describe("a delivery", () => {
 
 describe("a word that stands alone", () => {
   it("is accepted by who has the parcel", () => {
-    const stage = STORY["parcel-gone"](new Stage());
-    stage.loses = ({ type }) => type === "ble/parcel";
-    stage.inHand().wait(2 * MINUTE);
+    const stage = STORY["parcel-gone"](new Stage()).losing("ble/parcel").inHand();
+    stage.wait(2 * MINUTE);
     expectOver(stage.flyHome(), PAID);
     expect(stage.drone.submitted()).toEqual(["meet", "parcel"]);
     expect(stage.phone.submitted()).toEqual(["examine", "deposit", "accept"]);
+    expect(stage.phone.kept()).toEqual(["terms", "receipt", "invoice"]);
   });
 
   it("can be objected to, and the loss is shared", () => {
@@ -148,7 +149,9 @@ describe("a word that stands alone", () => {
     expect(stage.drone.state.phase).toBe("returning");
     stage.phone.handle({ kind: "command", name: "object", value: null });
     expectOver(stage.settle().flyHome(), { alice: 8_755n, drone: 250n, shop: 995n });
-    expect(stage.phone.state).toMatchObject({ delivered: false });
+    expect(stage.phone.state).toMatchObject({ delivered: false, awaitsInvoice: false });
+    // It is over the whole price, which was not paid.
+    expect(stage.phone.kept()).toEqual(["terms", "receipt"]);
   });
 
   it("counts when nobody objects, and the drone is long home", () => {
@@ -158,6 +161,20 @@ describe("a word that stands alone", () => {
     expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [{ termsId: stage.termsId }] });
     expectOver(toTheEnd(stage), PAID);
     expect(stage.drone.kept()).toEqual(["receipt"]);
+    expect(stage.phone.kept()).toEqual(["terms", "receipt", "invoice"]);
+  });
+
+  it("brings receipt and invoice to the phone that was away until all was over", () => {
+    const stage = STORY["parcel-gone"](new Stage());
+    stage.phone.away = true;
+    stage.wait(2 * MINUTE);
+    expect(toTheEnd(stage).balances).toEqual(PAID);
+    expect(stage.phone.state.phase).toBe("landed");
+    stage.phone.away = false;
+    stage.phone.crash();
+    expectOver(stage.settle(), PAID);
+    expect(stage.phone.state).toMatchObject({ awaitsInvoice: false });
+    expect(stage.phone.kept()).toEqual(["terms", "receipt", "invoice"]);
   });
 
   it("is heard of even if the notaries' message to the phone is lost", () => {
@@ -194,18 +211,35 @@ describe("lost messages", () => {
       to === stage.phone.id && type === "receipt" && stage.label === "in-flight";
     stage.order().arrive();
     expect(stage.phone.state.phase).toBe("called");
-    stage.loses = () => false;
+    stage.losing();
     expectOver(stage.walk().touchDown().lift().inHand().flyHome(), PAID);
   });
 
   it("of the papers over BLE follow over MQTT", () => {
-    const stage = STORY["parcel-gone"](new Stage());
-    stage.loses = ({ type }) => type === "ble/papers";
-    stage.inHand();
+    const stage = STORY["parcel-gone"](new Stage()).losing("ble/papers").inHand();
     expect(stage.drone.state.phase).toBe("paid");
     stage.wait(3 * MINUTE).flyHome();
     expectOver(stage, PAID);
     expect(stage.phone.kept()).toContain("invoice");
+  });
+
+  it("let the phone ask the shop for an invoice that the drone never had", () => {
+    const stage = new Stage().losing("invoice");
+    STORY["parcel-gone"](stage).losing().inHand().flyHome();
+    expectOver(stage, PAID);
+    expect(stage.phone.kept()).toEqual(["terms", "receipt", "receipt", "invoice"]);
+  });
+
+  it("let the phone ask the shop when the release came after the drone had gone", () => {
+    const stage = STORY["parcel-gone"](new Stage()).holdingBack("facts").inHand();
+    stage.wait(3 * MINUTE).flyHome();
+    expect(stage.drone.state.phase).toBe("idle");
+    const entry = stage.drone.effects.findLast((effect) => effect.kind === "submit");
+    if (entry?.kind !== "submit") throw new Error("nothing was submitted");
+    stage.submit(stage.drone.signer, entry.entry);
+    expect(stage.settle().phone.kept()).toEqual(["terms", "receipt"]);
+    expectOver(stage.wait(5 * MINUTE), PAID);
+    expect(stage.phone.kept()).toEqual(["terms", "receipt", "invoice"]);
   });
 
   it("let the phone end its wait when everybody is silent", () => {
@@ -222,9 +256,7 @@ describe("lost messages", () => {
   });
 
   it("let phone and drone end their wait when the contract is never opened", () => {
-    const stage = new Stage();
-    stage.holdsBack = ({ body }) => body.kind === "open";
-    stage.order();
+    const stage = new Stage().holdingBack("open").order();
     expect([stage.phone.state.phase, stage.drone.state.phase]).toEqual(["signed", "signed"]);
     stage.wait(10 * MINUTE);
     expect(stage.phone.state).toMatchObject({ phase: "refused", code: "terms-expired" });
@@ -236,11 +268,10 @@ describe("lost messages", () => {
   it("let the drone cancel what it hears of too late", () => {
     const stage = new Stage();
     stage.loses = ({ to }) => to === stage.drone.id && stage.label === "in-flight";
-    stage.holdsBack = ({ body }) => body.kind === "choice";
+    stage.holdingBack("choice");
     stage.order().wait(10 * MINUTE);
     expect(stage.drone.state).toMatchObject({ phase: "idle", awaited: [{ termsId: stage.termsId }] });
-    stage.loses = () => false;
-    stage.holdsBack = () => false;
+    stage.losing().holdingBack();
     const receipt = stage.phone.effects.find(
       (effect) => effect.kind === "send" && effect.type === "certified",
     );
@@ -255,10 +286,7 @@ describe("who has missed how the contract ended", () => {
     stage.loses = ({ to, type }) => to === who.id && (type === "receipt" || type === "certified");
     return stage;
   };
-  const hears = (stage: Stage): Stage => {
-    stage.loses = () => false;
-    return stage;
-  };
+  const hears = (stage: Stage): Stage => stage.losing();
 
   it("asks until it is told: the shop, of the deposit and of the release", () => {
     const stage = new Stage();
@@ -371,9 +399,9 @@ describe("a lost session", () => {
       ["ble/landed", () => stage.touchDown()],
       ["ble/parcel", () => stage.lift().inHand()],
     ] as const) {
-      stage.loses = (delivery) => delivery.type === type;
+      stage.losing(type);
       go();
-      stage.loses = () => false;
+      stage.losing();
       cut(stage);
     }
     stage.inHand();

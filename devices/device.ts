@@ -38,6 +38,11 @@ export interface DeviceContext {
 export type DeviceEvent =
   /** The agent runs (again): re-issue what the state calls for. */
   | { kind: "started" }
+  /**
+   * The agent's clock was wrong and has been put right. Timers counted from the time as it seemed would ring
+   * too late or too early, so none is set any more: re-issue, as after `started`. Sessions are still open.
+   */
+  | { kind: "time-corrected" }
   /** A verified message from a peer; the body is still to be validated. */
   | { kind: "message"; from: AgentId; type: string; body: Uint8Array }
   /** A certified entry that concerns this agent, verified against the network's committee. */

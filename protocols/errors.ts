@@ -53,10 +53,12 @@ export const REMEDIES = {
   "offer-replaced": "A newer version has taken its place: `segment contract list` shows it.",
   "offer-declined": "A party has declined this version: make a new offer, or a counter-offer.",
   "voucher-invalid": "The voucher is not one of this tab's payer: ask for one made for this tab.",
-  "voucher-replayed": "A voucher counts once, and each must be for more in all than the one before: ask for a new one.",
+  "voucher-replayed":
+    "A voucher counts once, and each must be for more in all than the one before: ask for a new one.",
   "voucher-beyond-hold": "The tab holds less than that: pay the rest another way, or open another tab.",
   "voucher-late": "The tab takes no more vouchers: open a new tab, or pay online.",
-  "tab-unfunded": "The notaries have not certified that the tab holds its amount: deposit it first, with a network.",
+  "tab-unfunded":
+    "The notaries have not certified that the tab holds its amount: deposit it first, with a network.",
   "tab-unknown": "There is no such tab here: open one with this payee while there is a network.",
   "contract-unknown": "The ledger has no such contract: check its id, or open it first.",
   "contract-closed": "The contract has ended: nothing more can be done by it.",
@@ -130,6 +132,7 @@ export const REMEDIES = {
   "passphrase-wrong": "The passphrase does not open this home.",
   "keystore-damaged":
     "The key file is damaged: restore the home folder from a backup, or make a new agent and sign it a card.",
+  "backup-invalid": "This is no backup of SEGMENT, or it was cut short: use another copy of it.",
   "option-invalid": "See the command's --help for what the option takes.",
   "checks-failed": "Mend what the checks say, then run `segment doctor` again.",
   "scenario-failed":

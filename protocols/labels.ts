@@ -15,6 +15,7 @@ export const SIGNATURE_LABELS = {
   fact: "segment/1/sign/fact",
   terms: "segment/1/sign/terms",
   entry: "segment/1/sign/entry",
+  approval: "segment/1/sign/approval",
   stamp: "segment/1/sign/stamp",
   vote: "segment/1/sign/vote",
   noRelease: "segment/1/sign/no-release",
@@ -29,6 +30,8 @@ export type SignatureLabel = keyof typeof SIGNATURE_LABELS;
 
 export const HASH_LABELS = {
   entry: "segment/1/hash/entry",
+  legs: "segment/1/hash/legs",
+  jointAccount: "segment/1/hash/joint-account",
   terms: "segment/1/hash/terms",
   effect: "segment/1/hash/effect",
   header: "segment/1/hash/header",
@@ -43,6 +46,8 @@ export const HASH_LABELS = {
   seenEntries: "segment/1/hash/seen-entries",
   network: "segment/1/hash/network",
   placement: "segment/1/hash/placement",
+  standingOrder: "segment/1/hash/standing-order",
+  deed: "segment/1/hash/deed",
 } as const;
 
 export type HashLabel = keyof typeof HASH_LABELS;
@@ -53,6 +58,7 @@ export const KEY_LABELS = {
   sealedAttachment: "segment/1/key/sealed-attachment",
   sealedGrant: "segment/1/key/sealed-grant",
   keystore: "segment/1/key/keystore",
+  backup: "segment/1/key/backup",
   chunk: "segment/1/key/chunk",
   streamRoot: "segment/1/key/stream-root",
   keyTreeLeft: "segment/1/key/tree-left",

@@ -62,6 +62,17 @@ describe("topics", () => {
     );
   });
 
+  it("are read alike again, and after many others", () => {
+    const topics = Array.from({ length: 2_000 }, (_, n) => [`net-${n}`, directTopic(`net-${n}`, alice, bob)]);
+    for (const round of [1, 2, 3]) {
+      for (const [name, topic] of round === 3 ? topics.toReversed() : topics) {
+        expect(parseTopic(topic!)).toEqual({ to: "agent", network: name, sender: alice, recipient: bob });
+      }
+    }
+    for (const round of [1, 2])
+      expect([round, codeOf(() => parseTopic("segment/1"))]).toEqual([round, "topic-invalid"]);
+  });
+
   it("of the longest network just fit the bound", () => {
     expect(directTopic("n".repeat(32), alice, bob)).toHaveLength(MAX_TOPIC_CHARS);
   });

@@ -4,7 +4,7 @@
  * key agreed, by the real primitives, once; only the same question asked again is answered
  * from memory. Never for a device: secrets stay in this memory as long as the world lasts.
  */
-import { equalBytes } from "../protocols/encoding/bytes.ts";
+import { equalBytes, toHex } from "../protocols/encoding/bytes.ts";
 import type { Crypto } from "../protocols/ports.ts";
 
 /** Answers kept of each kind; the oldest half is forgotten beyond it. */
@@ -15,7 +15,7 @@ export function rememberingCrypto(crypto: Crypto): Crypto {
   const publicKeys = new Memory<Uint8Array>();
   const shared = new Memory<Uint8Array>();
   const publicKeyOf = (secret: Uint8Array): Uint8Array =>
-    publicKeys.get(nameOf(secret), () => crypto.x25519PublicKey(secret));
+    publicKeys.get(toHex(secret), () => crypto.x25519PublicKey(secret));
   return {
     ...crypto,
     ed25519Verify(publicKey, message, signature) {
@@ -24,14 +24,14 @@ export function rememberingCrypto(crypto: Crypto): Crypto {
         message: message.slice(),
         valid: crypto.ed25519Verify(publicKey, message, signature),
       });
-      const known = verified.get(nameOf(signature), ask);
+      const known = verified.get(toHex(signature), ask);
       if (equalBytes(known.message, message) && equalBytes(known.publicKey, publicKey)) return known.valid;
       return crypto.ed25519Verify(publicKey, message, signature);
     },
     x25519PublicKey: (secret) => publicKeyOf(secret).slice(),
     x25519(secret, publicKey) {
       // Both sides of an agreement come to the same secret: the pair of public keys names it.
-      const names = [nameOf(publicKeyOf(secret)), nameOf(publicKey)].sort();
+      const names = [toHex(publicKeyOf(secret)), toHex(publicKey)].sort();
       return shared.get(names.join(""), () => crypto.x25519(secret, publicKey)).slice();
     },
   };
@@ -52,9 +52,4 @@ class Memory<Value> {
     this.#young.set(name, value);
     return value;
   }
-}
-
-/** Bytes as a map's key: one character each. */
-function nameOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }

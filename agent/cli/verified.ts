@@ -34,18 +34,43 @@ export function describeReceipt(receipt: VerifiedReceipt, network: NetworkDescri
 }
 
 function resultLines(result: EntryResult): string[] {
+  const losses = (result.losses ?? []).map((loss) => {
+    const [from, to] = [agentId(loss.account), agentId(loss.fund)];
+    return `  what lay still on the account ${from} had shrunk by ${money(loss)}, which went to ${to}`;
+  });
+  return [...losses, ...bodyLines(result)];
+}
+
+function bodyLines(result: EntryResult): string[] {
   switch (result.kind) {
     case "card":
       return [`  the device ${agentId(result.identity)} acts for the account ${agentId(result.root)}`];
     case "revoke":
       return [`  the device ${agentId(result.identity)} is revoked`];
     case "currency":
-      return [`  the currency ${result.currency} was made`];
+      return result.to === undefined
+        ? [`  the currency ${result.currency} was made`]
+        : [`  the deed ${result.currency} was made, the only one, for the account ${agentId(result.to)}`];
     case "mint":
       return [`  ${money(result)} was issued to the account ${agentId(result.to)}`];
     case "transfer":
       return [
         `  the account ${agentId(result.from)} paid ${money(result)} to the account ${agentId(result.to)}`,
+      ];
+    case "legs":
+      return result.legs.map(({ account, currency, change }) => {
+        const [does, amount] = change < 0n ? ["paid", -change] : ["received", change];
+        return `  the account ${agentId(account)} ${does} ${money({ amount, currency })}`;
+      });
+    case "joint":
+      return [
+        `  ${result.k} of these ${result.members.length} may spend from the joint account ${agentId(result.account)}`,
+        ...result.members.map((member) => `    ${agentId(member)}`),
+      ];
+    case "end-mandate":
+      return [
+        `  the account ${agentId(result.account)} can no longer be charged by mandate ${result.mandate}`,
+        `  of the contract ${toHex(result.termsId)}`,
       ];
     case "examine": {
       const held = result.sufficient ? "held at least" : "held less than";
@@ -59,7 +84,10 @@ function resultLines(result: EntryResult): string[] {
         `  the account ${agentId(result.account)} deposited ${money(result)}`,
         ...contractLines(result),
       ];
-    default:
+    case "open":
+    case "choice":
+    case "facts":
+    case "expire":
       return contractLines(result);
   }
 }
@@ -86,7 +114,7 @@ function money({ amount, currency }: { amount: bigint; currency: string }): stri
 function memoOf({ entry }: VerifiedReceipt): string {
   try {
     const body = readBody(entry);
-    return body.kind === "transfer" ? readText(body.memo) : "";
+    return "memo" in body ? readText(body.memo) : "";
   } catch (error) {
     // A refused entry may be malformed, and a memo need not be text.
     if (error instanceof SegmentError) return "";
@@ -112,13 +140,21 @@ export function receiptDocument(receipt: VerifiedReceipt, network: NetworkDescri
   };
 }
 
-const ACCOUNTS: ReadonlySet<string> = new Set(["root", "identity", "to", "from", "account"]);
+const ACCOUNTS: ReadonlySet<string> = new Set([
+  "root",
+  "identity",
+  "to",
+  "from",
+  "account",
+  "fund",
+  "members",
+]);
 
 /** Keys as ids, other bytes in hex, amounts as text. */
 function plain(value: unknown, name = ""): unknown {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array) return ACCOUNTS.has(name) ? agentId(value) : toHex(value);
-  if (Array.isArray(value)) return value.map((item: unknown) => plain(item));
+  if (Array.isArray(value)) return value.map((item: unknown) => plain(item, name));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item, key)]));
 }

@@ -4,6 +4,7 @@ import type { Client, CurrencyInfo } from "../node/run-client.ts";
 import type { Certified } from "../core/ledger-client.ts";
 import type { Home } from "../node/home.ts";
 import { register } from "../node/run-documents.ts";
+import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import type { EntryBody } from "../../protocols/ledger/entry.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { formatAmount, parseAmount } from "../../protocols/money/amounts.ts";
@@ -44,11 +45,16 @@ const VALIDITY_MS = 60_000;
  * Submits one entry for a registered home and waits for its receipt. Errors: the ledger's refusal;
  * `quorum-missing`, whose message says until when the entry may still be executed.
  */
-export async function submit(client: Client, home: Home, body: EntryBody): Promise<Certified> {
+export function submit(client: Client, home: Home, body: EntryBody): Promise<Certified> {
+  return submitDraft(client, home, { body });
+}
+
+/** The same for an entry with its attachment. */
+export async function submitDraft(client: Client, home: Home, draft: EntryDraft): Promise<Certified> {
   await register(client.machine.crypto, home, client.ledger);
   const endsMs = client.connection.clock.now() + VALIDITY_MS;
   try {
-    return await client.ledger.submit({ body }, { patienceMs: PATIENCE_MS, validityMs: VALIDITY_MS });
+    return await client.ledger.submit(draft, { patienceMs: PATIENCE_MS, validityMs: VALIDITY_MS });
   } catch (error) {
     if (errorCode(error) !== "quorum-missing") throw error;
     const problem =

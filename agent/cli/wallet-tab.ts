@@ -207,7 +207,9 @@ function heldIn(state: PayeeState, contract: string): PayeeState["tabs"][number]
   return state.tabs.find(({ tab }) => contractOf(tab) === contract);
 }
 
-/** Offline, so from what is known: ISO 4217, or what the home's account held last. Errors: currency-unknown. */
+/**
+ * Offline, so from what is known: ISO 4217, or what the home's account held last. Errors: currency-unknown.
+ */
 function exponentIn(home: Home, { currency }: Tab): number {
   const known = exponentOf(currencyCode(currency));
   if (known !== undefined) return known;

@@ -2,20 +2,25 @@
 import type { Command } from "commander";
 import { askAccount, askCurrencies } from "../node/run-client.ts";
 import type { Client } from "../node/run-client.ts";
-import { keepReceipt } from "../node/run-documents.ts";
 import { readStatement, saveStatement } from "../node/run-wallet.ts";
 import type { WalletStatement } from "../node/run-wallet.ts";
-import { toHex, utf8 } from "../../protocols/encoding/bytes.ts";
-import { errorCode, SegmentError } from "../../protocols/errors.ts";
-import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
+import { errorCode } from "../../protocols/errors.ts";
+import type { SegmentError } from "../../protocols/errors.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
 import { formatAmount } from "../../protocols/money/amounts.ts";
 import { counted, utc } from "./layout.ts";
 import { loadHome, networkOf, withHome, withNetwork } from "./options.ts";
 import type { HomeFlags, NetworkFlags } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
-import { amountOf, findCurrency, moneyText, submit, visit, visitFrom } from "./visit.ts";
-
-const MAX_MEMO_BYTES = 64;
+import { addAddresses } from "./wallet-addresses.ts";
+import { addBackup } from "./wallet-backup.ts";
+import { addBills } from "./wallet-bill.ts";
+import { addHistory } from "./wallet-history.ts";
+import { addJoint } from "./wallet-joint.ts";
+import { addSend } from "./wallet-send.ts";
+import { addStanding } from "./wallet-standing.ts";
+import { addTab } from "./wallet-tab.ts";
+import { moneyText, visitFrom } from "./visit.ts";
 
 export function addWallet(program: Command): void {
   const wallet = program
@@ -25,18 +30,18 @@ export function addWallet(program: Command): void {
     .description("Show what 2f+1 notaries say the account holds; without a network, what they last said.")
     .addHelpText("after", "\nExample:\n  segment wallet show --home hub\n")
     .action(show);
-  withNetwork(wallet.command("send"))
-    .description("Pay from the account; ends when the payment is certified.")
-    .argument("<amount>", "such as 24.90")
-    .argument("<currency>", "its code, or its whole id where two issuers share a code")
-    .argument("<to>", "the account to pay (that account's owner finds it with: segment wallet account)")
-    .option("--memo <text>", `up to ${MAX_MEMO_BYTES} bytes that everybody who sees the entry can read`)
-    .addHelpText("after", "\nExample:\n  segment wallet send 24.90 EUR z6Mk… --memo rent\n")
-    .action(send);
   withHome(wallet.command("account"))
     .description("Show the account, to be told to those who pay.")
     .addHelpText("after", "\nExample:\n  segment wallet account --home hub\n")
     .action(account);
+  addSend(wallet);
+  addHistory(wallet);
+  addBills(wallet);
+  addStanding(wallet);
+  addJoint(wallet);
+  addTab(wallet);
+  addBackup(wallet);
+  addAddresses(wallet);
 }
 
 async function account(flags: HomeFlags): Promise<void> {
@@ -101,56 +106,4 @@ function balanceLines({ balances }: WalletStatement): string[] {
   // Amounts of one decimal alignment: the codes stand below one another.
   const width = Math.max(...texts.map((text) => text.indexOf(" ")));
   return texts.map((text) => " ".repeat(width - text.indexOf(" ")) + text);
-}
-
-async function send(
-  amountText: string,
-  currencyName: string,
-  toText: string,
-  flags: NetworkFlags & { memo?: string },
-): Promise<void> {
-  const to = publicKeyFromId(toText);
-  const memo = utf8(flags.memo ?? "");
-  if (memo.length > MAX_MEMO_BYTES) {
-    throw new SegmentError(
-      "option-invalid",
-      `the memo has ${memo.length} bytes, ${MAX_MEMO_BYTES} are allowed`,
-    );
-  }
-  await visit(flags, async (client, home) => {
-    const currency = await findCurrency(client, currencyName);
-    const amount = amountOf(amountText, currency);
-    const body = { kind: "transfer" as const, to, currency: currency.id, amount, memo };
-    const certified = await submit(client, home, body).catch((error: unknown) => {
-      throw explained(error, toText);
-    });
-    const path = keepReceipt(home, certified);
-    const { entryId, height, timeMs, certificate } = certified.receipt;
-    const money = formatAmount(amount, currency.exponent, currency.code);
-    const notaries = client.connection.network.notaries.length;
-    if (flags.json === true) {
-      printDocument({
-        paid: { currency: currency.id, minor: amount.toString(), amount: money },
-        to: agentId(to),
-        notaries: { signed: certificate.length, of: notaries },
-        host: { entryId: toHex(entryId), height, timeMs, receipt: path },
-      });
-      return;
-    }
-    print(`Paid ${money} to ${agentId(to)}`);
-    print(
-      `  certified by ${certificate.length} of ${counted(notaries, "notary", "notaries")} in block ${height}`,
-    );
-    print(`  receipt: ${path}`);
-  });
-}
-
-/** The ledger's codes in the words of a payment. */
-function explained(error: unknown, to: string): unknown {
-  if (!(error instanceof SegmentError)) return error;
-  if (error.code !== "account-unknown") return error;
-  const problem =
-    `this network has no account ${to}: none of its devices is registered here, or it is the id of a ` +
-    "device; nothing was paid";
-  return new SegmentError("account-unknown", problem, { cause: error });
 }

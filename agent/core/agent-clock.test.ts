@@ -10,6 +10,7 @@ import { seededRandom } from "../../simulators/random.ts";
 import { VirtualClock } from "../../simulators/virtual-clock.ts";
 import { NETWORK, silentNetwork, somebody, START_MS, type Somebody } from "../../test/support/agents.ts";
 import { skewedClock } from "../../test/support/clocks.ts";
+import { id as streamId, makeRecords, rootKey } from "../../test/support/telemetry.ts";
 import { nodeCrypto as crypto } from "../node/crypto.ts";
 import { TimeService } from "../roles/time-service.ts";
 import { Agent, type AgentParts } from "./agent.ts";
@@ -36,6 +37,18 @@ const note: Device<string[]> = {
     return { state: [...state, `${told} at ${Math.round((now - START_MS) / 1_000)} s`], effects: [] };
   },
 };
+
+/** Waits for one thing, as `note` otherwise. */
+function waiting(until: (now: number) => number): Device<string[]> {
+  return {
+    ...note,
+    step: (state, event, context) => {
+      if (event.kind !== "started" && event.kind !== "time-corrected")
+        return note.step(state, event, context);
+      return { state, effects: [{ kind: "timer", name: "wait", atMs: until(context.now) }] };
+    },
+  };
+}
 
 /** Four notaries that know the time. */
 async function open(): Promise<void> {
@@ -114,9 +127,9 @@ describe("an agent whose clock is wrong", () => {
 
   it("whose clock jumps back by an hour learns of it from the first message that it must refuse", async () => {
     await open();
-    const { agent, machine, do1, state } = await live(alice, bob);
+    const device = waiting(() => START_MS + 600_000);
+    const { agent, machine, do1, state } = await live(alice, bob, { device });
     const other = await live(bob, alice);
-    do1({ kind: "timer", name: "deadline", atMs: START_MS + 600_000 });
     machine.byMs = -HOUR;
     await world.runFor(60_000);
     other.do1(say("there", alice));
@@ -126,8 +139,8 @@ describe("an agent whose clock is wrong", () => {
     expect([state(), other.agent.pending]).toEqual([["there at 63 s"], 0]);
     do1(say("yes", bob));
     await world.runFor(600_000);
-    // Its timer was armed by the clock as it was before.
-    expect(state()).toEqual(["there at 63 s", "deadline at 600 s"]);
+    // Its timer was set by the clock as it was before.
+    expect(state()).toEqual(["there at 63 s", "wait at 600 s"]);
     expect(other.state()).toEqual(["yes at 64 s"]);
     await Promise.all([agent.stop(), other.agent.stop(), world.runFor(2_000)]);
   });
@@ -152,6 +165,45 @@ describe("an agent whose clock is wrong", () => {
     await world.runFor(HOUR);
     expect([again.agent.pending, failures]).toEqual([0, []]);
     await Promise.all([again.agent.stop(), world.runFor(2_000)]);
+  });
+
+  it.each([
+    ["ahead", HOUR],
+    ["behind", -HOUR],
+  ])("tells its device, which waits from then on: %s", async (_where, byMs) => {
+    await open();
+    // Nobody tells the time before the device has begun to wait.
+    for (const n of [1, 2, 3, 4]) net.cut(somebody(`notary ${n}`).id);
+    const { agent, state } = await live(alice, bob, { device: waiting((now) => now + 60_000) }, byMs);
+    await world.runFor(20_000);
+    for (const n of [1, 2, 3, 4]) net.restore(somebody(`notary ${n}`).id);
+    await world.runFor(500);
+    agent.time.doubted();
+    await world.runFor(500);
+    expect([agent.time.isKnown, state()]).toEqual([true, []]);
+    await world.runFor(2 * HOUR);
+    expect(state()).toEqual(["wait at 82 s"]);
+    await Promise.all([agent.stop(), world.runFor(2_000)]);
+  });
+
+  it.each([
+    ["ahead", HOUR],
+    ["behind", -HOUR],
+  ])("seals its records as soon as ever, by the steady clock: %s", async (_where, byMs) => {
+    await open();
+    for (const n of [1, 2, 3, 4]) net.cut(somebody(`notary ${n}`).id);
+    const telemetry = { streamId, rootKey, k: 1, keepers: [bob.id, alice.id] };
+    const { agent, do1 } = await live(alice, bob, { telemetry, steadyClock: world }, byMs);
+    do1({ kind: "record", records: makeRecords(3) });
+    await world.runFor(20_000);
+    for (const n of [1, 2, 3, 4]) net.restore(somebody(`notary ${n}`).id);
+    await world.runFor(500);
+    agent.time.doubted();
+    await world.runFor(5_000);
+    expect([agent.time.isKnown, agent.telemetry?.counters.chunks]).toEqual([true, 0]);
+    await world.runFor(10_000);
+    expect(agent.telemetry?.counters).toMatchObject({ records: 3, chunks: 1 });
+    await Promise.all([agent.stop(), world.runFor(2_000)]);
   });
 
   it("with a steady clock knows the time whatever is done to its machine's", async () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Device, DeviceEffect, DeviceEvent, Step } from "../../devices/device.ts";
+import { toHex } from "../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Clock } from "../../protocols/ports.ts";
@@ -26,6 +27,7 @@ const [alice, bob, carol] = ["alice", "bob", "carol"].map((name) => somebody(nam
   Somebody,
 ];
 const network = silentNetwork();
+const MINUTE = 60_000;
 
 interface Toy {
   said: number[];
@@ -150,6 +152,40 @@ function live(who: Somebody, peer: Somebody, store: MemoryStore, more: Partial<A
       return store.crash(reached);
     },
   };
+}
+
+/** Notaries with a real ledger, and one of the village's people among its agents. */
+function ledgerWorld(seed: number, faults: { loss?: number; duplicates?: number } = {}) {
+  const ledger = new Ledger(4, { seed });
+  clock = new VirtualClock(LEDGER_START_MS);
+  net = memoryNetwork({ network: NETWORK, clock, random: seededRandom(1), ...faults });
+  failures = [];
+  const { device, card } = holder;
+  const who: Somebody = {
+    ...alice,
+    id: agentId(device.publicKey),
+    keys: { signer: device, sessionSecret: crypto.sha256(device.publicKey), card },
+    known: { ...alice.known, identity: device.publicKey },
+  };
+  /** The entries that it casts, as often as it casts them. */
+  const casts: Uint8Array[] = [];
+  const bus = net.join(carol.id);
+  void bus.subscribe(castFilter(NETWORK, "entry"), (_topic, record) => casts.push(record));
+  const parts = { bus, clock, crypto, random: seededRandom(3), network: NETWORK };
+  const messenger = new Messenger({ ...parts, keys: carol.keys });
+  messenger.meet(card);
+  return {
+    ledger,
+    casts,
+    live: (store: MemoryStore) => live(who, bob, store, { network: ledger.network }),
+    show: (receipt: Uint8Array) => void messenger.send(who.id, "receipt", encodeMessage({ receipt })),
+  };
+}
+
+function entryIn(record: Uint8Array): Uint8Array {
+  const decoded = decodeRecord(record);
+  if (decoded.kind !== "entry") throw new Error("not an entry");
+  return decoded.entryBytes;
 }
 
 const fresh = (seed = 1): MemoryStore => {
@@ -430,102 +466,72 @@ describe("an agent", () => {
   });
 
   it("casts one entry, also after a crash, until its receipt has come, and takes that once", async () => {
-    const ledger = new Ledger(4, { seed: 1 });
-    clock = new VirtualClock(LEDGER_START_MS);
-    net = memoryNetwork({ network: NETWORK, clock, random: seededRandom(1), loss: 0.1, duplicates: 0.3 });
-    failures = [];
-    const sessionSecret = crypto.sha256(holder.device.publicKey);
-    const known = { ...alice.known, identity: holder.device.publicKey };
-    const keys = { signer: holder.device, sessionSecret, card: holder.card };
-    const who = { ...alice, id: agentId(holder.device.publicKey), keys, known };
-    const [bus, records] = [net.join(carol.id), new Set<string>()];
-    let casts = 0;
-    void bus.subscribe(castFilter(NETWORK, "entry"), (_topic, record) => {
-      records.add(Buffer.from(record).toString("hex"));
-      casts += 1;
-    });
-    let life = live(who, bob, fresh(), { network: ledger.network });
+    const { ledger, casts, live: holderLives, show } = ledgerWorld(1, { loss: 0.1, duplicates: 0.3 });
+    let life = holderLives(fresh());
     await clock.runFor(3_000);
     const entry = { body: { kind: "card" as const, card: holder.card } };
     life.agent.command("effects", [{ kind: "submit", id: "register", entry }]);
     life.agent.command("effects", [{ kind: "submit", id: "register", entry }]);
     await clock.runFor(10_000);
-    life = live(who, bob, life.end(false), { network: ledger.network });
+    life = holderLives(life.end(false));
     await clock.runFor(10_000);
-    expect([records.size, life.agent.pending]).toEqual([1, 1]);
-    expect(casts).toBeGreaterThan(5);
+    expect([new Set(casts.map(toHex)).size, life.agent.pending]).toEqual([1, 1]);
+    expect(casts.length).toBeGreaterThan(5);
 
     ledger.now = clock.now();
-    ledger.cast("entry", Uint8Array.from(Buffer.from([...records][0]!, "hex")));
+    ledger.cast("entry", casts[0]!);
     ledger.run(10_000);
     const [settled] = ledger.members[0]!.settled.values();
-    const messenger = new Messenger({
-      bus,
-      clock,
-      crypto,
-      random: seededRandom(3),
-      network: NETWORK,
-      keys: carol.keys,
-    });
-    messenger.meet(holder.card);
-    const show = (): void =>
-      void messenger.send(who.id, "receipt", encodeMessage({ receipt: settled!.bytes }));
-    for (let i = 0; i < 3; i++) show();
+    for (let i = 0; i < 3; i++) show(settled!.bytes);
     await clock.runFor(10_000);
     expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of card: ok"]]);
-    life = live(who, bob, life.end(false), { network: ledger.network });
+    life = holderLives(life.end(false));
     await clock.runFor(3_000);
-    show();
+    show(settled!.bytes);
     await clock.runFor(10_000);
     expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of card: ok"]]);
     expect(failures).toEqual([]);
   });
 
-  it("goes on with its entry when one notary puts a copy without the attachment into the log first", async () => {
-    const ledger = new Ledger(4, { seed: 2 });
-    clock = new VirtualClock(LEDGER_START_MS);
-    net = memoryNetwork({ network: NETWORK, clock, random: seededRandom(1) });
-    failures = [];
-    const sessionSecret = crypto.sha256(holder.device.publicKey);
-    const known = { ...alice.known, identity: holder.device.publicKey };
-    const keys = { signer: holder.device, sessionSecret, card: holder.card };
-    const who = { ...alice, id: agentId(holder.device.publicKey), keys, known };
-    const records: Uint8Array[] = [];
-    void net.join(carol.id).subscribe(castFilter(NETWORK, "entry"), (_topic, record) => records.push(record));
-    const life = live(who, bob, fresh(), { network: ledger.network });
-    await clock.runFor(3_000);
-    for (const { device, card } of people) ledger.submit(device, { kind: "card", card });
-    ledger.run(5_000);
-    const { open } = deliveryOf(1, clock.now());
-    life.agent.command("effects", [{ kind: "submit", id: "open", entry: open }]);
-    await clock.runFor(2_000);
-    ledger.now = Math.max(ledger.now, clock.now());
-    // What is signed is the entry alone: anybody can take its attachment away, and a notary can log that.
-    const decoded = decodeRecord(records[0]!);
-    if (decoded.kind !== "entry") throw new Error("not an entry");
-    ledger.append(encodeEntryRecord(decoded.entryBytes, null));
-    ledger.run(3_000);
-    const receipts = [...ledger.members[0]!.settled.values()].map(({ bytes }) => bytes);
-    ledger.cast("entry", records[0]!);
-    ledger.run(5_000);
-    receipts.push(...[...ledger.members[0]!.settled.values()].map(({ bytes }) => bytes));
-    const messenger = new Messenger({
-      ...{
-        bus: net.join(carol.id),
-        clock,
-        crypto,
-        random: seededRandom(3),
-        network: NETWORK,
-        keys: carol.keys,
-      },
-    });
-    messenger.meet(holder.card);
-    for (const receipt of receipts) {
-      const { kind } = verifyReceipt(crypto, receipt, ledger.network);
-      if (kind === "open") void messenger.send(who.id, "receipt", encodeMessage({ receipt }));
-      await clock.runFor(1_000);
-    }
-    expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of open: ok"]]);
-    expect(failures).toEqual([]);
-  });
+  it.each<[string, number, (record: Uint8Array) => Uint8Array]>([
+    // What is signed is the entry alone: anybody can take its attachment away.
+    ["a copy without the attachment", 0, (record) => encodeEntryRecord(entryIn(record), null)],
+    ["it before its time", MINUTE, (record) => record],
+  ])(
+    "goes on with its entry when one notary puts %s into the log first",
+    async (_what, validInMs, spoilt) => {
+      const { ledger, casts, live: holderLives, show } = ledgerWorld(2);
+      const life = holderLives(fresh());
+      await clock.runFor(3_000);
+      for (const { device, card } of people) ledger.submit(device, { kind: "card", card });
+      ledger.run(5_000);
+      const window = { notBefore: clock.now() + validInMs, notAfter: clock.now() + 5 * MINUTE };
+      const entry = { ...deliveryOf(1, clock.now()).open, window };
+      life.agent.command("effects", [{ kind: "submit", id: "open", entry }]);
+      await clock.runFor(2_000);
+      const outcomes: string[] = [];
+      const told = async (): Promise<void> => {
+        for (const { bytes } of ledger.members[0]!.settled.values()) {
+          const { kind, outcome } = verifyReceipt(crypto, bytes, ledger.network);
+          if (kind !== "open") continue;
+          outcomes.push(outcome);
+          show(bytes);
+        }
+        await clock.runFor(1_000);
+      };
+      ledger.now = Math.max(ledger.now, clock.now());
+      ledger.append(spoilt(casts[0]!));
+      ledger.run(3_000);
+      await told();
+      expect([life.agent.pending, life.agent.state.events]).toEqual([1, []]);
+      await clock.runFor(validInMs);
+      ledger.now = Math.max(ledger.now, clock.now());
+      ledger.cast("entry", casts.at(-1)!);
+      ledger.run(5_000);
+      await told();
+      expect(outcomes).toEqual([validInMs === 0 ? "seal-broken" : "entry-too-early", "ok"]);
+      expect([life.agent.pending, life.agent.state.events]).toEqual([0, ["receipt of open: ok"]]);
+      expect(failures).toEqual([]);
+    },
+  );
 });

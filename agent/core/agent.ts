@@ -91,7 +91,7 @@ export class Agent<State> {
     if (parts.central !== undefined) this.#dialer = new SessionDialer(parts.central, session, listener);
     if (parts.telemetry !== undefined) {
       this.telemetry = new Telemetry({
-        ...{ ...parts.telemetry, store, crypto, random, clock, linkClock, signer: keys.signer },
+        ...{ ...parts.telemetry, store, crypto, random, linkClock, signer: keys.signer, clock: clock.steady },
         send: (to, type, body) => this.messenger.send(to, type, encodeMessage(body)),
       });
     }
@@ -117,11 +117,16 @@ export class Agent<State> {
   }
 
   /**
-   * What left with a wrong date was dropped: at once again. And what no notary would take any more, because
+   * What left with a wrong date was dropped: at once again. What the device waits for by the time that it
+   * was told is counted anew. And what no notary would take any more, because
    * it waited too long or was dated by a wrong clock, is given up: its device has its own deadlines.
    */
   #timeTold(shiftMs: number): void {
-    if (shiftMs !== 0) this.#link(true);
+    if (shiftMs !== 0) {
+      this.#link(true);
+      this.#timers.clear();
+      this.#post({ kind: "time-corrected" });
+    }
     const latestMs = this.#parts.clock.now() - MAX_SKEW_MS;
     this.#settle((promise) => promise.kind === "entry" && (promise.notAfter ?? Infinity) < latestMs);
   }

@@ -71,8 +71,34 @@ function world(options: { connectionIntervalMs?: number } = {}) {
   const call = diary(names);
   const door = new SessionHost(air.peripheral(DRONE), partsOf(drone), host.listener);
   const dialer = new SessionDialer(air.central(PHONE), partsOf(phone), call.listener);
-  return { clock, air, partsOf, host, call, door, dialer, seconds: (n: number) => clock.runFor(n * 1_000) };
+  const seconds = (n: number): Promise<void> => clock.runFor(n * 1_000);
+
+  /** Somebody's connection to the drone without a dialer, and the bytes that would begin a session. */
+  const callByHand = async (
+    address: string,
+    who: Somebody,
+    on: Parameters<CentralRadio["connect"]>[1] = DEAF,
+  ) => {
+    const connecting = air.central(address).connect(DRONE, on, 5_000);
+    await seconds(1);
+    const link = await connecting;
+    const reading = link.readInfo();
+    await seconds(1);
+    const initiator = new SessionInitiator({
+      ...partsOf(who),
+      peerIdentity: drone.known.identity,
+      peerSessionKey: drone.known.sessionKey,
+      purpose: PURPOSE,
+      command: new Uint8Array(),
+      writeSize: link.writeSize,
+      now: START_MS,
+    });
+    return { link, initiator, first: initiator.begin(await reading) };
+  };
+  return { clock, air, partsOf, host, call, door, dialer, seconds, callByHand };
 }
+
+const DEAF = { notified: () => {}, disconnected: () => {} };
 
 /** The phone has a session with the drone. */
 async function connected(options: { connectionIntervalMs?: number } = {}) {
@@ -221,25 +247,11 @@ describe("sessions over BLE", () => {
   });
 
   it("take it well that a phone ends the session and keeps the connection", async () => {
-    const { air, partsOf, host, door, seconds } = world();
+    const { callByHand, host, door, seconds } = world();
     door.expect([phone.id]);
     const on = { notified: (value: Uint8Array) => void initiator.received(value), disconnected: () => {} };
-    const connecting = air.central(PHONE).connect(DRONE, on, 5_000);
-    await seconds(1);
-    const link = await connecting;
-    const reading = link.readInfo();
-    await seconds(1);
-    const info = await reading;
-    const initiator = new SessionInitiator({
-      ...partsOf(phone),
-      peerIdentity: drone.known.identity,
-      peerSessionKey: drone.known.sessionKey,
-      purpose: PURPOSE,
-      command: new Uint8Array(),
-      writeSize: link.writeSize,
-      now: START_MS,
-    });
-    for (const value of initiator.begin(info)) void link.write(value);
+    const { link, initiator, first } = await callByHand(PHONE, phone, on);
+    for (const value of first) void link.write(value);
     await seconds(1);
     const [inside] = [...host.open];
     // Much is under way to the phone when its last word arrives: the connection ends only after that.
@@ -435,31 +447,15 @@ describe("a radio that fails", () => {
 
 describe("a stranger's bytes", () => {
   it("end the connection, not the device", async () => {
-    const { air, partsOf, host, door, seconds } = world();
+    const { callByHand, host, door, seconds } = world();
     door.expect([phone.id]);
     const random = seededRandom(8);
     for (let attempt = 0; attempt < 5; attempt++) {
-      const connecting = air
-        .central(TABLET)
-        .connect(DRONE, { notified: () => {}, disconnected: () => {} }, 5_000);
-      await seconds(1);
-      const link = await connecting;
-      const reading = link.readInfo();
-      await seconds(1);
-      const info = await reading;
-      const initiator = new SessionInitiator({
-        ...partsOf(tablet),
-        peerIdentity: drone.known.identity,
-        peerSessionKey: drone.known.sessionKey,
-        purpose: PURPOSE,
-        command: new Uint8Array(),
-        writeSize: link.writeSize,
-        now: START_MS,
-      });
+      const { link, first } = await callByHand(TABLET, tablet);
       const writes =
         attempt % 2 === 0
           ? [random.bytes(40), random.bytes(200)]
-          : initiator.begin(info).map((w) => w.fill(attempt, 20));
+          : first.map((value) => value.fill(attempt, 20));
       for (const value of writes) void link.write(value).catch(() => {});
       await seconds(6);
     }

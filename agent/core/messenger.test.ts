@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { sealEnvelope, type OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
+import type { Crypto } from "../../protocols/ports.ts";
 import { castTopic, directTopic } from "../../protocols/topics.ts";
 import { memoryNetwork, type MemoryNetwork } from "../../simulators/network/memory-bus.ts";
 import { seededRandom } from "../../simulators/random.ts";
@@ -71,6 +73,40 @@ describe("the messenger", () => {
     expect(a.heard.map(({ kind }) => kind)).toEqual(["answer"]);
     // The cards travel with the messages.
     expect(net.counters().messages).toBe(3);
+  });
+
+  it("verifies a card once, however often it is shown, and refuses every other that looks like it", () => {
+    world();
+    let verified = 0;
+    const counting: Crypto = {
+      ...crypto,
+      ed25519Verify: (key, message, signature) => {
+        if (equalBytes(key, alice.root.publicKey)) verified += 1;
+        return crypto.ed25519Verify(key, message, signature);
+      },
+    };
+    const parts = {
+      bus: net.join(bob.id),
+      clock,
+      crypto: counting,
+      random,
+      network: NETWORK,
+      keys: bob.keys,
+    };
+    const messenger = new Messenger(parts);
+    const known = messenger.meet(alice.keys.card);
+    messenger.introduce(alice.id, alice.keys.card.slice());
+    expect(messenger.meet(alice.keys.card)).toEqual(known);
+    expect([verified, known.cardHash]).toEqual([1, alice.known.cardHash]);
+    expect(() => messenger.introduce(carol.id, alice.keys.card)).toThrowError(
+      expect.objectContaining({ code: "card-invalid" }),
+    );
+    const forged = alice.keys.card.slice();
+    forged[forged.length - 1]! ^= 1;
+    for (const round of [1, 2]) {
+      expect(() => messenger.meet(forged)).toThrowError(expect.objectContaining({ code: "card-invalid" }));
+      expect(verified).toBe(1 + round);
+    }
   });
 
   it("shows its card again after half a minute: a peer that was away may have missed it", async () => {

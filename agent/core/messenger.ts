@@ -3,7 +3,7 @@
  * message is signed by its sender and sealed to its recipient; what does not open is
  * counted and dropped, and the agent goes on.
  */
-import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
 import { checkValidity, openCard, type Card } from "../../protocols/identity/card.ts";
 import { sign1, verify1 } from "../../protocols/identity/cose.ts";
@@ -39,6 +39,8 @@ const CARD_KIND = "card";
 const DOUBTFUL_MS = 60_000;
 /** Strangers that may introduce themselves. */
 const MAX_PEERS = 10_000;
+/** Cards kept as verified, the peers' or not: they are shown again and again. */
+const MAX_VERIFIED = 1_024;
 
 export interface MessengerParts {
   bus: Bus;
@@ -78,7 +80,11 @@ export class Messenger {
   /** How many messages were dropped, by error code. */
   readonly dropped = new Map<ErrorCode, number>();
   readonly #parts: MessengerParts;
+  /** The public half of the session secret. */
+  readonly #sessionKey: Uint8Array;
   readonly #cards = new Map<string, KnownCard>();
+  /** By hash, in hex. */
+  readonly #verified = new Map<string, KnownCard>();
   /** When each peer was last shown our card, or last showed that it knows it. */
   readonly #introduced = new Map<string, number>();
 
@@ -86,6 +92,7 @@ export class Messenger {
     this.#parts = parts;
     this.self = agentId(parts.keys.signer.publicKey);
     this.meet(parts.keys.card);
+    this.#sessionKey = parts.crypto.x25519PublicKey(parts.keys.sessionSecret);
   }
 
   /**
@@ -94,13 +101,24 @@ export class Messenger {
    * card-invalid.
    */
   meet(cardBytes: Uint8Array): KnownCard {
-    const card = openCard(this.#parts.crypto, cardBytes);
+    const card = this.#verify(cardBytes);
     const id = agentId(card.identity);
     const present = this.#cards.get(id);
     if (present !== undefined && present.notBefore > card.notBefore) return present;
-    const known = { ...card, cardHash: this.#parts.crypto.sha256(cardBytes) };
-    this.#cards.set(id, known);
-    return known;
+    this.#cards.set(id, card);
+    return card;
+  }
+
+  /** The very same bytes are verified once. Errors: card-invalid. */
+  #verify(cardBytes: Uint8Array): KnownCard {
+    const { crypto } = this.#parts;
+    const cardHash = crypto.sha256(cardBytes);
+    const known = this.#verified.get(toHex(cardHash));
+    if (known !== undefined) return known;
+    const card = { ...openCard(crypto, cardBytes), cardHash };
+    if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear();
+    this.#verified.set(toHex(cardHash), card);
+    return card;
   }
 
   /** What is known of a peer, valid or not. */
@@ -180,6 +198,7 @@ export class Messenger {
           payload,
           recipient: keys.signer.publicKey,
           sessionSecret: keys.sessionSecret,
+          sessionKey: this.#sessionKey,
           now: clock.now(),
           undated: [TIME_KIND],
         });
@@ -235,8 +254,9 @@ export class Messenger {
     const { crypto, clock, time } = this.#parts;
     try {
       const { signer, payload: card } = verify1(crypto, "announcement", payload);
-      const { identity } = openCard(crypto, card, clock.now());
-      if (agentId(signer) === sender && agentId(identity) === sender) return card;
+      const shown = this.#verify(card);
+      checkValidity(shown, clock.now());
+      if (agentId(signer) === sender && agentId(shown.identity) === sender) return card;
     } catch (cause) {
       if (isAboutTime(cause)) time?.doubted();
       if (errorCode(cause) === "card-expired") throw cause;
@@ -250,7 +270,7 @@ export class Messenger {
    * card-invalid.
    */
   introduce(from: string, bytes: Uint8Array): void {
-    const { identity } = openCard(this.#parts.crypto, bytes);
+    const { identity } = this.#verify(bytes);
     if (agentId(identity) !== from) throw new SegmentError("card-invalid", "a peer showed another's card");
     const before = this.#cards.get(from)?.cardHash;
     if (before === undefined && this.#cards.size >= MAX_PEERS) return;

@@ -50,6 +50,11 @@ export class NetworkClock implements Clock {
     return this.#steady.now();
   }
 
+  /** For spans: no correction makes them longer or shorter. */
+  get steady(): Clock {
+    return this.#steady;
+  }
+
   /**
    * The network's time is `steadyNow() + offsetMs`, give or take `toleranceMs`: less than that changes
    * nothing. Returns by how much the time was put forward (or, negative, back).

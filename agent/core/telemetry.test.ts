@@ -175,7 +175,7 @@ describe("telemetry", () => {
       changes,
     );
     expect([...changes.keys()].sort()).toEqual([
-      "telemetry/batch",
+      "telemetry/batch/000000000000",
       "telemetry/chunk/000000000000",
       "telemetry/head",
     ]);
@@ -237,6 +237,28 @@ describe("telemetry", () => {
     expect(it_.telemetry.counters).toMatchObject({ records: 2, chunks: 2, refused: 0 });
     const stream = await readAll(it_.keepers);
     expect(stream.chunks.map(({ records }) => records.map(({ v }) => v))).toEqual([[1], [2]]);
+  });
+
+  it("writes each record into the journal once, and leaves none there when its chunk is sealed", async () => {
+    const it_ = await world();
+    const journal = (): number[] =>
+      it_.store.keys("telemetry/batch/").map((key) => it_.store.get(key)!.length);
+    for (const v of [1, 2, 3]) {
+      void it_.record(altitude(v, it_.clock.now()));
+      await it_.clock.runFor(1_000);
+    }
+    const [first] = journal();
+    expect(journal()).toEqual([first, first, first]);
+    it_.restart().setOpen(true);
+    expect(it_.telemetry.unsent).toBe(3);
+    void it_.record(altitude(4, it_.clock.now()));
+    await it_.clock.runFor(1_000);
+    expect(journal()).toEqual([]);
+    void it_.record(altitude(5, it_.clock.now()));
+    await it_.clock.runFor(1_000);
+    expect(journal()).toEqual([first]);
+    await it_.clock.runFor(32_000);
+    expect([journal(), valuesOf(await readAll(it_.keepers))]).toEqual([[], [1, 2, 3, 4, 5]]);
   });
 
   it("flushes: resolves when the last shard is acknowledged, and not before", async () => {

@@ -25,12 +25,13 @@ import { decodeSenml, encodeSenml } from "../../protocols/telemetry/senml-cbor.t
 import { recordTimeMs, resolve, type SenmlRecord } from "../../protocols/telemetry/senml.ts";
 import type { Sealing } from "../../protocols/telemetry/seal.ts";
 import { createStream, type SealedChunk, type StreamWriter } from "../../protocols/telemetry/stream.ts";
-import { NO_PREVIOUS, openManifest } from "../../protocols/telemetry/manifest.ts";
+import { NO_PREVIOUS, openManifest, type OpenedManifest } from "../../protocols/telemetry/manifest.ts";
 import { z } from "zod";
 import type { Changes } from "./loop.ts";
 
 const HEAD_KEY = "telemetry/head";
-const BATCH_KEY = "telemetry/batch";
+/** Each step's records stand under a number of their own: what was written before is not written again. */
+const BATCH_PREFIX = "telemetry/batch/";
 const CHUNK_PREFIX = "telemetry/chunk/";
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
@@ -63,6 +64,8 @@ export interface TelemetryParts {
 interface WaitingChunk {
   sequence: number;
   manifest: Uint8Array;
+  /** Taken apart at the first keeper's answer. */
+  opened: OpenedManifest | undefined;
   shards: Uint8Array[];
   /** Indices whose keeper has not acknowledged. */
   missing: Set<number>;
@@ -92,6 +95,11 @@ export class Telemetry {
   /** Sealed for the step's commit that is to come. */
   #planned: WaitingChunk[] = [];
   #batch: Batch = EMPTY_BATCH;
+  /** Where the batch stands in the journal. */
+  #batchKeys: string[] = [];
+  #nextBatchKey = 0;
+  /** How many of its records stand there. */
+  #journaled = 0;
   #flushTimer: Timer | undefined;
   #open = false;
   #closed = false;
@@ -152,6 +160,7 @@ export class Telemetry {
       this.#batch = batch;
       this.counters.records += 1;
       for (const full of flush) this.#planned.push(this.#seal(full, changes));
+      if (flush.length > 0) this.#forgetBatch(changes);
     }
     this.#planBatch(changes);
     this.#planHead(changes);
@@ -168,7 +177,7 @@ export class Telemetry {
       const changes: Changes = new Map();
       const chunk = this.#seal(this.#batch.records, changes);
       this.#batch = EMPTY_BATCH;
-      this.#planBatch(changes);
+      this.#forgetBatch(changes);
       this.#planHead(changes);
       await this.#parts.store.commit(changes);
       this.#release([chunk]);
@@ -200,9 +209,9 @@ export class Telemetry {
     const ack = parseBody(shardAckSchema, body);
     const chunk = this.#waiting.get(ack.sequence);
     if (chunk === undefined || this.#parts.keepers[ack.index] !== from) return;
-    const manifest = openManifest(this.#parts.crypto, chunk.manifest);
+    chunk.opened ??= openManifest(this.#parts.crypto, chunk.manifest);
     checkShardReceipt(this.#parts.crypto, ack.receipt, {
-      manifest,
+      manifest: chunk.opened,
       index: ack.index,
       keeper: publicKeyFromId(from),
     });
@@ -233,15 +242,17 @@ export class Telemetry {
       const { manifest, shards } = chunkSchema.parse(
         decodeMessage(store.get(key) ?? new Uint8Array(), CHUNK_LIMITS),
       );
-      const sequence = Number(key.slice(CHUNK_PREFIX.length));
-      this.#wait(sequence, manifest, shards).durable = true;
+      this.#wait(numberIn(key), manifest, shards).durable = true;
     }
-    const batch = store.get(BATCH_KEY);
-    if (batch !== undefined) {
-      const records = resolve(decodeSenml(batch), 0);
-      this.#batch = { records, bytes: batch.length, openedAtMs: this.#parts.clock.now() };
-      this.#armFlush();
-    }
+    this.#batchKeys = store.keys(BATCH_PREFIX);
+    if (this.#batchKeys.length === 0) return;
+    const parts = this.#batchKeys.map((key) => store.get(key) ?? new Uint8Array());
+    const records = parts.flatMap((part) => resolve(decodeSenml(part), 0));
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#batch = { records, bytes: size, openedAtMs: this.#parts.clock.now() };
+    this.#nextBatchKey = numberIn(this.#batchKeys.at(-1)!) + 1;
+    this.#journaled = records.length;
+    this.#armFlush();
   }
 
   #seal(records: readonly SenmlRecord[], changes: Changes): WaitingChunk {
@@ -257,6 +268,7 @@ export class Telemetry {
     const chunk: WaitingChunk = {
       sequence,
       manifest,
+      opened: undefined,
       shards,
       missing: new Set(shards.keys()),
       durable: false,
@@ -274,9 +286,21 @@ export class Telemetry {
     this.#kick();
   }
 
+  /** Writes down what is new in the batch. */
   #planBatch(changes: Changes): void {
-    const { records } = this.#batch;
-    changes.set(BATCH_KEY, records.length === 0 ? undefined : encodeSenml(records));
+    const fresh = this.#batch.records.slice(this.#journaled);
+    if (fresh.length === 0) return;
+    const key = `${BATCH_PREFIX}${inOrder(this.#nextBatchKey++)}`;
+    changes.set(key, encodeSenml(fresh));
+    this.#batchKeys.push(key);
+    this.#journaled = this.#batch.records.length;
+  }
+
+  /** What stood in the batch is sealed. */
+  #forgetBatch(changes: Changes): void {
+    for (const key of this.#batchKeys) changes.set(key, undefined);
+    this.#batchKeys = [];
+    this.#journaled = 0;
   }
 
   #planHead(changes: Changes): void {
@@ -355,5 +379,15 @@ function isSealable(record: SenmlRecord): boolean {
 }
 
 function chunkKey(sequence: number): string {
-  return CHUNK_PREFIX + sequence.toString().padStart(12, "0");
+  return CHUNK_PREFIX + inOrder(sequence);
+}
+
+/** Keys sort as their numbers do. */
+function inOrder(number: number): string {
+  return number.toString().padStart(12, "0");
+}
+
+/** The number at a key's end. */
+function numberIn(key: string): number {
+  return Number(key.slice(key.lastIndexOf("/") + 1));
 }

@@ -25,6 +25,30 @@ describe("nodeCrypto", () => {
     expect(nodeCrypto.ed25519Verify(nodeCrypto.ed25519PublicKey(seeds[1]!), message, first)).toBe(false);
   });
 
+  it("agrees on the same secret, whatever was computed right before", () => {
+    const [a, b, c] = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const [ofA, ofB, ofC] = [a, b, c].map((secret) => nodeCrypto.x25519PublicKey(secret)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const shared = nodeCrypto.x25519(a, ofB);
+    expect(nodeCrypto.x25519(b, ofA)).toEqual(shared);
+    nodeCrypto.x25519PublicKey(c);
+    expect(nodeCrypto.x25519(a, ofB)).toEqual(shared);
+    nodeCrypto.x25519PublicKey(a);
+    expect([nodeCrypto.x25519(a, ofB), nodeCrypto.x25519(a, ofB)]).toEqual([shared, shared]);
+    expect(nodeCrypto.x25519(a, ofC)).not.toEqual(shared);
+    // The bytes of the key that waits for its agreement become those of another.
+    nodeCrypto.x25519PublicKey(c);
+    c.set(a);
+    expect(nodeCrypto.x25519(c, ofB)).toEqual(shared);
+  });
+
   it("is not misled by a key that changes after its use", () => {
     const seed = new Uint8Array(32).fill(1);
     const before = nodeCrypto.ed25519PublicKey(seed);

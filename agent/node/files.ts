@@ -1,5 +1,5 @@
 /** Small file operations that survive power loss. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { SegmentError } from "../../protocols/errors.ts";
 
@@ -36,7 +36,8 @@ export function makeFolder(folder: string): void {
 export function writeFileDurably(path: string, bytes: Uint8Array | string, mode = 0o600): void {
   makeFolder(dirname(path));
   try {
-    const temporary = `${path}.new`;
+    // Another process of the same home may write the same file.
+    const temporary = `${path}.${process.pid}.new`;
     const descriptor = openSync(temporary, "w", mode);
     try {
       const data = typeof bytes === "string" ? Buffer.from(bytes, "utf8") : bytes;
@@ -54,4 +55,9 @@ export function writeFileDurably(path: string, bytes: Uint8Array | string, mode 
       cause: error,
     });
   }
+}
+
+/** The same for a file that never changes once it is there. Errors: store-failed. */
+export function addFileDurably(path: string, bytes: Uint8Array): void {
+  if (!existsSync(path)) writeFileDurably(path, bytes);
 }

@@ -138,6 +138,10 @@ describe("key file", () => {
       [24, 8, 1],
       [20, 8, 1],
       [15, 8, 64],
+      // One step beyond what this version writes, in either measure.
+      [16, 8, 1],
+      [15, 8, 4],
+      [15, 9, 3],
       [25, 1, 1],
       [15, 65, 1],
       [0, 8, 1],

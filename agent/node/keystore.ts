@@ -3,20 +3,16 @@
  *
  * Deterministic CBOR, one of
  *   [1, "plain", secrets]
- *   [1, "scrypt", log2 of N, r, p, salt, nonce, ciphertext]   ChaCha20-Poly1305 under scrypt (RFC 7914)
- * where secrets = [1, identity seed, session secret, root seed or null]. The
- * ciphertext authenticates all fields before it.
+ *   [1, "scrypt", …]   sealed with a passphrase, see passphrase.ts
+ * where secrets = [1, identity seed, session secret, root seed or null].
  */
-import { scrypt } from "node:crypto";
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { concat, utf8 } from "../../protocols/encoding/bytes.ts";
 import { encodeCbor } from "../../protocols/encoding/cbor.ts";
-import type { CborValue } from "../../protocols/encoding/cbor.ts";
 import { FieldReader } from "../../protocols/encoding/reader.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import { KEY_LABELS } from "../../protocols/labels.ts";
-import { nodeCrypto, nodeRandom } from "./crypto.ts";
+import { openSealed, readSealed, SEALED, sealWithPassphrase } from "./passphrase.ts";
+import type { SealedBox } from "./passphrase.ts";
 
 export interface Secrets {
   /** 32-byte Ed25519 private key of the device. */
@@ -29,21 +25,7 @@ export interface Secrets {
 
 const VERSION = 1;
 const PLAIN = "plain";
-const SEALED = "scrypt";
 const MAX_FILE_BYTES = 4096;
-const SALT_LENGTH = 16;
-const NONCE_LENGTH = 12;
-/** 32 MiB, three times over: 0.4 s where it was measured. A file may ask for more, within the bounds. */
-const COST: ScryptCost = { log2N: 15, r: 8, p: 3 };
-const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
-/** Memory times passes: what a file can make the reader work. */
-const MAX_WORK_BYTES = 1024 * 1024 * 1024;
-
-interface ScryptCost {
-  log2N: number;
-  r: number;
-  p: number;
-}
 
 /**
  * Writes the key file, whole or not at all. Without a passphrase the secrets lie open to whoever
@@ -52,7 +34,9 @@ interface ScryptCost {
 export async function saveKeystore(path: string, secrets: Secrets, passphrase?: string): Promise<void> {
   const plain = encodeSecrets(secrets);
   const bytes =
-    passphrase === undefined ? encodeCbor([VERSION, PLAIN, plain]) : await seal(plain, passphrase);
+    passphrase === undefined
+      ? encodeCbor([VERSION, PLAIN, plain])
+      : await sealWithPassphrase("keystore", plain, passphrase);
   await writeAtomically(path, bytes);
 }
 
@@ -69,9 +53,7 @@ export async function loadKeystore(path: string, passphrase?: string): Promise<S
       where: path,
     });
   }
-  const key = await deriveKey(passphrase, fields.salt, fields.cost);
-  const header = sealedHeader(fields.cost, fields.salt, fields.nonce);
-  const plain = nodeCrypto.chacha20Poly1305.open(key, fields.nonce, headerAad(header), fields.content);
+  const plain = await openSealed("keystore", fields.box, passphrase);
   if (plain === undefined) {
     throw new SegmentError("passphrase-wrong", `the passphrase does not open ${path}`, { where: path });
   }
@@ -103,9 +85,7 @@ function decodeSecrets(bytes: Uint8Array): Secrets {
   return rootSeed === null ? { identitySeed, sessionSecret } : { identitySeed, sessionSecret, rootSeed };
 }
 
-type KeyFile =
-  | { method: typeof PLAIN; content: Uint8Array }
-  | { method: typeof SEALED; cost: ScryptCost; salt: Uint8Array; nonce: Uint8Array; content: Uint8Array };
+type KeyFile = { method: typeof PLAIN; content: Uint8Array } | { method: typeof SEALED; box: SealedBox };
 
 function openHeader(bytes: Uint8Array): KeyFile {
   const fields = FieldReader.fromBytes(bytes, "key file", { maxBytes: MAX_FILE_BYTES });
@@ -117,48 +97,7 @@ function openHeader(bytes: Uint8Array): KeyFile {
     return { method, content };
   }
   if (method !== SEALED) throw new SegmentError("keystore-damaged", "the key file's method is unknown");
-  const cost = {
-    log2N: fields.int("log2N", { min: 1, max: 24 }),
-    r: fields.int("r", { min: 1, max: 64 }),
-    p: fields.int("p", { min: 1, max: 64 }),
-  };
-  const memoryBytes = 128 * cost.r * 2 ** cost.log2N;
-  if (memoryBytes > MAX_MEMORY_BYTES || memoryBytes * cost.p > MAX_WORK_BYTES) {
-    throw new SegmentError("keystore-damaged", "the key file asks for too much memory or work");
-  }
-  const salt = fields.bytes("salt", { length: SALT_LENGTH });
-  const nonce = fields.bytes("nonce", { length: NONCE_LENGTH });
-  const content = fields.bytes("content");
-  fields.end();
-  return { method, cost, salt, nonce, content };
-}
-
-async function seal(plain: Uint8Array, passphrase: string): Promise<Uint8Array> {
-  if (passphrase === "") throw new SegmentError("option-invalid", "the passphrase is empty");
-  const salt = nodeRandom.bytes(SALT_LENGTH);
-  const nonce = nodeRandom.bytes(NONCE_LENGTH);
-  const key = await deriveKey(passphrase, salt, COST);
-  const header = sealedHeader(COST, salt, nonce);
-  return encodeCbor([...header, nodeCrypto.chacha20Poly1305.seal(key, nonce, headerAad(header), plain)]);
-}
-
-function sealedHeader({ log2N, r, p }: ScryptCost, salt: Uint8Array, nonce: Uint8Array): CborValue[] {
-  return [VERSION, SEALED, log2N, r, p, salt, nonce];
-}
-
-function headerAad(header: CborValue[]): Uint8Array {
-  return concat(utf8(KEY_LABELS.keystore), Uint8Array.of(0), encodeCbor(header));
-}
-
-/** Typed on another keyboard, the same passphrase may come in other code points: NFKC makes them one. */
-function deriveKey(passphrase: string, salt: Uint8Array, cost: ScryptCost): Promise<Uint8Array> {
-  const options = { N: 2 ** cost.log2N, r: cost.r, p: cost.p, maxmem: 2 * MAX_MEMORY_BYTES };
-  return new Promise((resolve, reject) => {
-    scrypt(passphrase.normalize("NFKC"), salt, 32, options, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(new SegmentError("internal", "scrypt failed", { cause: error }));
-    });
-  });
+  return { method, box: readSealed(fields) };
 }
 
 async function readKeyFile(path: string): Promise<Uint8Array> {

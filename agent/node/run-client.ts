@@ -3,14 +3,20 @@
  * It may use the identity of a home that runs at the same time; the broker tells the two apart.
  */
 import { Asker } from "../core/asking.ts";
+import type { Answered } from "../core/asking.ts";
 import type { LedgerClient } from "../core/ledger-client.ts";
-import { toHex } from "../../protocols/encoding/bytes.ts";
+import { contractContent } from "../core/negotiation-follow.ts";
+import type { ContractInfo } from "../core/negotiation-follow.ts";
+import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { encodeCbor } from "../../protocols/encoding/cbor.ts";
+import type { CborValue } from "../../protocols/encoding/cbor.ts";
+import type { Received } from "../core/messenger.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
-import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
+import { ACCOUNT_PAGE, CURRENCY_PAGE, LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
 import type { LedgerBody } from "../../protocols/ledger/messages.ts";
 import { quorum } from "../../protocols/ledger/network.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { policyFields } from "../../protocols/ledger/policy.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import { readContacts } from "./contacts.ts";
 import type { Home } from "./home.ts";
@@ -23,6 +29,8 @@ export interface Client {
   connection: Connection;
   asker: Asker;
   ledger: LedgerClient;
+  /** Hears what answers no question. Set it to take part in more than questions and entries. */
+  heard: Received;
   close(): Promise<void>;
 }
 
@@ -49,16 +57,21 @@ export async function openClient(
     const ledger = openLedgerClient(machine, connection);
     const asker = new Asker(messenger, machine.linkClock, (message) => {
       try {
-        ledger.received(message);
+        if (!ledger.received(message)) client.heard(message);
       } catch (error) {
         messenger.countDrop(errorCode(error));
       }
     });
+    const client: Client = {
+      ...{ machine, connection, asker, ledger },
+      heard: () => undefined,
+      close: () => connection.close(),
+    };
     await asker.listen();
     await messenger.announce();
     // A wrong clock is found out in a moment; where nobody answers, the machine's has to do.
     await connection.time?.known(TIME_PATIENCE_MS);
-    return { machine, connection, asker, ledger, close: () => connection.close() };
+    return client;
   } catch (error) {
     await connection.close();
     throw error;
@@ -86,13 +99,36 @@ export interface Agreed<T> {
 type Account = LedgerBody<"account">;
 export type CurrencyInfo = LedgerBody<"currencies">["currencies"][number];
 
-/** This device's account; the time is the earliest that an agreeing notary names. Errors: quorum-missing. */
-export async function askAccount(client: Client): Promise<Agreed<Account>> {
+/**
+ * This device's account, or a joint one that its owner is a member of, balances sorted by currency; the time
+ * is the earliest that an agreeing notary names. Errors: quorum-missing.
+ */
+export async function askAccount(client: Client, account?: Uint8Array): Promise<Agreed<Account>> {
+  const asked = account === undefined ? {} : { account };
+  const first = await askAccountPage(client, asked);
+  const balances = [...first.value.balances];
+  let { agreeing } = first;
+  for (let page = first; page.value.balances.length === ACCOUNT_PAGE;) {
+    page = await askAccountPage(client, { ...asked, ...after(balances.at(-1)?.currency) });
+    balances.push(...page.value.balances);
+    agreeing = Math.min(agreeing, page.agreeing);
+  }
+  return { ...first, agreeing, value: { ...first.value, balances } };
+}
+
+async function askAccountPage(client: Client, asked: Asked): Promise<Agreed<Account>> {
   const { answers, ...agreed } = await askNotaries(client, {
     kind: "account",
+    asked,
     read: (body) => parseBody(LEDGER_SCHEMAS.account, body),
-    contentOf: ({ root, balances }) => {
-      return encodeCbor([root, balances.map(({ currency, minor }) => `${currency} ${minor}`).sort()]);
+    fits: ({ root, joint, after: page }) => {
+      const { account } = asked;
+      const isIt = account === undefined ? joint === undefined : root === null || equalBytes(root, account);
+      return isIt && page === asked.after;
+    },
+    contentOf: ({ root, joint, balances }) => {
+      const amounts = balances.map(({ currency, minor }) => `${currency} ${minor}`).sort();
+      return encodeCbor([root, joint === undefined ? null : [joint.k, joint.members], amounts]);
     },
   });
   const timeMs = Math.min(...answers.map((answer) => answer.timeMs));
@@ -101,27 +137,87 @@ export async function askAccount(client: Client): Promise<Agreed<Account>> {
 
 /** All that there are, sorted by id. Errors: quorum-missing. */
 export async function askCurrencies(client: Client): Promise<Agreed<CurrencyInfo[]>> {
+  const { value, ...first } = await askCurrencyPage(client, {});
+  const currencies = [...value];
+  let { agreeing } = first;
+  for (let last = value; last.length === CURRENCY_PAGE;) {
+    const page = await askCurrencyPage(client, after(currencies.at(-1)?.id));
+    last = page.value;
+    currencies.push(...last);
+    agreeing = Math.min(agreeing, page.agreeing);
+  }
+  return { value: currencies, agreeing, notaries: first.notaries };
+}
+
+async function askCurrencyPage(client: Client, asked: Asked): Promise<Agreed<CurrencyInfo[]>> {
   const { value, agreeing, notaries } = await askNotaries(client, {
     kind: "currencies",
-    read: (body) => {
-      const { currencies } = parseBody(LEDGER_SCHEMAS.currencies, body);
-      return currencies.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    asked,
+    read: (body) => parseBody(LEDGER_SCHEMAS.currencies, body),
+    fits: (answer) => answer.after === asked.after,
+    contentOf: ({ currencies }) => encodeCbor(currencies.map(currencyContent)),
+  });
+  return { value: value.currencies, agreeing, notaries };
+}
+
+function currencyContent({ id, code, exponent, name, issuer, supply, policy }: CurrencyInfo): CborValue {
+  return [id, code, exponent, name, issuer, supply, policy === undefined ? null : policyFields(policy)];
+}
+
+export type DeviceInfo = LedgerBody<"devices">["devices"][number];
+
+/** The devices of this device's owner, revoked ones too; no root if this one is not registered. */
+export async function askDevices(client: Client): Promise<Agreed<LedgerBody<"devices">>> {
+  const { value, agreeing, notaries } = await askNotaries(client, {
+    kind: "devices",
+    asked: {},
+    read: (body) => parseBody(LEDGER_SCHEMAS.devices, body),
+    contentOf: ({ root, devices }) => {
+      const content = devices.map(({ identity, notBefore, notAfter, isRevoked }) => {
+        return [identity, notBefore, notAfter, isRevoked];
+      });
+      return encodeCbor([root, content]);
     },
-    contentOf: (currencies) =>
-      encodeCbor(
-        currencies.map(({ id, code, exponent, name, issuer, supply }) => {
-          return [id, code, exponent, name, issuer, supply];
-        }),
-      ),
   });
   return { value, agreeing, notaries };
 }
 
+/** How a contract of this device stands; undefined if the ledger has none. Errors: quorum-missing. */
+export async function askContract(
+  client: Client,
+  termsId: Uint8Array,
+): Promise<Agreed<ContractInfo | undefined>> {
+  const { value, agreeing, notaries } = await askNotaries<ContractInfo | undefined>(client, {
+    kind: "contract",
+    missing: "contract-missing",
+    asked: { termsId },
+    read: (body, kind) => (kind === "contract" ? parseBody(LEDGER_SCHEMAS.contract, body) : undefined),
+    contentOf: (answer) => encodeCbor(answer === undefined ? null : contractContent(answer)),
+  });
+  return { value, agreeing, notaries };
+}
+
+interface Asked {
+  account?: Uint8Array;
+  termsId?: Uint8Array;
+  /** The last currency of the page before. */
+  after?: string;
+}
+
+function after(currency: string | undefined): Asked {
+  return currency === undefined ? {} : { after: currency };
+}
+
 interface Question<T> {
   /** Of the answer; the question's is the same with "-wanted". */
-  kind: "account" | "currencies";
+  kind: "account" | "currencies" | "devices" | "contract";
+  /** Of the answer that there is none. */
+  missing?: "contract-missing";
+  asked: Asked;
   /** Errors: message-invalid. */
-  read: (body: Uint8Array) => T;
+  read: (body: Uint8Array, kind: string) => T;
+  /** Whether this question is answered, and not one before it whose answer comes late. */
+  fits?: (answer: T) => boolean;
   /** What has to be the same. */
   contentOf: (answer: T) => Uint8Array;
 }
@@ -153,13 +249,21 @@ async function askNotaries<T>(
 
 /** Asks all; resolves with the answers, grouped by content, once a group is large enough or all are in. */
 async function askOnce<T>(client: Client, question: Question<T>, needed: number): Promise<T[][]> {
-  const { kind, read, contentOf } = question;
+  const { kind, missing, asked, read, fits, contentOf } = question;
+  const accepts = (given: Answered): boolean => {
+    if (given.kind !== kind && given.kind !== missing) return false;
+    try {
+      return fits === undefined || fits(read(given.body, given.kind));
+    } catch {
+      return true; // and what is wrong with it is found out below
+    }
+  };
   const groups = new Map<string, T[]>();
   const one = async (id: string): Promise<void> => {
     if (!(await meet(client, id))) return;
     try {
-      const { body } = await client.asker.ask(id, `${kind}-wanted`, {}, (given) => given.kind === kind);
-      const answer = read(body);
+      const given = await client.asker.ask(id, `${kind}-wanted`, asked, accepts);
+      const answer = read(given.body, given.kind);
       const content = toHex(contentOf(answer));
       groups.set(content, [...(groups.get(content) ?? []), answer]);
     } catch (error) {
@@ -167,11 +271,11 @@ async function askOnce<T>(client: Client, question: Question<T>, needed: number)
       client.connection.messenger.countDrop(errorCode(error));
     }
   };
-  const asked = client.connection.network.notaries.map(({ id }) => one(id));
+  const answering = client.connection.network.notaries.map(({ id }) => one(id));
   const isEnough = (): boolean => [...groups.values()].some((group) => group.length >= needed);
   await new Promise<void>((resolve) => {
-    for (const answer of asked) void answer.then(() => (isEnough() ? resolve() : undefined));
-    void Promise.all(asked).then(() => resolve());
+    for (const answer of answering) void answer.then(() => (isEnough() ? resolve() : undefined));
+    void Promise.all(answering).then(() => resolve());
   });
   return [...groups.values()];
 }

@@ -11,21 +11,22 @@ import type { Crypto } from "../../protocols/ports.ts";
 import { writeFileDurably } from "./files.ts";
 import type { Home } from "./home.ts";
 
-const FOLDER = "documents";
+/** Below the home. */
+export const DOCUMENTS = "documents";
 const REGISTRATION = "registration.receipt";
 
 /** Keeps a receipt as documents/<time>-<kind>-<entry>.receipt. Returns its path. Errors: store-failed. */
 export function keepReceipt(home: Home, { receipt, bytes }: Certified): string {
   const time = new Date(receipt.timeMs).toISOString().replaceAll(":", "-");
   const name = `${time}-${receipt.kind}-${toHex(receipt.entryId).slice(0, 16)}.receipt`;
-  const path = join(home.folder, FOLDER, name);
+  const path = join(home.folder, DOCUMENTS, name);
   writeFileDurably(path, bytes, 0o600);
   return path;
 }
 
 /** The receipt that registered the home's present card on its present network, if there is one. */
 export function registration(crypto: Crypto, home: Home): VerifiedReceipt | undefined {
-  const path = join(home.folder, FOLDER, REGISTRATION);
+  const path = join(home.folder, DOCUMENTS, REGISTRATION);
   if (home.network === undefined || !existsSync(path)) return undefined;
   try {
     const receipt = verifyReceipt(crypto, new Uint8Array(readFileSync(path)), home.network);
@@ -43,5 +44,5 @@ export function registration(crypto: Crypto, home: Home): VerifiedReceipt | unde
 export async function register(crypto: Crypto, home: Home, ledger: LedgerClient): Promise<void> {
   if (registration(crypto, home) !== undefined) return;
   const { bytes } = await ledger.submit({ body: { kind: "card", card: home.keys.card } });
-  writeFileDurably(join(home.folder, FOLDER, REGISTRATION), bytes, 0o600);
+  writeFileDurably(join(home.folder, DOCUMENTS, REGISTRATION), bytes, 0o600);
 }

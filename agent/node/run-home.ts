@@ -10,9 +10,13 @@ import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Timer } from "../../protocols/ports.ts";
 import { keepContact, readContacts } from "./contacts.ts";
+import { runContracts } from "./contracts-run.ts";
+import type { RunningContracts } from "./contracts-run.ts";
 import { lockHome } from "./home.ts";
 import type { Home, Role } from "./home.ts";
 import { openJournal } from "./journal-store.ts";
+import { openClient } from "./run-client.ts";
+import type { Client } from "./run-client.ts";
 import { connect } from "./run-connection.ts";
 import type { Connection, Machine } from "./run-connection.ts";
 import { register, registration } from "./run-documents.ts";
@@ -21,6 +25,7 @@ import type { RunningHealth } from "./run-health.ts";
 import { openLedgerClient, openOrderLog, runKeeper, runNotary } from "./run-roles.ts";
 import type { RunningKeeper, RunningNotary } from "./run-roles.ts";
 import { writeRunStatus } from "./run-status.ts";
+import { StandingOrders } from "./standing.ts";
 
 export interface RunOptions {
   /** Where its own broker listens, if it is one. */
@@ -72,6 +77,7 @@ export class RunningHome {
   #notary: RunningNotary | undefined;
   #keeper: RunningKeeper | undefined;
   #health: RunningHealth | undefined;
+  #contracts: RunningContracts | undefined;
   #url = "";
   #connected = false;
   #registered = false;
@@ -182,6 +188,7 @@ export class RunningHome {
       say(`offline: ${(error as Error).message} [${errorCode(error)}]; goes on trying`);
     });
     if (this.#plays("notary")) await this.#openNotary(connection);
+    this.#openContracts(connection);
     await serve(messenger, this.#answer);
     await messenger.welcome((card) => {
       try {
@@ -195,7 +202,29 @@ export class RunningHome {
     // What is dated by a wrong clock no notary takes.
     await connection.time?.known(TIME_PATIENCE_MS);
     await this.#register();
-    if (!this.#stopping) say("ready");
+    if (this.#stopping) return;
+    this.#contracts?.begin();
+    this.#openStanding(connection);
+    say("ready");
+  }
+
+  #openContracts(connection: Connection): void {
+    if (this.#ledger === undefined || this.#stopping) return;
+    const { say } = this.#options;
+    const contracts = runContracts(this.#machine, connection, { ledger: this.#ledger, say });
+    this.#contracts = contracts;
+    this.#closers.push(async () => contracts.close());
+  }
+
+  /** The owner's standing orders, each over a short connection of its own. */
+  #openStanding({ clock }: Connection): void {
+    const home = this.#home;
+    const { linkClock, failed } = this.#machine;
+    const { say } = this.#options;
+    const open = (): Promise<Client> => openClient(this.#machine, this.#url, this.#network, home);
+    const standing = new StandingOrders({ home, clock, linkClock, open, say, failed });
+    this.#closers.push(() => standing.stop());
+    standing.start();
   }
 
   async #openNotary(connection: Connection): Promise<void> {
@@ -216,6 +245,7 @@ export class RunningHome {
 
   /** Each message goes to the one part whose business it is. */
   readonly #answer: Answer = async (from, kind, body) => {
+    if (this.#contracts?.received(from, kind, body) === true) return null;
     if (this.#ledger?.received({ kind, body }) === true) return null;
     const telemetry = this.#health?.telemetry;
     if (telemetry?.handles(kind) === true) {
@@ -236,6 +266,7 @@ export class RunningHome {
     this.#connected = connected;
     // Those who came while this agent was away do not know it, nor it them.
     if (connected) messenger.announce().catch((error: unknown) => messenger.countDrop(errorCode(error)));
+    if (connected) this.#contracts?.reachable();
   }
 
   /** Once in the life of a card; what cannot be done now is tried again later. */

@@ -1,6 +1,6 @@
 /**
- * The tabs of a home: what it pays by voucher, and what it is paid, with no network. The same pure steps as on
- * a lock or a phone; their state is one file each, written durably before anything is shown.
+ * The tabs of a home: what it pays by voucher, and what it is paid, with no network. The same pure steps as
+ * on a lock or a phone; their state is one file each, written durably before anything is shown.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -7,7 +7,8 @@ import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { Header } from "../../protocols/ledger/block.ts";
-import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
+import type { OwnAccount } from "../../protocols/ledger/joint.ts";
+import { ACCOUNT_PAGE, CURRENCY_PAGE, LEDGER_SCHEMAS, MAX_DEVICES } from "../../protocols/ledger/messages.ts";
 import type { LedgerKind } from "../../protocols/ledger/messages.ts";
 import { faultsTolerated } from "../../protocols/ledger/network.ts";
 import { NOTARY_CHANNELS, NotaryCore } from "../../protocols/ledger/notary.ts";
@@ -24,6 +25,8 @@ import { castFilter, castTopic, parseTopic } from "../../protocols/topics.ts";
 import { TimeService } from "./time-service.ts";
 
 const STORE_PREFIX = "notary/";
+/** Of the receipts in one answer: a message holds a quarter of a megabyte. */
+const MAX_HISTORY_BYTES = 192 * 1024;
 /** Records read from the log at once. */
 const PAGE = 256;
 
@@ -287,19 +290,46 @@ export class NotaryRole {
         return reply("receipt", { receipt: settled.bytes });
       }
       case "account-wanted": {
+        const { account, after } = parseBody(LEDGER_SCHEMAS[kind], body);
+        return this.#answerAccount(this.core.accountFor(publicKeyFromId(from), account), after);
+      }
+      case "history-wanted": {
+        const { account, after, limit } = parseBody(LEDGER_SCHEMAS[kind], body);
+        const own = this.core.accountFor(publicKeyFromId(from), account)?.account;
+        return this.#answerHistory(own, after, limit);
+      }
+      case "devices-wanted": {
         parseBody(LEDGER_SCHEMAS[kind], body);
         const root = this.core.rootOfDevice(publicKeyFromId(from)) ?? null;
-        const balances = root === null ? [] : [...this.core.accountBalances(root)];
-        return reply("account", { root, balances: balances.map(holding), timeMs: this.core.timeMs });
+        const devices = root === null ? [] : this.core.devicesOf(root).slice(-MAX_DEVICES);
+        return reply("devices", { root, devices });
       }
       case "contract-wanted":
         return this.#answerContract(from, parseBody(LEDGER_SCHEMAS[kind], body).termsId);
       case "currencies-wanted":
-        parseBody(LEDGER_SCHEMAS[kind], body);
-        return reply("currencies", { currencies: this.core.currencies() });
+        return this.#answerCurrencies(parseBody(LEDGER_SCHEMAS[kind], body).after);
       default:
         return null;
     }
+  }
+
+  #answerAccount(own: OwnAccount | undefined, after: string | undefined): NotaryReply {
+    const { timeMs } = this.core;
+    const asked = pageAfter(after);
+    if (own === undefined) return reply("account", { root: null, ...asked, balances: [], timeMs });
+    const { account: root, joint } = own;
+    const now = Math.max(timeMs, this.#parts.clock.now());
+    const all = [...this.core.accountBalances(root, now)];
+    const balances = all.filter(([currency]) => currency > (after ?? "")).slice(0, ACCOUNT_PAGE);
+    const answer = { root, ...asked, balances: balances.map(holding), timeMs };
+    return reply("account", joint === undefined ? answer : { ...answer, joint });
+  }
+
+  #answerCurrencies(after: string | undefined): NotaryReply {
+    return reply("currencies", {
+      ...pageAfter(after),
+      currencies: this.core.currencies(after, CURRENCY_PAGE),
+    });
   }
 
   /** How a contract stands, or ended, for its parties: they may have missed the word on it. */
@@ -307,6 +337,11 @@ export class NotaryRole {
     const latest = this.core.latestReceipt(termsId);
     if (latest?.parties.includes(from) !== true) return reply("receipt-missing", { termsId });
     return reply("receipt", { receipt: latest.bytes });
+  }
+
+  #answerHistory(account: Uint8Array | undefined, after: number, limit: number): NotaryReply {
+    if (account === undefined) return reply("history", { account: null, count: 0, first: 1, receipts: [] });
+    return reply("history", { account, ...this.core.historyOf(account, after, limit, MAX_HISTORY_BYTES) });
   }
 
   /**
@@ -318,13 +353,19 @@ export class NotaryRole {
     const sender = toHex(publicKeyFromId(from));
     const isParty = view?.contract?.terms.parties.some(({ identity }) => toHex(identity) === sender) ?? true;
     if (view === undefined || !isParty) return reply("contract-missing", { termsId });
-    const { seq, label, closed, pot } = view.state;
-    return reply("contract", { termsId, seq, label, closed, pot: pot.map(holding) });
+    const { seq, label, closed, pot, path } = view.state;
+    const answer = { termsId, seq, label, closed, pot: pot.map(holding), path };
+    const mandates = view.contract === undefined ? [] : this.core.mandates(view.contract);
+    return reply("contract", mandates.length === 0 ? answer : { ...answer, mandates });
   }
 }
 
 function holding([currency, minor]: [string, bigint]): { currency: string; minor: bigint } {
   return { currency, minor };
+}
+
+function pageAfter(after: string | undefined): { after?: string } {
+  return after === undefined ? {} : { after };
 }
 
 function reply(kind: LedgerKind, body: unknown): NotaryReply {

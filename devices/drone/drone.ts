@@ -9,7 +9,7 @@ import type { Device, DeviceContext, DeviceEvent, Step } from "../device.ts";
 import { progress, stay } from "../effects.ts";
 import { onReceipt } from "./certified.ts";
 import { onSensor } from "./flight.ts";
-import { onSessionMessage, onSessionOpened } from "./meeting.ts";
+import { asksAgain, onSessionMessage, onSessionOpened } from "./meeting.ts";
 import { onMessage } from "./messages.ts";
 import { inquiries, standing } from "./standing.ts";
 import type { DroneConfig, DroneState } from "./state.ts";
@@ -37,6 +37,10 @@ function step(
         state: { ...state, session: null },
         effects: [...standing(config, state, context.now), ...inquiries(state, context.now)],
       };
+    case "time-corrected": {
+      const again = [...standing(config, state, context.now), ...inquiries(state, context.now)];
+      return { state, effects: [...again, ...asksAgain(state, context.now)] };
+    }
     case "message":
       return onMessage(config, state, event, context);
     case "receipt":

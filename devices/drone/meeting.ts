@@ -86,6 +86,11 @@ export function onSessionMessage(
   }
 }
 
+/** A phone that is to be asked again has to be asked by the right clock. */
+export function asksAgain({ phase, session }: DroneState, now: number): DeviceEffect[] {
+  return phase === "hovering" && session !== null ? [timer("ask-again", now + ASK_AGAIN_MS)] : [];
+}
+
 /**
  * Asks the phone for its half of the evidence, with the drone's. While the drone does not
  * know that it is at the point, it asks a little later.

@@ -3,8 +3,10 @@ import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
+import type { ContractResult } from "../../protocols/ledger/result.ts";
 import type { DeviceContext, Step } from "../device.ts";
 import { keep, progress, send, stay } from "../effects.ts";
+import { isPaid } from "./invoice.ts";
 import { onExamined } from "./ordering.ts";
 import { onDisputable } from "./parcel.ts";
 import { enter } from "./standing.ts";
@@ -33,7 +35,7 @@ export function onReceipt(
   if (receipt.outcome !== "ok") return own ? onRefusedEntry(state, receipt) : stay(state);
   const { transition } = about;
   if (transition === undefined) return stay(state);
-  if (transition.closed) return onClosed(state, receipt, bytes, context);
+  if (transition.closed) return onClosed(state, receipt, transition, bytes, context);
   switch (transition.label) {
     case "awaiting-deposit":
       return state.phase === "signed" && !state.deposited ? onOpen(state, context) : stay(state);
@@ -85,15 +87,18 @@ function onRefusedEntry(state: WithPlan, receipt: VerifiedReceipt): Result {
 function onClosed(
   state: WithPlan,
   receipt: VerifiedReceipt,
+  end: ContractResult,
   bytes: Uint8Array,
   context: DeviceContext,
 ): Result {
   const kept = keep("receipt", bytes);
-  if (state.phase === "taken") {
+  const paid = isPaid(state.plan, end, context);
+  if (state.phase === "taken" && paid) {
     // The drone brings receipt and invoice together; the invoice is worth waiting for a little.
     return state.hasReceipt ? stay(state) : enter({ ...state, hasReceipt: true }, context, [kept]);
   }
   const how = receipt.kind === "expire" ? "at its deadline, as the terms say" : "by a party's choice";
-  const { state: next, effects } = endDelivery(state, `the contract ended ${how}`);
+  const then = paid ? "ask for invoice" : undefined;
+  const { state: next, effects } = endDelivery(state, `the contract ended ${how}`, then);
   return { state: next, effects: [kept, ...effects] };
 }

@@ -1,15 +1,15 @@
 /** The parcel: the phone countersigns once its person has it in hand, and takes receipt and invoice. */
 import { countersignFact, readParcelRemoved } from "../../protocols/contract/facts.ts";
-import { openInvoice } from "../../protocols/delivery/invoice.ts";
 import type { papersSchema } from "../../protocols/delivery/messages.ts";
 import type { DeliveryPlan } from "../../protocols/delivery/plan.ts";
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
-import { SegmentError, errorCode } from "../../protocols/errors.ts";
+import { SegmentError } from "../../protocols/errors.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import type { z } from "zod";
 import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
 import { choose, openFactOf } from "../delivery.ts";
 import { keep, progress, say, stay, timer } from "../effects.ts";
+import { askForInvoice, invoiceProblem, isPaid } from "./invoice.ts";
 import { enter } from "./standing.ts";
 import type { InPhase, InReach, PhoneState, WithPlan } from "./state.ts";
 import { isDelivered } from "./timers.ts";
@@ -60,37 +60,29 @@ export function onPapers(
   if (about?.transition?.closed !== true || !equalBytes(about.termsId, plan.termsId)) {
     throw new SegmentError("receipt-invalid", "the receipt is not of this delivery");
   }
+  const isMissing = papers.invoice.length === 0;
+  const awaitsInvoice = isMissing && isPaid(plan, about.transition, context);
   return {
-    state: { phase: "done", plan, delivered: true },
+    state: { phase: "done", plan, delivered: true, awaitsInvoice },
     effects: [
       timer("deadline", null),
       keep("receipt", papers.receipt),
-      ...invoiceEffects(plan, papers.invoice, context),
+      ...(isMissing ? [NO_INVOICE] : invoiceEffects(plan, papers.invoice, context)),
+      ...(awaitsInvoice ? [askForInvoice(plan)] : []),
       ...(session === null ? [] : [saysKept(session.id, plan)]),
       { kind: "hang-up" },
     ],
   };
 }
 
-/** The receipt counts without the invoice; a wrong invoice is the shop's to mend, and is not kept. */
+const NO_INVOICE = progress("papers", "the receipt is on the phone, checked; there is no invoice");
+
+/** The receipt counts without the invoice. */
 function invoiceEffects(plan: DeliveryPlan, invoice: Uint8Array, context: DeviceContext): DeviceEffect[] {
-  if (invoice.length === 0)
-    return [progress("papers", "the receipt is on the phone, checked; there is no invoice")];
-  try {
-    const { totalMinor, currency } = openInvoice(context.crypto, invoice, {
-      shop: plan.shop,
-      termsId: plan.termsId,
-    });
-    if (totalMinor !== BigInt(plan.priceMinor) || currency !== plan.currency) {
-      throw new SegmentError("amount-invalid", "the invoice is not over the price of the terms");
-    }
-    return [keep("invoice", invoice), progress("papers", "receipt and invoice are on the phone, checked")];
-  } catch (error) {
-    if (!(error instanceof SegmentError)) throw error;
-    return [
-      progress("invoice-refused", `the receipt is on the phone; the invoice is wrong (${errorCode(error)})`),
-    ];
-  }
+  const problem = invoiceProblem(plan, invoice, context);
+  return problem === undefined
+    ? [keep("invoice", invoice), progress("papers", "receipt and invoice are on the phone, checked")]
+    : [progress("invoice-refused", `the receipt is on the phone; the invoice is wrong (${problem})`)];
 }
 
 export function saysKept(session: string, plan: DeliveryPlan): DeviceEffect {

@@ -15,6 +15,7 @@ import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Device, DeviceContext, DeviceEvent, Step } from "../device.ts";
 import { progress, stay } from "../effects.ts";
 import { onReceipt } from "./certified.ts";
+import { onInvoice } from "./invoice.ts";
 import { onPositionPush, onSensor, onSessionMessage, onSessionOpened } from "./meeting.ts";
 import { onOffer, onOrder } from "./ordering.ts";
 import { onAnswer, onPapers } from "./parcel.ts";
@@ -36,6 +37,8 @@ function step(state: PhoneState, event: DeviceEvent, context: DeviceContext): Re
       const awake = "session" in state ? { ...state, session: null } : state;
       return { state: awake, effects: [...standing(awake, context), ...inquiry(awake)] };
     }
+    case "time-corrected":
+      return { state, effects: [...standing(state, context), ...inquiry(state)] };
     case "command":
       return onCommand(state, event.name, event.value, context);
     case "message":
@@ -95,6 +98,8 @@ function onMessage(
       const { receipt } = parseBody(certifiedSchema, event.body);
       return onReceipt(state, context.verifyReceipt(receipt), receipt, context);
     }
+    case "invoice":
+      return onInvoice(state, event, context);
     case "papers": {
       if (state.phase !== "taken" || event.from !== state.plan.drone) return stay(state);
       return onPapers(state, parseBody(papersSchema, event.body), context);

@@ -45,7 +45,8 @@ export type PhoneState =
   | ({ phase: "taken"; fact: Uint8Array; hasReceipt: boolean } & AtThePoint)
   /** The drone alone has stated that the parcel was taken: accept it, object, or be silent, which accepts. */
   | { phase: "disputable"; plan: DeliveryPlan; answer: "none" | "accept" | "object" }
-  | { phase: "done"; plan: DeliveryPlan; delivered: boolean }
+  /** `awaitsInvoice`: it was paid for, and the shop was asked for the invoice. */
+  | { phase: "done"; plan: DeliveryPlan; delivered: boolean; awaitsInvoice: boolean }
   | { phase: "refused"; code: string; message: string };
 
 export type PhonePhase = PhoneState["phase"];

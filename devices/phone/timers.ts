@@ -4,6 +4,7 @@ import { toHex } from "../../protocols/encoding/bytes.ts";
 import { unreachable } from "../../protocols/errors.ts";
 import { progress, send, stay, timer } from "../effects.ts";
 import { ASK_EVERY_MS, inquire, isInVain } from "../inquiry.ts";
+import { askForInvoice } from "./invoice.ts";
 import { isTooLateToMeet } from "./standing.ts";
 import type { PhoneState, WithPlan, Wish } from "./state.ts";
 
@@ -39,7 +40,11 @@ function onDeadline(state: PhoneState, context: DeviceContext): Result {
         : refused("terms-expired", "the others did not sign in time; nothing was paid");
     case "taken":
       return state.hasReceipt
-        ? endDelivery(state, "the receipt is on the phone; the invoice did not come")
+        ? endDelivery(
+            state,
+            "the receipt is on the phone; the shop is asked for the invoice",
+            "ask for invoice",
+          )
         : ask(state, context);
     case "held":
     case "called":
@@ -71,10 +76,17 @@ function isOnLedger(state: PhoneState): state is OnLedger {
 }
 
 /** The contract is over for this phone; whether the parcel was delivered the phone knows itself. */
-export function endDelivery(state: WithPlan, detail: string): Result {
+export function endDelivery(state: WithPlan, detail: string, then?: "ask for invoice"): Result {
+  const { plan } = state;
+  const awaitsInvoice = then !== undefined;
   return {
-    state: { phase: "done", plan: state.plan, delivered: isDelivered(state) },
-    effects: [timer("deadline", null), { kind: "hang-up" }, progress("contract-ended", detail)],
+    state: { phase: "done", plan, delivered: isDelivered(state), awaitsInvoice },
+    effects: [
+      timer("deadline", null),
+      { kind: "hang-up" },
+      progress("contract-ended", detail),
+      ...(awaitsInvoice ? [askForInvoice(plan)] : []),
+    ],
   };
 }
 

@@ -1,18 +1,21 @@
 /** All have signed: the shop opens the contract and writes the invoice; then the ledger says how it goes. */
 import { signInvoice } from "../../protocols/delivery/invoice.ts";
+import { invoiceWantedSchema } from "../../protocols/delivery/messages.ts";
 import { readPlan } from "../../protocols/delivery/plan.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { draftOpen } from "../../protocols/ledger/drafts.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
-import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import type { DeviceContext, DeviceEffect, DeviceEvent, Step } from "../device.ts";
 import { progress, send, stay, timer } from "../effects.ts";
 import { inquire, inquireAt, inquireOn, inquiryTimer, isInVain, toldByMs, unheardTimer } from "../inquiry.ts";
 import { isOver, refuseOrder, replace, signTimer } from "./orders.ts";
 import type { ShopConfig, ShopOrder, ShopState } from "./state.ts";
 
 type Result = Step<ShopState>;
+type Message = DeviceEvent & { kind: "message" };
 
 export function openContract(
   config: ShopConfig,
@@ -35,7 +38,7 @@ export function openContract(
     ],
     totalMinor,
   });
-  const opened = replace(state, { ...order, status: "open" });
+  const opened = replace(state, { ...order, invoice, status: "open" });
   return {
     state: { ...opened, nextInvoice: state.nextInvoice + 1 },
     effects: [
@@ -49,6 +52,21 @@ export function openContract(
       },
       send(`invoice/${toHex(termsId)}`, config.drone, "invoice", { termsId, invoice }),
     ],
+  };
+}
+
+/**
+ * The drone was to bring it, and left before the price was released, or without having met the phone again.
+ * Errors: message-invalid.
+ */
+export function onInvoiceWanted(state: ShopState, { from, body }: Message): Result {
+  const { termsId } = parseBody(invoiceWantedSchema, body);
+  const order = state.orders.find((one) => equalBytes(one.termsId, termsId));
+  if (order === undefined || order.buyer !== from || order.invoice === null) return stay(state);
+  const { invoice } = order;
+  return {
+    state,
+    effects: [send(`invoice/${toHex(termsId)}/${from}`, from, "invoice", { termsId, invoice })],
   };
 }
 

@@ -1,8 +1,8 @@
 /**
- * The shop's till: turns an order into terms, gathers the signatures, opens the contract
- * and gives the drone its invoice. The drone is asked last, once the buyer has signed and
- * the notaries have certified that the wallet holds the price: an order costs its sender
- * something before it binds the drone.
+ * The shop's till: turns an order into terms, gathers the signatures, opens the contract,
+ * and writes the invoice for the drone to bring, or for the buyer who asks for it later. The
+ * drone is asked last, once the buyer has signed and the notaries have certified that the
+ * wallet holds the price: an order costs its sender something before it binds the drone.
  */
 import { termsId, verifyTermsSignature, signTerms, encodeTerms } from "../../protocols/contract/terms.ts";
 import {
@@ -18,7 +18,7 @@ import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Device, DeviceContext, DeviceEffect, DeviceEvent, Step } from "../device.ts";
 import { meet, progress, send, stay, timer } from "../effects.ts";
-import { inquiries, onInquiryTimer, onReceipt, openContract } from "./contract.ts";
+import { inquiries, onInquiryTimer, onInvoiceWanted, onReceipt, openContract } from "./contract.ts";
 import { examinationProblem } from "./examination.ts";
 import { makeTerms, priceOf } from "./offer.ts";
 import { isOver, refusalTo, refuseOrder, replace, signTimer, withRoom } from "./orders.ts";
@@ -37,7 +37,8 @@ export function createShop(config: ShopConfig): Device<ShopState> {
 
 function step(config: ShopConfig, state: ShopState, event: DeviceEvent, context: DeviceContext): Result {
   switch (event.kind) {
-    case "started": {
+    case "started":
+    case "time-corrected": {
       const waiting = state.orders.filter(isUnsigned).map((order) => timer(signTimer(order), order.signByMs));
       return { state, effects: [meet(config.droneCard), ...waiting, ...inquiries(state, context)] };
     }
@@ -70,6 +71,8 @@ function onMessage(config: ShopConfig, state: ShopState, event: Message, context
       return onSignature(config, state, event, context);
     case "refusal":
       return onRefusal(config, state, event);
+    case "invoice-wanted":
+      return onInvoiceWanted(state, event);
     default:
       return stay(state);
   }
@@ -116,6 +119,7 @@ function offer(
     signByMs: terms.offerExpires,
     priceMinor: priceOf(config, order.article).toString(),
     signatures: [signTerms(context.signer, id)],
+    invoice: null,
     status: "offered",
   };
   return {

@@ -49,6 +49,8 @@ export interface ShopOrder {
   priceMinor: string;
   /** Who has signed so far: the shop, then the buyer, then the drone. */
   signatures: Uint8Array[];
+  /** Written when all have signed. */
+  invoice: Uint8Array | null;
   status: OrderStatus;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Whoever is paid by vouchers over BLE, with no network: a lock, a meter, a shop's till. It gives what was paid
- * for once the voucher stands in its journal, keeps the last one of each tab, and redeems it when the tab takes
- * no more, or when its owner says so.
+ * Whoever is paid by vouchers over BLE, with no network: a lock, a meter, a shop's till. It gives what was
+ * paid for once the voucher stands in its journal, keeps the last one of each tab, and redeems it when the
+ * tab takes no more, or when its owner says so.
  */
 import { redemptionFacts, openVoucher } from "../../protocols/tab/voucher.ts";
 import { isFunded, readTab } from "../../protocols/tab/tab.ts";
@@ -57,6 +57,7 @@ export function createPayee(config: PayeeConfig): Device<PayeeState> {
 function step(config: PayeeConfig, state: PayeeState, event: DeviceEvent, context: DeviceContext): Result {
   switch (event.kind) {
     case "started":
+    case "time-corrected":
       return {
         state,
         effects: [advertise(state), ...state.tabs.filter(isOpen).map((one) => redeemTimer(config, one))],

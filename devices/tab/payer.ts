@@ -1,6 +1,6 @@
 /**
- * A phone's purse: pays by vouchers over BLE, with no network. What it signs stands in its journal before it is
- * shown, and each voucher says all that was paid so far: whatever gets lost, nothing is paid twice.
+ * A phone's purse: pays by vouchers over BLE, with no network. What it signs stands in its journal before
+ * it is shown, and each voucher says all that was paid so far: whatever gets lost, nothing is paid twice.
  */
 import { readVoucher } from "../../protocols/contract/templates/fact-kinds.ts";
 import { openFact } from "../../protocols/contract/facts.ts";
@@ -73,6 +73,7 @@ export const payer: Device<PayerState> = {
       case "message":
       case "session-closed":
       case "session-refused":
+      case "time-corrected":
       case "timer":
       case "sensor":
         return stay(state);
@@ -144,8 +145,9 @@ function kept(state: PayerState, carried: CarriedTab, minor: bigint): Result {
 }
 
 /**
- * The payee has this one already (its answer was lost), or a later one, signed by us before our memory was put
- * back: its signature proves it, and what is to be paid now comes on top. Any other refusal ends the attempt.
+ * The payee has this one already (its answer was lost), or a later one, signed by us before our memory was
+ * put back: its signature proves it, and what is to be paid now comes on top. Any other refusal ends the
+ * attempt.
  */
 function onRefused(state: PayerState, event: Said, context: DeviceContext): Result {
   const { termsId, code, message, voucher } = parseBody(voucherRefusedSchema, event.body);

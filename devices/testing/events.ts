@@ -8,7 +8,7 @@ import type { Outcome } from "../../protocols/ledger/result.ts";
 import type { Signer } from "../../protocols/ports.ts";
 import { bank } from "../../test/ledger/village.ts";
 import type { DeviceEvent } from "../device.ts";
-import { alice, crypto, drone, euro, idOf, MINUTE, POINT, shop, START_MS } from "./stage.ts";
+import { alice, crypto, drone, euro, idOf, MINUTE, POINT, shop, START_MS } from "./cast.ts";
 
 export const stranger = bank;
 
@@ -110,7 +110,7 @@ export function receipt(
     seq: 3,
     label: label ?? "closed",
     closed: (label ?? "closed") === "closed",
-    payments: [],
+    payments: kind === "facts" ? [{ account: shop.root.publicKey, currency: euro, amount: 2_490n }] : [],
   };
   const certified = {
     entryId: other,

@@ -1,4 +1,7 @@
-/** A contract's state as bytes, for the ledger's state: [1, path, seq, label, closed, pot, deadlines, chosen]. */
+/**
+ * A contract's state as bytes, for the ledger's state: [1, path, seq, label, closed, pot, deadlines,
+ * chosen].
+ */
 import { decodeCbor, encodeCbor } from "../encoding/cbor.ts";
 import type { CborValue } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";

@@ -145,7 +145,7 @@ export interface Contract {
 const VERSION = 1;
 
 /** In a text that people read before they sign, these could pass for other lines or hide some. */
-const UNREADABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+export const UNREADABLE = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
 /** The signed bytes. Throws `terms-invalid` or `terms-too-large` for what `decodeTerms` would refuse. */
 export function encodeTerms(terms: Terms): Uint8Array {

@@ -2,12 +2,15 @@
  * Terms as sentences, in English and French: what the person who signs reads. Everything that moves
  * money or that a device obeys is said; keys, ids and codes are left out.
  */
+import { encodeCbor } from "../encoding/cbor.ts";
+import { toHex } from "../encoding/bytes.ts";
 import { currencyCode, exponentOf } from "../money/currencies.ts";
 import { formatAmount } from "../money/amounts.ts";
 import type { TimeMs } from "../ports.ts";
 import { endings } from "./check.ts";
 import type { Ending, EndingEvent, Payout } from "./check.ts";
 import type { AmountExpr, Case, If, Mandate, Node, Observation, Terms, When } from "./terms.ts";
+import { encodeNode, NodeBudget } from "./node-codec.ts";
 import { english } from "./words-en.ts";
 import { french } from "./words-fr.ts";
 import { formatTimeUtc } from "./words.ts";
@@ -51,6 +54,20 @@ export function describeTerms(
   return [...writer.preamble(terms), ...writer.steps(terms.contract)];
 }
 
+/**
+ * One step of the terms, as `describeTerms` puts it and with its number there; empty for a step of others.
+ */
+export function describeStep(
+  terms: Terms,
+  step: When,
+  language: TextLanguage,
+  format: TextFormat = plainFormat(language),
+): string[] {
+  const paragraphs = new Writer(WORDS[language], format).paragraphs(terms.contract);
+  const key = keyOf(step);
+  return paragraphs.find(({ node }) => keyOf(node) === key)?.lines ?? [];
+}
+
 export interface EndingRow {
   /** How it came to this. */
   ending: string;
@@ -87,7 +104,7 @@ function isSamePlace(a: Near, b: Near | undefined): boolean {
 }
 
 /** The currency of a payment that depends on this choice; undefined if none does. */
-function currencyChosen(node: Node, choice: { by: string; name: string }): string | undefined {
+export function currencyChosen(node: Node, choice: { by: string; name: string }): string | undefined {
   switch (node.kind) {
     case "close":
       return undefined;
@@ -107,12 +124,17 @@ function currencyChosen(node: Node, choice: { by: string; name: string }): strin
   }
 }
 
+/** Alike for nodes that are alike, with all that follows. */
+function keyOf(node: Node): string {
+  return toHex(encodeCbor(encodeNode(node, new NodeBudget())));
+}
+
 /** Puts one contract into the words of one language. Each `when` becomes a numbered step. */
 class Writer {
   readonly words: Words;
   private readonly format: TextFormat;
   private readonly pending: { number: number; node: When }[] = [];
-  private count = 0;
+  private readonly numbers = new Map<string, number>();
 
   constructor(words: Words, format: TextFormat) {
     this.words = words;
@@ -146,19 +168,27 @@ class Writer {
 
   /** The first step and all that it leads to, in the order of their numbers. */
   steps(contract: Node): string[] {
-    const lines: string[] = [];
-    if (contract.kind === "when") this.numberOf(contract);
-    else lines.push(this.words.sentence(this.consequence(contract)));
-    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) {
-      lines.push(...this.step(next.number, next.node));
-    }
-    return lines;
+    return this.paragraphs(contract).flatMap(({ lines }) => lines);
   }
 
+  /** The same, step by step; what comes before the first one stands by itself. */
+  paragraphs(contract: Node): { node: Node; lines: string[] }[] {
+    const paragraphs: { node: Node; lines: string[] }[] = [];
+    if (contract.kind === "when") this.numberOf(contract);
+    else paragraphs.push({ node: contract, lines: [this.words.sentence(this.consequence(contract))] });
+    for (let next = this.pending.shift(); next !== undefined; next = this.pending.shift()) {
+      paragraphs.push({ node: next.node, lines: this.step(next.number, next.node) });
+    }
+    return paragraphs;
+  }
+
+  /** Steps that are alike are told once. */
   private numberOf(node: When): number {
-    this.count++;
-    this.pending.push({ number: this.count, node });
-    return this.count;
+    const key = keyOf(node);
+    const number = this.numbers.get(key) ?? this.numbers.size + 1;
+    if (!this.numbers.has(key)) this.pending.push({ number, node });
+    this.numbers.set(key, number);
+    return number;
   }
 
   private step(number: number, node: When): string[] {
@@ -219,9 +249,12 @@ class Writer {
     const max = format.amount(amount.max, currency);
     if (amount.kind === "chosen")
       return words.chosenAmount(words.chooses(words.role(amount.by), amount.name), min, max);
+    const role = words.role(amount.role);
+    const fact = words.factName(amount.factKind);
+    if (amount.numerator === amount.denominator) return words.stated({ role, fact, min, max });
     return words.measured({
-      role: words.role(amount.role),
-      fact: words.factName(amount.factKind),
+      role,
+      fact,
       price: format.amount(amount.numerator, currency),
       per: amount.denominator.toString(),
       position: amount.index + 1,

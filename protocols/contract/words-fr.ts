@@ -1,8 +1,9 @@
 /** French for `text.ts`. */
-import { asSentence, formatDuration, listed } from "./words.ts";
+import { asSentence, formatDuration, listed, numbered } from "./words.ts";
 import type { Words } from "./words.ts";
 
 const ROLES = new Map([
+  ["network", "le réseau"],
   ["buyer", "l’acheteur"],
   ["seller", "le vendeur"],
   ["shop", "le magasin"],
@@ -13,6 +14,18 @@ const ROLES = new Map([
   ["producer", "le producteur"],
   ["consumer", "le consommateur"],
   ["reader", "le lecteur"],
+  ["guest", "le voyageur"],
+  ["host", "l’hôte"],
+  ["lock", "la serrure"],
+  ["keeper", "le gardien"],
+  ["operator", "l’opérateur"],
+  ["payer", "le payeur"],
+  ["payee", "le bénéficiaire"],
+  ["insurer", "l’assureur"],
+  ["certifier", "le certificateur"],
+  ["payment-service", "le service de paiement"],
+  ["recommender", "le service de recommandation"],
+  ...numbered("household-", (number) => `le foyer ${number}`),
 ]);
 
 const LABELS = new Map([
@@ -21,6 +34,23 @@ const LABELS = new Map([
   ["may-land", "le drone peut se poser"],
   ["disputable", "délai de contestation"],
   ["arbitration", "l’arbitre décide"],
+  ["awaiting-shipment", "attente de l’envoi"],
+  ["awaiting-asset", "attente de ce qui est vendu"],
+  ["inspection", "délai d’examen et de contestation"],
+  ["booked", "réservé, encore annulable"],
+  ["may-open", "la porte peut être ouverte"],
+  ["checkout", "délai pour que l’hôte constate des dégâts"],
+  ["claimed", "délai pour que le voyageur conteste"],
+  ["disputed", "délai pour que l’hôte réponde"],
+  ["unsettled", "parole contre parole"],
+  ["awaiting-approval", "attente de l’accord du propriétaire"],
+  ["awaiting-key", "attente de la clé"],
+  ["awaiting-security", "attente de la caution d’un foyer"],
+  ["sharing", "les foyers partagent leur énergie"],
+  ["settling", "délai pour régler ce qui est dû"],
+  ["tab", "des bons peuvent être payés et présentés"],
+  ["awaiting-cover", "attente de la couverture de l’assureur"],
+  ["awaiting-certificate", "attente du certificat"],
 ]);
 
 const CHOICES = new Map([
@@ -29,20 +59,63 @@ const CHOICES = new Map([
   ["cancel", "annule"],
   ["delivered", "juge que la marchandise a été livrée"],
   ["not-delivered", "juge que la marchandise n’a pas été livrée"],
+  ["ship", "déclare que la marchandise est en route"],
+  ["for-the-seller", "donne raison au vendeur"],
+  ["for-the-buyer", "donne raison à l’acheteur"],
+  ["for-the-guest", "donne raison au voyageur"],
+  ["for-the-host", "donne raison à l’hôte"],
+  ["for-the-owner", "donne raison au propriétaire"],
+  ["for-the-reader", "donne raison au lecteur"],
+  ["release", "libère ce qui est retenu"],
+  ["claim", "réclame des dégâts"],
+  ["award", "accorde des dégâts à l’hôte"],
+  ["give-in", "cède"],
+  ["approve", "donne son accord"],
+  ["decline", "refuse"],
+  ["close", "met fin au partage"],
+  ...numbered("award-", (number) => `accorde à l’opérateur une part de la caution du foyer ${number}`),
 ]);
 
 const STATEMENTS = new Map([
   ["parcel-removed", "que le colis a été pris"],
   ["position", "où il se trouve"],
   ["met", "qui il a rencontré"],
+  ["opened", "que la porte a été ouverte"],
+  ["closed", "que la porte est fermée et le voyageur parti"],
+  ["refused", "que le voyageur n’a pas pu entrer"],
+  ["certified", "que tout est comme convenu"],
+  ["voucher", "à combien se montent les bons"],
 ]);
+
+const FACT_NAMES = new Map([["voucher", "le dernier bon"]]);
 
 const DETAILS = new Map([
   ["goods", "Marchandise"],
   ["address", "Adresse"],
+  ["place", "Lieu"],
+  ["stream", "Flux"],
+  ["purpose", "Pour"],
+  ["rules", "Règles"],
 ]);
 
-const TEMPLATES = new Map([["delivery", "une livraison"]]);
+const TIMES = new Map([
+  ["orderedAtMs", "Commande"],
+  ["arrivalMs", "Arrivée"],
+  ["departureMs", "Départ"],
+  ["spanFromMs", "Données depuis"],
+  ["spanUntilMs", "Données jusqu’au"],
+  ["payUntilMs", "Bons payables jusqu’au"],
+  ["endMs", "Fin du partage"],
+]);
+
+const TEMPLATES = new Map([
+  ["delivery", "une livraison"],
+  ["rental", "une location"],
+  ["sale", "une vente"],
+  ["data", "un accès à des données"],
+  ["energy", "un partage d’énergie"],
+  ["tab", "des paiements hors ligne"],
+]);
 
 const UNITS = [
   ["jour", "jours"],
@@ -51,6 +124,11 @@ const UNITS = [
   ["seconde", "secondes"],
   ["milliseconde", "millisecondes"],
 ] as const;
+
+/** "de" before a role: "du drone", "de l’arbitre". */
+function of(role: string): string {
+  return role.startsWith("le ") ? `du ${role.slice(3)}` : `de ${role}`;
+}
 
 function spaced(name: string): string {
   return name.replaceAll("-", " ");
@@ -79,7 +157,8 @@ export const french: Words = {
   detail: (name, value, time) => {
     if (typeof value === "string") return [`${DETAILS.get(name) ?? name} : « ${value} »`];
     if (typeof value !== "number") return [];
-    if (name === "orderedAtMs") return [`Commande : ${time(value)}`];
+    const timed = TIMES.get(name);
+    if (timed !== undefined) return [`${timed} : ${time(value)}`];
     if (name === "altitudeMm") return [`Altitude du lieu : ${Math.round(value / 1_000)} m`];
     return [`${name} : ${value}`];
   },
@@ -90,7 +169,7 @@ export const french: Words = {
   role: (role) => ROLES.get(role) ?? `« ${role} »`,
   label: (label) => LABELS.get(label) ?? spaced(label),
   statement: (factKind) => STATEMENTS.get(factKind) ?? `« ${spaced(factKind)} »`,
-  factName: (factKind) => `« ${spaced(factKind)} »`,
+  factName: (factKind) => FACT_NAMES.get(factKind) ?? `« ${spaced(factKind)} »`,
 
   deposits: (who, amount) => `${who} dépose ${amount}`,
   chooses: (who, name) => `${who} ${CHOICES.get(name) ?? `choisit « ${spaced(name)} »`}`,
@@ -117,9 +196,15 @@ export const french: Words = {
 
   paid: (who, amount) => `${who} reçoit ${amount}`,
   rest: "tout ce qui reste",
+  stated: ({ role, fact, min, max }) =>
+    `le montant que ${role} atteste sur ${fact}, au moins ${min} et au plus ${max}`,
   measured: ({ role, fact, price, per, position, min, max }) =>
     `${price} par tranche de ${per} selon ${fact}, attesté par ${role} (valeur ${position}), ` +
     `au moins ${min} et au plus ${max}`,
+  chosenAmount: (choice, min, max) => `le montant avec lequel ${choice}, au moins ${min} et au plus ${max}`,
+  mandate: ({ from, by, cap, total, periodMs }) =>
+    `tant que ce contrat est ouvert, ${by} peut prélever sur le compte ${of(from)} jusqu’à ${cap} par tranche ` +
+    `de ${formatDuration(periodMs, UNITS)}, et ${total} en tout ; ${from} peut y mettre fin à tout moment`,
   ends: "tout est terminé",
   goesOn: (step) => `l’étape ${step} suit`,
   // "si il" never occurs: clauses begin with a role, "la date", "le secret" or "le contraire".

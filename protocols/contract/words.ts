@@ -1,5 +1,6 @@
 /** What one language must say; and what languages share: times and durations. */
 import type { CborValue } from "../encoding/cbor.ts";
+import { civilDate } from "../calendar.ts";
 import type { TimeMs } from "../ports.ts";
 
 /** Sentences in parts. Clauses come without a capital and without a full stop; `sentence` adds both. */
@@ -41,6 +42,8 @@ export interface Words {
 
   paid(who: string, amount: string): string;
   rest: string;
+  /** An amount that a fact states as it is. */
+  stated(of: { role: string; fact: string; min: string; max: string }): string;
   measured(of: {
     role: string;
     fact: string;
@@ -79,6 +82,11 @@ export function listed(clauses: string[], conjunction: string): string {
   return clauses.length < 2 ? last : `${clauses.slice(0, -1).join(", ")} ${conjunction} ${last}`;
 }
 
+/** One entry for each of the numbers 1 to 7, for roles and choices that are numbered. */
+export function numbered(prefix: string, say: (number: number) => string): [string, string][] {
+  return [1, 2, 3, 4, 5, 6, 7].map((number) => [`${prefix}${number}`, say(number)]);
+}
+
 /** A capital and a full stop. */
 export function asSentence(clause: string): string {
   return `${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`;
@@ -107,27 +115,4 @@ export function formatTimeUtc(timeMs: TimeMs, words: Pick<Words, "months" | "tim
   const clock = `${two(Math.floor(seconds / 3_600))}:${two(Math.floor(seconds / 60) % 60)}`;
   const time = seconds % 60 === 0 ? clock : `${clock}:${two(seconds % 60)}`;
   return words.timeOfDay(`${day} ${words.months[month - 1]} ${year}`, time);
-}
-
-/**
- * Gregorian date of a day counted from 1 January 1970, for days from year 0 on (H. Hinnant,
- * "chrono-compatible low-level date algorithms", civil_from_days): years begin in March there, so
- * that the leap day is the last.
- */
-function civilDate(daysSinceEpoch: number): { year: number; month: number; day: number } {
-  const shifted = daysSinceEpoch + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1_460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1;
-  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
 }

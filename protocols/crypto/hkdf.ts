@@ -15,13 +15,13 @@ export function hkdfExpand(crypto: Crypto, prk: Uint8Array, info: Uint8Array, le
   if (!Number.isInteger(length) || length < 0 || length > 255 * HASH_LENGTH) {
     throw new SegmentError("internal", `HKDF cannot make ${length} bytes`);
   }
-  const blocks: Uint8Array[] = [];
+  const output = new Uint8Array(length);
   let previous: Uint8Array = new Uint8Array(0);
-  for (let counter = 1; (counter - 1) * HASH_LENGTH < length; counter++) {
-    previous = crypto.hmacSha256(prk, previous, info, Uint8Array.of(counter));
-    blocks.push(previous);
+  for (let counter = 1, at = 0; at < length; counter++, at += HASH_LENGTH) {
+    previous = crypto.hmacSha256(prk, concat(previous, info, Uint8Array.of(counter)));
+    output.set(previous.subarray(0, length - at), at);
   }
-  return concat(...blocks).slice(0, length);
+  return output;
 }
 
 /** Extract, then expand. */

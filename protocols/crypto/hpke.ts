@@ -14,6 +14,16 @@ const KEM_SUITE = concat(utf8("KEM"), Uint8Array.of(0x00, 0x20));
 /** "HPKE", and the ids of KEM, KDF and AEAD (sections 7.1 to 7.3). */
 const HPKE_SUITE = concat(utf8("HPKE"), Uint8Array.of(0x00, 0x20, 0x00, 0x01, 0x00, 0x03));
 const MODE_BASE = 0;
+/** The labels of sections 4.1 and 5.1, each with what always stands before it. */
+const LABELS = {
+  eaePrk: labelled(KEM_SUITE, "eae_prk"),
+  sharedSecret: labelled(KEM_SUITE, "shared_secret"),
+  pskIdHash: labelled(HPKE_SUITE, "psk_id_hash"),
+  infoHash: labelled(HPKE_SUITE, "info_hash"),
+  secret: labelled(HPKE_SUITE, "secret"),
+  key: labelled(HPKE_SUITE, "key"),
+  nonce: labelled(HPKE_SUITE, "base_nonce"),
+};
 const ENCAPSULATED_LENGTH = 32;
 const TAG_LENGTH = 16;
 
@@ -36,17 +46,20 @@ export function hpkeSeal(
   return concat(encapsulated, crypto.chacha20Poly1305.seal(key, nonce, aad, plaintext));
 }
 
-/** The plaintext. Throws `seal-broken`, whatever is wrong. */
+/**
+ * The plaintext. Throws `seal-broken`, whatever is wrong. Whoever opens often gives its public key along, so
+ * that it is not computed each time.
+ */
 export function hpkeOpen(
   crypto: Crypto,
   recipientSecretKey: Uint8Array,
   info: Uint8Array,
   aad: Uint8Array,
   sealed: Uint8Array,
+  recipientPublicKey: Uint8Array = crypto.x25519PublicKey(recipientSecretKey),
 ): Uint8Array {
   if (sealed.length < HPKE_OVERHEAD) throw broken("it is too short");
   const encapsulated = sealed.slice(0, ENCAPSULATED_LENGTH);
-  const recipientPublicKey = crypto.x25519PublicKey(recipientSecretKey);
   const shared = sharedOrBroken(crypto, recipientSecretKey, encapsulated);
   const { key, nonce } = keySchedule(crypto, shared, encapsulated, recipientPublicKey, info);
   const plaintext = crypto.chacha20Poly1305.open(key, nonce, aad, sealed.subarray(ENCAPSULATED_LENGTH));
@@ -70,15 +83,15 @@ function keySchedule(
   recipientPublicKey: Uint8Array,
   info: Uint8Array,
 ): { key: Uint8Array; nonce: Uint8Array } {
-  const kemContext = concat(encapsulated, recipientPublicKey);
-  const eaePrk = labeledExtract(crypto, KEM_SUITE, EMPTY, "eae_prk", dh);
-  const sharedSecret = labeledExpand(crypto, KEM_SUITE, eaePrk, "shared_secret", kemContext, 32);
+  const eaePrk = hkdfExtract(crypto, EMPTY, concat(LABELS.eaePrk, dh));
+  const sharedInfo = concat(lengthOf(32), LABELS.sharedSecret, encapsulated, recipientPublicKey);
+  const sharedSecret = hkdfExpand(crypto, eaePrk, sharedInfo, 32);
 
   const context = contextOf(crypto, info);
-  const secret = labeledExtract(crypto, HPKE_SUITE, sharedSecret, "secret", EMPTY);
+  const secret = hkdfExtract(crypto, sharedSecret, LABELS.secret);
   return {
-    key: labeledExpand(crypto, HPKE_SUITE, secret, "key", context, 32),
-    nonce: labeledExpand(crypto, HPKE_SUITE, secret, "base_nonce", context, 12),
+    key: hkdfExpand(crypto, secret, concat(lengthOf(32), LABELS.key, context), 32),
+    nonce: hkdfExpand(crypto, secret, concat(lengthOf(12), LABELS.nonce, context), 12),
   };
 }
 
@@ -86,8 +99,8 @@ function keySchedule(
 function contextOf(crypto: Crypto, info: Uint8Array): Uint8Array {
   const known = contexts.get(info);
   if (known !== undefined) return known;
-  const pskIdHash = labeledExtract(crypto, HPKE_SUITE, EMPTY, "psk_id_hash", EMPTY);
-  const infoHash = labeledExtract(crypto, HPKE_SUITE, EMPTY, "info_hash", info);
+  const pskIdHash = hkdfExtract(crypto, EMPTY, LABELS.pskIdHash);
+  const infoHash = hkdfExtract(crypto, EMPTY, concat(LABELS.infoHash, info));
   const context = concat(Uint8Array.of(MODE_BASE), pskIdHash, infoHash);
   contexts.set(info, context);
   return context;
@@ -95,26 +108,14 @@ function contextOf(crypto: Crypto, info: Uint8Array): Uint8Array {
 
 const contexts = new WeakMap<Uint8Array, Uint8Array>();
 
-function labeledExtract(
-  crypto: Crypto,
-  suite: Uint8Array,
-  salt: Uint8Array,
-  label: string,
-  ikm: Uint8Array,
-): Uint8Array {
-  return hkdfExtract(crypto, salt, concat(VERSION, suite, utf8(label), ikm));
+/** Section 4: LabeledExtract and LabeledExpand put this before their input. */
+function labelled(suite: Uint8Array, label: string): Uint8Array {
+  return concat(VERSION, suite, utf8(label));
 }
 
-function labeledExpand(
-  crypto: Crypto,
-  suite: Uint8Array,
-  prk: Uint8Array,
-  label: string,
-  info: Uint8Array,
-  length: number,
-): Uint8Array {
-  const labeledInfo = concat(Uint8Array.of(length >> 8, length & 255), VERSION, suite, utf8(label), info);
-  return hkdfExpand(crypto, prk, labeledInfo, length);
+/** I2OSP(length, 2): LabeledExpand puts it before the label. */
+function lengthOf(length: number): Uint8Array {
+  return Uint8Array.of(length >> 8, length & 255);
 }
 
 function broken(problem: string): SegmentError {

@@ -7,6 +7,7 @@ import { parseBody } from "../messaging/schemas.ts";
 import {
   certifiedSchema,
   invoiceSchema,
+  invoiceWantedSchema,
   landedSchema,
   meetingSchema,
   offerSchema,
@@ -99,6 +100,12 @@ const SAMPLES: Record<string, Sample> = {
     good: { termsId: bytes(32), invoice: bytes(300) },
     edges: { invoice: [bytes(1), bytes(8_192)] },
     beyond: { termsId: [bytes(33)], invoice: [bytes(0), bytes(8_193)] },
+  },
+  "invoice-wanted": {
+    schema: invoiceWantedSchema,
+    good: { termsId: bytes(32) },
+    edges: {},
+    beyond: { termsId: [bytes(31), "x"] },
   },
   position: {
     schema: positionSchema,

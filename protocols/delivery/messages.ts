@@ -63,8 +63,11 @@ export const refusalSchema = z.strictObject({
 });
 export type Refusal = z.infer<typeof refusalSchema>;
 
-/** Shop to drone: what the drone hands over with the parcel. */
+/** Shop to drone: to hand over with the parcel. Shop to buyer: the answer to `invoice-wanted`. */
 export const invoiceSchema = z.strictObject({ termsId: id32, invoice: bytes(1, 8_192) });
+
+/** Buyer to shop: the price is paid, and no invoice came with the receipt. */
+export const invoiceWantedSchema = z.strictObject({ termsId: id32 });
 
 /**
  * Drone to the other parties while it flies: its position as a signed fact. `arrived` once it hovers at

@@ -19,6 +19,9 @@ import type { CborLimits, CborValue } from "./cbor-values.ts";
 
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Where the characters of a short text are gathered, by its length. */
+const characterCodes = Array.from({ length: 33 }, (_, length) => Array.from({ length }, () => 0));
+
 /**
  * The value that `bytes` encode. Integers within ±(2^53-1) come as number, larger ones as bigint.
  * Throws `cbor-truncated`, `cbor-invalid`, `cbor-not-deterministic` or `cbor-too-large`.
@@ -33,14 +36,17 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits = {}): CborValu
 class Decoder {
   private readonly bytes: Uint8Array;
   private readonly maxDepth: number;
+  private readonly views: boolean;
   private itemsLeft: number;
   private position = 0;
 
   constructor(bytes: Uint8Array, limits: CborLimits) {
     const maxBytes = limits.maxBytes ?? 1 << 20;
     // A plain view: a subclass such as Node's Buffer would pass its own type on to every slice.
-    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    const isPlain = Object.getPrototypeOf(bytes) === Uint8Array.prototype;
+    this.bytes = isPlain ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.maxDepth = limits.maxDepth ?? 64;
+    this.views = limits.views ?? false;
     this.itemsLeft = limits.maxItems ?? 65_536;
     if (bytes.length > maxBytes) this.fail("cbor-too-large", `${bytes.length} bytes, at most ${maxBytes}`);
   }
@@ -62,7 +68,9 @@ class Decoder {
         return this.negative(initial);
       case BYTES: {
         const start = this.take(this.length(initial));
-        return this.bytes.slice(start, this.position);
+        return this.views
+          ? this.bytes.subarray(start, this.position)
+          : this.bytes.slice(start, this.position);
       }
       case TEXT:
         return this.text(initial);
@@ -87,13 +95,11 @@ class Decoder {
     const length = this.length(initial);
     const start = this.take(length);
     // Most texts are short and ASCII, where a loop is several times faster than TextDecoder.
-    if (length <= 24) {
-      let ascii = "";
-      let index = start;
-      while (index < this.position && this.bytes[index]! < 0x80) {
-        ascii += String.fromCharCode(this.bytes[index++]!);
-      }
-      if (index === this.position) return ascii;
+    const codes = characterCodes[length];
+    if (codes !== undefined) {
+      let index = 0;
+      while (index < length && this.bytes[start + index]! < 0x80) codes[index] = this.bytes[start + index++]!;
+      if (index === length) return String.fromCharCode(...codes);
     }
     try {
       return utf8Decoder.decode(this.bytes.subarray(start, this.position));

@@ -22,16 +22,23 @@ const TWO_TO_64 = 1n << 64n;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const utf8Encoder = new TextEncoder();
 
+/** Written into again and again: what is made is copied out of it, and most values fit. */
+const scratch = new Uint8Array(2048);
+
 /** The one encoding of `value`. Throws `cbor-wrong-shape` for what the profile cannot express. */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const writer = new Writer();
+  const writer = new Writer(scratch);
   writer.value(value, 0);
   return writer.finish();
 }
 
 class Writer {
-  private buffer = new Uint8Array(256);
+  private buffer: Uint8Array;
   private length = 0;
+
+  constructor(buffer: Uint8Array) {
+    this.buffer = buffer;
+  }
 
   finish(): Uint8Array {
     return this.buffer.slice(0, this.length);
@@ -79,25 +86,22 @@ class Writer {
   }
 
   private text(value: string): void {
-    if (value.length < 24 && this.shortAscii(value)) return;
+    if (this.ascii(value)) return;
     if (LONE_SURROGATE.test(value)) {
       throw new SegmentError("cbor-wrong-shape", "a text with a lone surrogate has no UTF-8 form");
     }
     this.sized(TEXT, utf8Encoder.encode(value));
   }
 
-  /** Most texts are short and ASCII: written at once, and taken back if a character is not. */
-  private shortAscii(value: string): boolean {
-    this.reserve(24);
-    let end = this.length;
-    this.buffer[end++] = (TEXT << 5) | value.length;
-    for (let i = 0; i < value.length; i++) {
-      const code = value.charCodeAt(i);
-      if (code >= 0x80) return false;
-      this.buffer[end++] = code;
-    }
-    this.length = end;
-    return true;
+  /** Most texts are ASCII: written at once, and taken back if they turn out longer in UTF-8. */
+  private ascii(value: string): boolean {
+    const start = this.length;
+    this.head(TEXT, value.length);
+    this.reserve(value.length);
+    const { read, written } = utf8Encoder.encodeInto(value, this.buffer.subarray(this.length));
+    const isAscii = read === value.length && written === value.length;
+    this.length = isAscii ? this.length + written : start;
+    return isAscii;
   }
 
   private bytes(value: Uint8Array): void {
@@ -113,7 +117,7 @@ class Writer {
 
   private map(value: Map<CborValue, CborValue>, depth: number): void {
     const entries = [...value].map(([key, item]) => {
-      const keyWriter = new Writer();
+      const keyWriter = new Writer(new Uint8Array(64));
       keyWriter.value(key, depth + 1);
       return { key: keyWriter.finish(), item };
     });

@@ -123,7 +123,8 @@ class Scanner {
     const start = this.position;
     this.text(argument);
     // One character per byte: two valid texts are equal exactly when their bytes are.
-    const key = String.fromCharCode(...this.bytes.subarray(start, this.position));
+    let key = "";
+    for (let at = start; at < this.position; at++) key += String.fromCharCode(this.bytes[at]!);
     if (key === "__proto__") this.fail("cbor-invalid", "a key that objects cannot hold");
     return key;
   }

@@ -12,13 +12,21 @@ import type { SignatureLabel } from "../labels.ts";
 import type { Crypto, Signer } from "../ports.ts";
 
 const TAG_SIGN1 = 18;
-const HEADER_ALGORITHM = 1;
-const HEADER_KEY_ID = 4;
-const EDDSA = -8;
+/** The protected header, up to the key: {1: -8 (algorithm: EdDSA), 4: 32 bytes (key identifier)}. */
+const HEADER_START = Uint8Array.of(0xa2, 0x01, 0x27, 0x04, 0x58, 0x20);
+const KEY_LENGTH = 32;
+/** An array of four, whose first is the text "Signature1". */
+const SIG_START = concat(Uint8Array.of(0x84, 0x6a), utf8("Signature1"));
+/** Of a byte string in `scratch`. */
+const MAX_HEAD = 3;
+/** The labels' bytes. */
+const labelled = Object.fromEntries(
+  Object.entries(SIGNATURE_LABELS).map(([label, text]) => [label, utf8(text)]),
+) as Record<SignatureLabel, Uint8Array>;
 /** Headers hold little; the payload is one opaque byte string. */
-const LIMITS = { maxBytes: 4 << 20, maxDepth: 8, maxItems: 64 };
+const LIMITS = { maxBytes: 4 << 20, maxDepth: 8, maxItems: 64, views: true };
 
-/** The four parts of a COSE_Sign1 message, as received. */
+/** The four parts of a COSE_Sign1 message, as received: views of it. */
 export interface Sign1Parts {
   protectedBytes: Uint8Array;
   unprotected: Map<CborValue, CborValue>;
@@ -36,12 +44,7 @@ export function sign1(
   signer: Signer,
   extraAad?: Uint8Array,
 ): Uint8Array {
-  const protectedBytes = encodeCbor(
-    new Map<CborValue, CborValue>([
-      [HEADER_ALGORITHM, EDDSA],
-      [HEADER_KEY_ID, signer.publicKey],
-    ]),
-  );
+  const protectedBytes = concat(HEADER_START, signer.publicKey);
   const signature = signer.sign(sigStructure(protectedBytes, externalAad(label, extraAad), payload));
   return encodeCbor(new CborTag(TAG_SIGN1, [protectedBytes, new Map(), payload, signature]));
 }
@@ -59,7 +62,7 @@ export function verify1(
   const parts = openSign1(message);
   if (parts.unprotected.size !== 0) throw malformed("the unprotected header is not empty");
   const signer = keyIdOf(parts.protectedBytes);
-  const signed = sigStructure(parts.protectedBytes, externalAad(label, extraAad), parts.payload);
+  const signed = signedBytes(parts.protectedBytes, externalAad(label, extraAad), parts.payload);
   if (!crypto.ed25519Verify(signer, signed, parts.signature)) {
     throw new SegmentError("signature-invalid", `the signature for "${label}" does not verify`);
   }
@@ -78,9 +81,43 @@ export function sigStructure(
   return encodeCbor(["Signature1", header, externalAad, payload]);
 }
 
+/** Where `signedBytes` puts together what fits. */
+const scratch = new Uint8Array(2_048);
+
+/** The same for a header that is no empty map, until the next call: nobody keeps what he verifies. */
+function signedBytes(protectedBytes: Uint8Array, aad: Uint8Array, payload: Uint8Array): Uint8Array {
+  const length = SIG_START.length + protectedBytes.length + aad.length + payload.length;
+  if (length + 3 * MAX_HEAD > scratch.length) return sigStructure(protectedBytes, aad, payload);
+  scratch.set(SIG_START);
+  let end = SIG_START.length;
+  for (const part of [protectedBytes, aad, payload]) {
+    end = byteStringHead(end, part.length);
+    scratch.set(part, end);
+    end += part.length;
+  }
+  return scratch.subarray(0, end);
+}
+
+/** RFC 8949 section 3, of lengths below 65,536. Returns where the string itself begins. */
+function byteStringHead(at: number, length: number): number {
+  if (length < 24) {
+    scratch[at] = 0x40 | length;
+    return at + 1;
+  }
+  if (length < 0x100) {
+    scratch[at] = 0x58;
+    scratch[at + 1] = length;
+    return at + 2;
+  }
+  scratch[at] = 0x59;
+  scratch[at + 1] = length >> 8;
+  scratch[at + 2] = length & 255;
+  return at + MAX_HEAD;
+}
+
 /** Takes a COSE_Sign1 message apart without verifying it. Throws `signature-malformed`. */
 export function openSign1(message: Uint8Array): Sign1Parts {
-  const decoded = decodeHeader(message, "message");
+  const decoded = decodeMessage(message);
   if (!(decoded instanceof CborTag) || decoded.tag !== TAG_SIGN1) throw malformed("tag 18 is missing");
   const parts = decoded.value;
   if (!Array.isArray(parts) || parts.length !== 4) throw malformed("not an array of four");
@@ -92,28 +129,30 @@ export function openSign1(message: Uint8Array): Sign1Parts {
   return { protectedBytes, unprotected, payload, signature };
 }
 
-/** The signer's key, from a header that says exactly: EdDSA, this key. */
+/**
+ * The signer's key, from a header that says exactly: EdDSA, this key. Deterministic CBOR has one form for
+ * that.
+ */
 function keyIdOf(protectedBytes: Uint8Array): Uint8Array {
-  const header = decodeHeader(protectedBytes, "protected header");
-  if (!(header instanceof Map) || header.size !== 2) throw malformed("the protected header has other fields");
-  if (header.get(HEADER_ALGORITHM) !== EDDSA) throw malformed("the algorithm is not EdDSA");
-  const keyId = header.get(HEADER_KEY_ID);
-  if (!(keyId instanceof Uint8Array) || keyId.length !== 32)
-    throw malformed("the key identifier is not a key");
-  return keyId;
+  if (
+    protectedBytes.length !== HEADER_START.length + KEY_LENGTH ||
+    !HEADER_START.every((byte, at) => protectedBytes[at] === byte)
+  )
+    throw malformed("the protected header is not EdDSA with one key");
+  return protectedBytes.slice(HEADER_START.length);
 }
 
-function decodeHeader(bytes: Uint8Array, what: string): CborValue {
+function decodeMessage(bytes: Uint8Array): CborValue {
   try {
     return decodeCbor(bytes, LIMITS);
   } catch (cause) {
-    throw new SegmentError("signature-malformed", `the ${what} is not deterministic CBOR`, { cause });
+    throw new SegmentError("signature-malformed", "the message is not deterministic CBOR", { cause });
   }
 }
 
 /** The label, and a zero byte before what the caller adds, so that no label can run into it. */
 function externalAad(label: SignatureLabel, extraAad: Uint8Array | undefined): Uint8Array {
-  const labelBytes = utf8(SIGNATURE_LABELS[label]);
+  const labelBytes = labelled[label];
   return extraAad === undefined ? labelBytes : concat(labelBytes, Uint8Array.of(0), extraAad);
 }
 

@@ -24,6 +24,21 @@ describe("identities", () => {
     ],
   ] as const;
 
+  it("have one id each, when more are named than are remembered", () => {
+    const keys = Array.from({ length: 2_000 }, (_, n) =>
+      new Uint8Array(32)
+        .fill(7)
+        .fill(n & 255, 1, 2)
+        .fill(n >> 8, 2, 3),
+    );
+    const ids = keys.map((key) => agentId(key));
+    expect(new Set(ids).size).toBe(keys.length);
+    for (const [n, key] of keys.entries()) {
+      expect(agentId(key)).toBe(ids[n]);
+      expect(publicKeyFromId(ids[n]!)).toEqual(key);
+    }
+  });
+
   it.each(examples)("%s is the key %s", (did, hex) => {
     expect(didKey(fromHex(hex))).toBe(did);
     expect(agentId(fromHex(hex))).toBe(did.slice("did:key:".length));

@@ -1,7 +1,7 @@
 /** Ed25519 identities and their text form, did:key (W3C CCG did:key method, multicodec 0xed01). */
 import { base58 } from "@scure/base";
 import { isCanonicalStrongKey } from "../crypto/ed25519.ts";
-import { concat } from "../encoding/bytes.ts";
+import { concat, toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { Crypto, Signer } from "../ports.ts";
 
@@ -11,10 +11,20 @@ const ED25519_MULTICODEC = Uint8Array.of(0xed, 0x01);
 /** z (base58btc) and 47 digits; bounded before decoding, whose cost is quadratic. */
 const AGENT_ID = /^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/;
 
+/** By key in hex: base58 is slow, and the same few agents are named again and again. */
+const knownIds = new Map<string, string>();
+const MAX_KNOWN_IDS = 1_024;
+
 /** "z6Mk…", 48 characters: the identity in topics and maps. Throws `key-invalid`. */
 export function agentId(publicKey: Uint8Array): string {
+  const hex = toHex(publicKey);
+  const known = knownIds.get(hex);
+  if (known !== undefined) return known;
   requirePublicKey(publicKey);
-  return `z${base58.encode(concat(ED25519_MULTICODEC, publicKey))}`;
+  const id = `z${base58.encode(concat(ED25519_MULTICODEC, publicKey))}`;
+  if (knownIds.size >= MAX_KNOWN_IDS) knownIds.clear();
+  knownIds.set(hex, id);
+  return id;
 }
 
 /** "did:key:z6Mk…". Throws `key-invalid`. */

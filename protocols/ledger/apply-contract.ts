@@ -4,7 +4,7 @@ import { openFact } from "../contract/facts.ts";
 import { startContract, stepContract } from "../contract/machine.ts";
 import type { ContractState, Input, Step } from "../contract/machine.ts";
 import { decodeContractState, encodeContractState } from "../contract/state-codec.ts";
-import { partyByIdentity, partyOf, readContract, verifyTermsSignatures } from "../contract/terms.ts";
+import { accountOf, partyByIdentity, readContract, verifyTermsSignatures } from "../contract/terms.ts";
 import type { Contract, Party } from "../contract/terms.ts";
 import { equalBytes, toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
@@ -13,6 +13,7 @@ import type { ApplyContext } from "./apply.ts";
 import { keys } from "./draft.ts";
 import type { Draft } from "./draft.ts";
 import type { Entry, EntryBody } from "./entry.ts";
+import { forgetMandates, openMandates } from "./mandates.ts";
 import { quorum } from "./network.ts";
 import { decodeFactsAttachment, decodeOpenAttachment } from "./record.ts";
 import type { ContractResult, EntryResult, Payment } from "./result.ts";
@@ -58,11 +59,17 @@ export function openContract(
   contracts: ContractCache,
   termsId: Uint8Array,
 ): { contract: Contract; state: ContractState } {
-  const stateBytes = state.get(keys.contract(termsId));
-  if (stateBytes === undefined) throw new SegmentError("contract-unknown", `no contract ${toHex(termsId)}`);
+  const contract = openTerms(state, contracts, termsId);
+  return { contract, state: decodeContractState(state.get(keys.contract(termsId))!) };
+}
+
+/** The terms of a contract that has not ended. Throws as `openContract`. */
+export function openTerms(state: StateReader, contracts: ContractCache, termsId: Uint8Array): Contract {
   const termsBytes = state.get(keys.terms(termsId));
-  if (termsBytes === undefined) throw new SegmentError("contract-closed", "the contract has ended");
-  return { contract: contracts.read(termsBytes, termsId), state: decodeContractState(stateBytes) };
+  if (termsBytes !== undefined) return contracts.read(termsBytes, termsId);
+  if (state.get(keys.contract(termsId)) !== undefined)
+    throw new SegmentError("contract-closed", "the contract has ended");
+  throw new SegmentError("contract-unknown", `no contract ${toHex(termsId)}`);
 }
 
 export function applyOpen(
@@ -88,9 +95,14 @@ export function applyOpen(
   }
   verifyTermsSignatures(crypto, termsBytes, signatures);
   for (const party of terms.parties) requireOwner(draft, party, timeMs);
+  for (const { role, account } of terms.beneficiaries) {
+    if (!draft.ownerExists(account))
+      throw new SegmentError("account-unknown", `the ${role}'s account is not registered`);
+  }
   assertSafe(terms);
   const step = accepted(startContract(contract, context.seenMs));
   draft.put(keys.terms(termsId), termsBytes);
+  openMandates(draft, contract);
   return { kind: "open", ...settle(draft, contract, [], step) };
 }
 
@@ -183,7 +195,7 @@ function contractOf(
 }
 
 /** The party's device must be registered, valid, and act for the account that the terms name. */
-function requireOwner(draft: Draft, party: Party, timeMs: number): void {
+export function requireOwner(draft: Draft, party: Party, timeMs: number): void {
   if (!equalBytes(draft.rootOf(party.identity, timeMs), party.account)) {
     throw new SegmentError(
       "entry-unauthorized",
@@ -209,12 +221,15 @@ function settle(
   for (const [currency, amount] of state.pot) draft.setHold(contract.id, currency, amount);
   const payments: Payment[] = [];
   for (const { to, currency, amount } of step.payments) {
-    const account = partyOf(contract.terms, to)!.account;
+    const account = accountOf(contract.terms, to)!;
     draft.credit(account, currency, amount);
     payments.push({ account, currency, amount });
   }
   draft.put(keys.contract(contract.id), encodeContractState(state));
   // What is settled needs no terms any more: the parties keep them, the ledger forgets them.
-  if (state.closed) draft.remove(keys.terms(contract.id));
+  if (state.closed) {
+    draft.remove(keys.terms(contract.id));
+    forgetMandates(draft, contract);
+  }
   return { termsId: contract.id, seq: state.seq, label: state.label, closed: state.closed, payments };
 }

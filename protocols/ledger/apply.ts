@@ -7,12 +7,12 @@ import { errorCode, SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { equalBytes } from "../encoding/bytes.ts";
 import { openCard } from "../identity/card.ts";
-import { currencyId, exponentOf, MAX_EXPONENT } from "../money/currencies.ts";
-import { MAX_AMOUNT } from "../money/amounts.ts";
 import type { Crypto, TimeMs } from "../ports.ts";
 import { applyChoice, applyDeposit, applyExpire, applyFacts, applyOpen } from "./apply-contract.ts";
 import type { ContractCache } from "./apply-contract.ts";
-import { Draft, keys } from "./draft.ts";
+import { applyCurrency, applyMint } from "./apply-currency.ts";
+import { applyEndMandate, applyJoint, applyLegs } from "./apply-legs.ts";
+import { Draft } from "./draft.ts";
 import type { Entry, EntryBody } from "./entry.ts";
 import { readBody } from "./entry.ts";
 import type { EntryResult } from "./result.ts";
@@ -56,9 +56,10 @@ export function applyEntry(state: StateReader, entry: Entry, context: ApplyConte
     const body = readBody(entry);
     const wrong = attachmentProblem(body, context);
     if (wrong !== undefined) return { ok: false, code: "seal-broken", message: wrong, final: false };
-    const draft = new Draft(state);
+    const draft = new Draft(state, context.timeMs);
     const result = applyBody(draft, entry, body, context);
     draft.assertConserved();
+    if (draft.losses.length > 0) result.losses = draft.losses;
     return { ok: true, writes: draft.writes, result };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -104,6 +105,12 @@ function applyBody(draft: Draft, entry: Entry, body: EntryBody, context: ApplyCo
       return applyMint(draft, entry, body, context);
     case "transfer":
       return applyTransfer(draft, entry, body, context);
+    case "legs":
+      return applyLegs(draft, entry, body, context);
+    case "joint":
+      return applyJoint(draft, entry, body, context);
+    case "end-mandate":
+      return applyEndMandate(draft, entry, body, context);
     case "examine":
       return applyExamine(draft, entry, body, context);
     case "open":
@@ -160,40 +167,6 @@ function applyRevoke(draft: Draft, entry: Entry, { identity }: Body<"revoke">): 
   return { kind: "revoke", identity };
 }
 
-function applyCurrency(
-  draft: Draft,
-  entry: Entry,
-  body: Body<"currency">,
-  context: ApplyContext,
-): EntryResult {
-  const issuer = draft.rootOf(entry.signer, context.timeMs);
-  const id = currencyId(context.crypto, body.code, issuer);
-  if (draft.currency(id) !== undefined) throw new SegmentError("entry-invalid", `${id} exists already`);
-  const known = exponentOf(body.code);
-  if (body.exponent !== (known ?? body.exponent) || body.exponent > MAX_EXPONENT) {
-    throw new SegmentError("entry-invalid", `${body.code} does not have ${body.exponent} decimals`);
-  }
-  const { code, exponent, name } = body;
-  draft.putCurrency(id, { issuer, code, exponent, name, supply: 0n });
-  return { kind: "currency", currency: id };
-}
-
-function applyMint(draft: Draft, entry: Entry, body: Body<"mint">, context: ApplyContext): EntryResult {
-  const { currency: id, to, amount } = body;
-  const signerRoot = draft.rootOf(entry.signer, context.timeMs);
-  const currency = draft.currency(id);
-  if (currency === undefined) throw new SegmentError("currency-unknown", `the network has no ${id}`);
-  if (!equalBytes(currency.issuer, signerRoot))
-    throw new SegmentError("entry-unauthorized", "only its issuer mints it");
-  if (!draft.ownerExists(to))
-    throw new SegmentError("account-unknown", "the receiving account is not registered");
-  const supply = currency.supply + amount;
-  if (supply > MAX_AMOUNT) throw new SegmentError("amount-overflow", `${id}: beyond 2^63 - 1 minor units`);
-  draft.putCurrency(id, { ...currency, supply });
-  draft.credit(to, id, amount);
-  return { kind: "mint", currency: id, to, amount };
-}
-
 function applyTransfer(
   draft: Draft,
   entry: Entry,
@@ -202,7 +175,7 @@ function applyTransfer(
 ): EntryResult {
   const { to, currency, amount } = body;
   const from = draft.rootOf(entry.signer, context.timeMs);
-  requireCurrency(draft, currency);
+  draft.requireCurrency(currency);
   if (equalBytes(from, to)) throw new SegmentError("entry-invalid", "an account cannot pay itself");
   if (!draft.ownerExists(to))
     throw new SegmentError("account-unknown", "the receiving account is not registered");
@@ -214,13 +187,7 @@ function applyTransfer(
 function applyExamine(draft: Draft, entry: Entry, body: Body<"examine">, context: ApplyContext): EntryResult {
   const { termsId, currency, amount } = body;
   const account = draft.rootOf(entry.signer, context.timeMs);
-  requireCurrency(draft, currency);
+  draft.requireCurrency(currency);
   const sufficient = draft.balance(account, currency) >= amount;
   return { kind: "examine", termsId, account, currency, amount, sufficient, stateRoot: context.stateRoot };
-}
-
-function requireCurrency(draft: Draft, currency: string): void {
-  if (draft.get(keys.currency(currency)) === undefined) {
-    throw new SegmentError("currency-unknown", `the network has no ${currency}`);
-  }
 }

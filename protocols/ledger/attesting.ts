@@ -7,6 +7,7 @@ import { decodeCbor, encodeCbor } from "../encoding/cbor.ts";
 import { agentId } from "../identity/keys.ts";
 import { certificateFields, signVote } from "./certificate.ts";
 import type { Certificate } from "./certificate.ts";
+import { AccountHistory } from "./history.ts";
 import { LatestReceipts } from "./latest-receipts.ts";
 import type { LatestReceipt } from "./latest-receipts.ts";
 import type { Block } from "./ledger.ts";
@@ -29,6 +30,8 @@ export class Attesting {
   readonly #context: NotaryContext;
   readonly #voting: Voting;
   readonly #latest = new LatestReceipts();
+  /** What moved each account. */
+  readonly history = new AccountHistory();
   /** Votes and certificates of earlier runs, by store key; each is used once. */
   readonly #saved = new Map<string, Uint8Array>();
 
@@ -167,7 +170,10 @@ export class Attesting {
 
   #noteMoved({ block, certificate }: Tally): void {
     const { height } = block.header;
-    for (const [index, { movedTerms, parties }] of block.lines.entries()) {
+    for (const [index, { movedTerms, movedAccounts, parties }] of block.lines.entries()) {
+      for (const account of new Set(movedAccounts.map(toHex))) {
+        this.history.note(account, () => encodeReceipt(partsOf(block, certificate!, index)));
+      }
       if (movedTerms === undefined) continue;
       const parts = partsOf(block, certificate!, index);
       this.#latest.note(toHex(movedTerms), { height, parties, parts });

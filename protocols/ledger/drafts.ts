@@ -3,7 +3,7 @@
  * the attachment that only the committee may read. The agent adds nonce, window,
  * signature and seal when it puts the entry into its outbox.
  */
-import type { Crypto } from "../ports.ts";
+import type { Crypto, TimeMs } from "../ports.ts";
 import type { EntryBody } from "./entry.ts";
 import { encodeFactsAttachment, encodeOpenAttachment } from "./record.ts";
 
@@ -11,6 +11,13 @@ export interface EntryDraft {
   body: EntryBody;
   /** Plaintext; the body holds its SHA-256. */
   attachment?: Uint8Array;
+  /** 16 bytes that were chosen before, as for approvals (joint.ts); random ones unless given. */
+  nonce?: Uint8Array;
+  /**
+   * When the entry is valid, instead of from now on. Two entries of one signer with the same nonce, window
+   * and body are one entry, which the ledger executes once; with another window they are two.
+   */
+  window?: { notBefore: TimeMs; notAfter: TimeMs };
 }
 
 /** Opens a contract that all parties have signed. */

@@ -14,13 +14,18 @@ import { SegmentError } from "../errors.ts";
 import { sign1, verify1 } from "../identity/cose.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
+import { readJoint } from "./joint.ts";
+import type { JointRule } from "./joint.ts";
+import { legsFields, mandateIndex, MAX_MEMO_BYTES, readLegs } from "./legs.ts";
+import type { LegsFields } from "./legs.ts";
+import { policyFields, readPolicy } from "./policy.ts";
+import type { CurrencyPolicy } from "./policy.ts";
 
 /** Largest signed entry; an `expire` of 100 notaries is the longest. */
 export const MAX_ENTRY_BYTES = 32_768;
 /** An entry is valid for at most a day, because the ledger remembers it that long. */
 export const MAX_VALIDITY_MS = 24 * 60 * 60 * 1_000;
-const MAX_MEMO_BYTES = 64;
-const ENTRY_LIMITS = { maxBytes: MAX_ENTRY_BYTES, maxDepth: 8, maxItems: 1_024 };
+const ENTRY_LIMITS = { maxBytes: MAX_ENTRY_BYTES, maxDepth: 8, maxItems: 1_024, views: true };
 
 /** Accounts and issuers are root public keys (32 bytes); identities are device public keys (32 bytes). */
 export type EntryBody =
@@ -28,10 +33,16 @@ export type EntryBody =
   | { kind: "card"; card: Uint8Array }
   /** Signed by the root of the identity's card. */
   | { kind: "revoke"; identity: Uint8Array }
-  /** The signer's root becomes the issuer. */
-  | { kind: "currency"; code: string; exponent: number; name: string }
+  /** The signer's root becomes the issuer; of a deed it gets the one that there is. */
+  | { kind: "currency"; code: string; exponent: number; name: string; policy?: CurrencyPolicy }
   | { kind: "mint"; currency: string; to: Uint8Array; amount: bigint }
   | { kind: "transfer"; to: Uint8Array; currency: string; amount: bigint; memo: Uint8Array }
+  /** Many accounts at once: the signer's, those that a mandate lets it charge, joint ones that approve. */
+  | ({ kind: "legs" } & LegsFields)
+  /** Makes an account that several roots share. Signed by a member. */
+  | ({ kind: "joint" } & JointRule)
+  /** The payer lets nothing more be charged by this mandate of an open contract, for good. */
+  | { kind: "end-mandate"; termsId: Uint8Array; mandate: number }
   /** Asks the notaries to certify that the signer's account holds `amount`, for the contract. */
   | { kind: "examine"; termsId: Uint8Array; currency: string; amount: bigint }
   /** Attachment: [termsBytes, signatures]. */
@@ -120,11 +131,22 @@ function bodyFields(body: EntryBody): CborValue[] {
     case "revoke":
       return [body.identity];
     case "currency":
-      return [body.code, body.exponent, body.name];
+      return [
+        body.code,
+        body.exponent,
+        body.name,
+        ...(body.policy === undefined ? [] : [policyFields(body.policy)]),
+      ];
     case "mint":
       return [body.currency, body.to, body.amount];
     case "transfer":
       return [body.to, body.currency, body.amount, body.memo];
+    case "legs":
+      return legsFields(body);
+    case "joint":
+      return [body.k, body.members];
+    case "end-mandate":
+      return [body.termsId, body.mandate];
     case "examine":
     case "deposit":
       return [body.termsId, body.currency, body.amount];
@@ -166,7 +188,8 @@ function bodyOf(kind: string, reader: FieldReader): EntryBody {
         kind,
         code: reader.text("code", { min: 1, max: 16 }),
         exponent: reader.int("exponent", { min: 0, max: 18 }),
-        name: reader.text("name", { max: 64 }),
+        name: reader.text("name", { min: 1, max: 64 }),
+        ...(reader.remaining > 0 ? { policy: readPolicy(reader.record("policy")) } : {}),
       };
     case "mint":
       return { kind, currency: currency(reader), to: key(reader, "to"), amount: amount(reader) };
@@ -178,6 +201,12 @@ function bodyOf(kind: string, reader: FieldReader): EntryBody {
         amount: amount(reader),
         memo: reader.bytes("memo", { max: MAX_MEMO_BYTES }),
       };
+    case "legs":
+      return { kind, ...readLegs(reader) };
+    case "joint":
+      return { kind, ...readJoint(reader) };
+    case "end-mandate":
+      return { kind, termsId: key(reader, "termsId"), mandate: mandateIndex(reader) };
     case "examine":
     case "deposit":
       return { kind, termsId: key(reader, "termsId"), currency: currency(reader), amount: amount(reader) };

@@ -2,7 +2,7 @@
 import { decodeContractState } from "../contract/state-codec.ts";
 import type { ContractState } from "../contract/machine.ts";
 import type { Contract } from "../contract/terms.ts";
-import { toHex } from "../encoding/bytes.ts";
+import { equalBytes, toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Crypto, TimeMs } from "../ports.ts";
@@ -15,18 +15,26 @@ import { Draft, keys, readAmount } from "./draft.ts";
 import type { CurrencyRecord } from "./draft.ts";
 import { openEntry } from "./entry.ts";
 import type { Entry } from "./entry.ts";
+import { movementsOf } from "./history.ts";
+import { ownAccount } from "./joint.ts";
+import type { OwnAccount } from "./joint.ts";
+import { mandateViews } from "./mandates.ts";
+import type { MandateView } from "./mandates.ts";
 import { buildTree, leafHash, treeRoot } from "./merkle.ts";
 import type { MerkleTree } from "./merkle.ts";
 import { networkHash, termKeys } from "./network.ts";
 import type { NetworkDescription } from "./network.ts";
-import { partyKeys } from "./parties.ts";
+import { OwnersDevices } from "./owners-devices.ts";
+import type { OwnersDevice } from "./owners-devices.ts";
+import { ownersKeys, partyKeys } from "./parties.ts";
+import type { CurrencyPolicy } from "./policy.ts";
 import { openAttachment } from "./record.ts";
 import type { LogRecord } from "./record.ts";
 import { encodeLeaf } from "./result.ts";
 import type { EntryResult } from "./result.ts";
 import { medianTime, seenTimes } from "./statements.ts";
 import type { Stamp } from "./statements.ts";
-import { LedgerState, SeenEntries } from "./state.ts";
+import { LedgerState, position, SeenEntries } from "./state.ts";
 
 /** An entry whose signature was verified, its attachment opened. */
 export interface VerifiedRecord {
@@ -50,6 +58,8 @@ export interface Line {
   parties: Uint8Array[];
   /** The contract that it moved. */
   movedTerms: Uint8Array | undefined;
+  /** Accounts whose money it moved; one may stand here twice. */
+  movedAccounts: Uint8Array[];
   /** Undefined for an accepted entry. */
   refusal: Refusal | undefined;
 }
@@ -123,7 +133,9 @@ export class Ledger {
   readonly #term: number;
   readonly #state: LedgerState;
   readonly #seen: SeenEntries;
+  /** Ids of all currencies, sorted. */
   readonly #currencies: string[] = [];
+  readonly #devices = new OwnersDevices();
   #height = 0;
   #previous: Uint8Array;
   #timeMs: TimeMs = 0;
@@ -193,7 +205,11 @@ export class Ledger {
       const { code, message, final } = applied;
       return { record, result: null, refusal: { code, message, final } };
     }
-    if (applied.result.kind === "currency") this.#currencies.push(applied.result.currency);
+    if (applied.result.kind === "currency") {
+      const { currency } = applied.result;
+      this.#currencies.splice(position(this.#currencies, currency), 0, currency);
+    }
+    this.#devices.note(applied.result);
     return { record, result: applied.result, refusal: undefined };
   }
 
@@ -205,8 +221,9 @@ export class Ledger {
       signer: entry.signer,
       entry: entry.bytes,
       leaf: encodeLeaf({ index, entryId: entry.id, outcome: refusal?.code ?? "ok", result }),
-      parties: partyKeys(entry, this.#contractTouchedBy(result)),
+      parties: this.#partiesOf(entry, result),
       movedTerms: result !== null && "seq" in result ? result.termsId : undefined,
+      movedAccounts: result === null ? [] : movementsOf(result).map(({ account }) => account),
       refusal,
     };
   }
@@ -237,27 +254,51 @@ export class Ledger {
     return { header, headerBytes, hash, tree, lines };
   }
 
+  #partiesOf(entry: Entry, result: EntryResult | null): Uint8Array[] {
+    const keys = partyKeys(entry, this.#contractTouchedBy(result));
+    const owners = ownersKeys(result, this.#devices, this.#state);
+    return [...keys, ...owners.filter((owner) => !keys.some((key) => equalBytes(key, owner)))];
+  }
+
   #contractTouchedBy(result: EntryResult | null): Contract | undefined {
-    if (result === null || !("seq" in result)) return undefined;
+    if (result === null || !("seq" in result || result.kind === "end-mandate")) return undefined;
     return this.rules.contracts.get(this.#state, result.termsId);
   }
 
   /** The root for which a device is registered. */
   rootOfDevice(identity: Uint8Array): Uint8Array | undefined {
-    return new Draft(this.#state).device(identity)?.root;
+    return new Draft(this.#state, this.#timeMs).device(identity)?.root;
   }
 
-  /** What a root owns, by currency; without zeros, without what contracts hold. */
-  accountBalances(root: Uint8Array): Map<string, bigint> {
+  /** The account that a device may ask about: its root's, or a joint one. Undefined for strangers. */
+  accountFor(identity: Uint8Array, wanted?: Uint8Array): OwnAccount | undefined {
+    const root = this.rootOfDevice(identity);
+    return root === undefined ? undefined : ownAccount(this.#state, root, wanted ?? root);
+  }
+
+  /** The devices that a root has registered, revoked ones too. */
+  devicesOf(root: Uint8Array): OwnersDevice[] {
+    return this.#devices.of(root, this.#state);
+  }
+
+  /**
+   * What a root owns at `timeMs` (default: the last block's), by currency, sorted; without zeros, without
+   * what contracts hold.
+   */
+  accountBalances(root: Uint8Array, timeMs: TimeMs = this.#timeMs): Map<string, bigint> {
+    const draft = new Draft(this.#state, timeMs);
     const balances = new Map<string, bigint>();
     for (const currency of this.#currencies) {
-      const amount = readAmount(this.#state.get(keys.account(root, currency)));
+      const amount = draft.balance(root, currency);
       if (amount > 0n) balances.set(currency, amount);
     }
     return balances;
   }
 
-  /** Every account, hold and supply; walks the whole state. */
+  /**
+   * Every account, hold and supply as it stands in the state: what demurrage takes from an account is there
+   * until the account is next used. Walks the whole state.
+   */
   allBalances(): AllBalances {
     const accounts: AllBalances["accounts"] = [];
     const holds: AllBalances["holds"] = [];
@@ -269,7 +310,7 @@ export class Ledger {
       const [, termsId, currency] = key.split("/") as [string, string, string];
       holds.push({ termsId, currency, amount: readAmount(bytes) });
     }
-    const draft = new Draft(this.#state);
+    const draft = new Draft(this.#state, this.#timeMs);
     const supplies = this.#currencies.map((currency) => ({
       currency,
       amount: draft.currency(currency)!.supply,
@@ -277,10 +318,20 @@ export class Ledger {
     return { accounts, holds, supplies };
   }
 
-  /** Issuers, decimals and supplies of all currencies. */
-  currencies(): CurrencyView[] {
-    const draft = new Draft(this.#state);
-    return this.#currencies.map((id) => ({ id, ...draft.currency(id)! }));
+  /** Issuers, decimals, supplies and policies of at most `max` currencies whose ids come after `after`. */
+  currencies(after = "", max = Number.POSITIVE_INFINITY): CurrencyView[] {
+    const draft = new Draft(this.#state, this.#timeMs);
+    const from = position(this.#currencies, after);
+    const ids = this.#currencies.slice(this.#currencies[from] === after ? from + 1 : from).slice(0, max);
+    return ids.map((id) => {
+      const policy = draft.policy(id);
+      return { id, ...draft.currency(id)!, ...(policy === undefined ? {} : { policy }) };
+    });
+  }
+
+  /** What has been charged by an open contract's mandates, in the order of its terms. */
+  mandates(contract: Contract): MandateView[] {
+    return mandateViews(this.#state, contract, this.#timeMs);
   }
 
   /** A contract's present state; `contract` is undefined once it has ended and its terms are forgotten. */
@@ -303,6 +354,7 @@ export interface AllBalances {
 
 export interface CurrencyView extends CurrencyRecord {
   id: string;
+  policy?: CurrencyPolicy;
 }
 
 export interface ContractView {

@@ -55,9 +55,17 @@ describe("the network file", () => {
       { ...network, term: 2 },
       { ...network, notaries: [...network.notaries].reverse() },
       { ...network, sealKey: formatSealKey(new Uint8Array(32).fill(8)) },
+      { ...network, commission: { account: id(7), ppm: 5_000 } },
+      { ...network, commission: { account: id(8), ppm: 5_000 } },
+      { ...network, commission: { account: id(7), ppm: 5_001 } },
     ];
     const hashes = [network, ...others].map((one) => toHex(networkHash(crypto, one)));
     expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
+  it("may ask for a commission, of a tenth at most", () => {
+    const network = checkNetwork({ ...village, commission: { account: id(7), ppm: 100_000 } });
+    expect(parseNetwork(formatNetwork(network))).toEqual(network);
   });
 
   it.each([
@@ -81,6 +89,11 @@ describe("the network file", () => {
     ["a seal key with loose bits", { sealKey: `${"A".repeat(42)}B` }],
     ["a field too many", { admin: id(1) }],
     ["term 0", { term: 0 }],
+    ["a commission of nothing", { commission: { account: id(7), ppm: 0 } }],
+    ["a commission of more than a tenth", { commission: { account: id(7), ppm: 100_001 } }],
+    ["a commission in fractions", { commission: { account: id(7), ppm: 0.5 } }],
+    ["a commission for nobody", { commission: { ppm: 1 } }],
+    ["a commission for what is no key", { commission: { account: `z6Mk${"1".repeat(44)}`, ppm: 1 } }],
   ])("refuses %s", (_, change) => {
     expect(refusal(change)).toBe("network-invalid");
   });

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { fromBase64Url, toBase64Url } from "../encoding/bytes.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
+import type { CborValue } from "../encoding/cbor.ts";
 import { labelledHash } from "../crypto/hash.ts";
 import { SegmentError } from "../errors.ts";
 import { publicKeyFromId } from "../identity/keys.ts";
@@ -13,6 +14,9 @@ import type { Crypto } from "../ports.ts";
 
 /** Largest committee that a network file may name. */
 export const MAX_NOTARIES = 100;
+
+/** No network may ask for more than a tenth of what a service is paid. */
+export const MAX_COMMISSION_PPM = 100_000;
 
 const agentIdSchema = z.string().regex(/^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/, "expected an id z6Mk…");
 
@@ -27,11 +31,15 @@ const networkSchema = z.strictObject({
     .max(MAX_NOTARIES)
     .refine((notaries) => notaries.length % 3 === 1, "expected 3f+1 notaries: 1, 4, 7, 10, 13…"),
   sealKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/, "expected 32 bytes in base64url"),
+  commission: z
+    .strictObject({ account: agentIdSchema, ppm: z.number().int().min(1).max(MAX_COMMISSION_PPM) })
+    .optional(),
 });
 
 /**
  * The genesis. `id` is a notary's identity, `termKey` the key with which it signs stamps and
- * votes in this term, `sealKey` the committee's X25519 key for attachments (base64url).
+ * votes in this term, `sealKey` the committee's X25519 key for attachments (base64url). `commission`: what
+ * contracts with paid services give to the network's common account, in millionths of the fee.
  */
 export type NetworkDescription = z.infer<typeof networkSchema>;
 
@@ -71,6 +79,7 @@ export function checkNetwork(value: unknown): NetworkDescription {
       publicKeyFromId(id);
       publicKeyFromId(termKey);
     }
+    if (network.commission !== undefined) publicKeyFromId(network.commission.account);
   } catch (cause) {
     throw new SegmentError("network-invalid", "a key in the network file is malformed", { cause });
   }
@@ -85,7 +94,16 @@ export function formatNetwork(network: NetworkDescription): string {
 /** What every block header of this network carries. 32 bytes. */
 export function networkHash(crypto: Crypto, network: NetworkDescription): Uint8Array {
   const notaries = network.notaries.map(({ id, termKey }) => [publicKeyFromId(id), publicKeyFromId(termKey)]);
-  const fields = [1, network.network, network.zone, network.term, notaries, fromBase64Url(network.sealKey)];
+  const fields: CborValue[] = [
+    1,
+    network.network,
+    network.zone,
+    network.term,
+    notaries,
+    fromBase64Url(network.sealKey),
+  ];
+  const { commission } = network;
+  if (commission !== undefined) fields.push([publicKeyFromId(commission.account), commission.ppm]);
   return labelledHash(crypto, "network", encodeCbor(fields));
 }
 

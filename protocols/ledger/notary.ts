@@ -7,18 +7,23 @@
  *   cut in the log -> execute, vote (durably first) -> 2f+1 votes certify the block   (attesting.ts)
  *   deadline of a contract -> 2f+1 statements "no timely input" -> an `expire` entry  (deadlines.ts)
  */
-import { equalBytes } from "../encoding/bytes.ts";
+import type { Contract } from "../contract/terms.ts";
+import { equalBytes, toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { TimeMs } from "../ports.ts";
 import { Attesting } from "./attesting.ts";
 import { Cutting } from "./cutting.ts";
 import { ContractDeadlines } from "./deadlines.ts";
 import { readBody } from "./entry.ts";
+import type { HistoryPage } from "./history.ts";
 import type { LatestReceipt } from "./latest-receipts.ts";
 import { Ledger, ledgerRules, verifyRecord } from "./ledger.ts";
 import type { AllBalances, ContractView, CurrencyView, Executed, VerifiedRecord } from "./ledger.ts";
+import type { OwnAccount } from "./joint.ts";
+import type { MandateView } from "./mandates.ts";
 import { MAX_SKEW_MS, NotaryContext, turnOf } from "./notary-context.ts";
 import type { NotaryChannel, NotaryConfig, NotaryEffect, NotaryEvent, Settled } from "./notary-events.ts";
+import type { OwnersDevice } from "./owners-devices.ts";
 import { EntryPool } from "./pool.ts";
 import { decodeRecord, encodeCut, MAX_RECORD_BYTES } from "./record.ts";
 import type { LogRecord } from "./record.ts";
@@ -92,16 +97,36 @@ export class NotaryCore {
     return this.#ledger.rootOfDevice(identity);
   }
 
-  accountBalances(root: Uint8Array): Map<string, bigint> {
-    return this.#ledger.accountBalances(root);
+  /** See `Ledger.accountFor`. */
+  accountFor(identity: Uint8Array, wanted?: Uint8Array): OwnAccount | undefined {
+    return this.#ledger.accountFor(identity, wanted);
+  }
+
+  mandates(contract: Contract): MandateView[] {
+    return this.#ledger.mandates(contract);
+  }
+
+  /** See `AccountHistory.page`. */
+  historyOf(account: Uint8Array, after: number, limit: number, maxBytes: number): HistoryPage {
+    return this.#attesting.history.page(toHex(account), after, limit, maxBytes);
+  }
+
+  devicesOf(root: Uint8Array): OwnersDevice[] {
+    return this.#ledger.devicesOf(root);
+  }
+
+  /** At `timeMs`; by default at the time of the last block. */
+  accountBalances(root: Uint8Array, timeMs: TimeMs = this.timeMs): Map<string, bigint> {
+    return this.#ledger.accountBalances(root, timeMs);
   }
 
   allBalances(): AllBalances {
     return this.#ledger.allBalances();
   }
 
-  currencies(): CurrencyView[] {
-    return this.#ledger.currencies();
+  /** At most `max`, sorted by id, those after `after`. */
+  currencies(after = "", max = Number.POSITIVE_INFINITY): CurrencyView[] {
+    return this.#ledger.currencies(after, max);
   }
 
   contractView(termsId: Uint8Array): ContractView | undefined {

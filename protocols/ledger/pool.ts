@@ -13,13 +13,14 @@ import { MAX_STAMPED_ENTRIES } from "./statements.ts";
 export const MAX_WAITING_ENTRIES = 20_000;
 /** Only what was seen this long before the stamp is dated by itself; the rest has the stamp's time. */
 const DATED_AFTER_MS = 1_000;
+const DATED_KINDS: ReadonlySet<string> = new Set(["deposit", "choice", "facts", "legs"]);
 
 export interface Waiting {
   record: VerifiedRecord;
   seenMs: TimeMs;
   inLog: boolean;
-  /** The contract that the entry is an input of, in hex. */
-  termsId: string | undefined;
+  /** The contracts that the entry is an input of, or charges by, in hex. */
+  termsIds: string[];
   recordHash: string;
 }
 
@@ -27,7 +28,7 @@ export class EntryPool {
   readonly #crypto: Crypto;
   readonly #waiting = new Map<string, Waiting>();
   readonly #byRecordHash = new Map<string, Waiting>();
-  /** Inputs of contracts, the oldest first. */
+  /** Inputs of contracts and charges, the oldest first. */
   readonly #contractInputs = new Map<string, Waiting>();
   readonly #byContract = new Map<string, Set<Waiting>>();
 
@@ -50,16 +51,17 @@ export class EntryPool {
   }
 
   add(record: VerifiedRecord, seenMs: TimeMs, inLog: boolean): void {
-    const termsId = contractInputOf(record);
+    const termsIds = contractsOf(record);
     const recordHash = toHex(this.#crypto.sha256(record.bytes));
-    const waiting = { record, seenMs, inLog, termsId, recordHash };
+    const waiting = { record, seenMs, inLog, termsIds, recordHash };
     this.#waiting.set(record.idHex, waiting);
     this.#byRecordHash.set(recordHash, waiting);
-    if (termsId === undefined) return;
-    this.#contractInputs.set(record.idHex, waiting);
-    const siblings = this.#byContract.get(termsId);
-    if (siblings === undefined) this.#byContract.set(termsId, new Set([waiting]));
-    else siblings.add(waiting);
+    if (termsIds.length > 0) this.#contractInputs.set(record.idHex, waiting);
+    for (const termsId of termsIds) {
+      const siblings = this.#byContract.get(termsId);
+      if (siblings === undefined) this.#byContract.set(termsId, new Set([waiting]));
+      else siblings.add(waiting);
+    }
   }
 
   remove(idHex: string): void {
@@ -67,14 +69,15 @@ export class EntryPool {
     if (waiting === undefined) return;
     this.#waiting.delete(idHex);
     this.#byRecordHash.delete(waiting.recordHash);
-    if (waiting.termsId === undefined) return;
     this.#contractInputs.delete(idHex);
-    const siblings = this.#byContract.get(waiting.termsId);
-    siblings?.delete(waiting);
-    if (siblings?.size === 0) this.#byContract.delete(waiting.termsId);
+    for (const termsId of waiting.termsIds) {
+      const siblings = this.#byContract.get(termsId);
+      siblings?.delete(waiting);
+      if (siblings?.size === 0) this.#byContract.delete(termsId);
+    }
   }
 
-  /** Whether an input of this contract waits that was seen by the deadline of its kind. */
+  /** Whether an input of this contract, or a charge by it, waits that was seen by its kind's deadline. */
   hasTimelyInput(termsIdHex: string, deadlines: { actBy: TimeMs; claimBy: TimeMs }): boolean {
     for (const { record, seenMs } of this.#byContract.get(termsIdHex) ?? []) {
       const deadline = record.entry.kind === "facts" ? deadlines.claimBy : deadlines.actBy;
@@ -94,13 +97,15 @@ export class EntryPool {
   }
 }
 
-function contractInputOf({ entry }: VerifiedRecord): string | undefined {
-  if (entry.kind !== "deposit" && entry.kind !== "choice" && entry.kind !== "facts") return undefined;
+/** Those of entries whose outcome depends on when they were seen. */
+function contractsOf({ entry }: VerifiedRecord): string[] {
+  if (!DATED_KINDS.has(entry.kind)) return [];
   try {
     const body = readBody(entry);
-    return "termsId" in body ? toHex(body.termsId) : undefined;
+    if (body.kind === "legs") return [...new Set(body.charges.map(({ termsId }) => toHex(termsId)))];
+    return "termsId" in body ? [toHex(body.termsId)] : [];
   } catch (error) {
-    if (error instanceof SegmentError) return undefined;
+    if (error instanceof SegmentError) return [];
     throw error;
   }
 }

@@ -21,7 +21,7 @@ export function isFinal({ outcome }: VerifiedReceipt): boolean {
   return outcome !== "seal-broken" && outcome !== "entry-too-early";
 }
 
-/** Undefined for entries that are about no contract, and for what is not final. */
+/** Undefined for entries that neither move a contract nor examine for one, and for what is not final. */
 export function contractReceipt(receipt: VerifiedReceipt): ContractReceipt | undefined {
   const termsId = isFinal(receipt) ? termsIdOf(receipt) : undefined;
   if (termsId === undefined) return undefined;
@@ -34,7 +34,7 @@ export function contractReceipt(receipt: VerifiedReceipt): ContractReceipt | und
 function termsIdOf(receipt: VerifiedReceipt): Uint8Array | undefined {
   try {
     const body = readBody(receipt.entry);
-    return "termsId" in body ? body.termsId : undefined;
+    return "termsId" in body && body.kind !== "end-mandate" ? body.termsId : undefined;
   } catch (error) {
     // A refused entry may be malformed beyond its signature.
     if (error instanceof SegmentError) return undefined;

@@ -45,6 +45,8 @@ export interface VerifiedReceipt {
   /** Log time of the block. */
   timeMs: TimeMs;
   height: number;
+  /** The entry's place in its block. */
+  leafIndex: number;
   header: Header;
   headerHash: Uint8Array;
   certificate: Certificate;
@@ -92,6 +94,7 @@ export function verifyReceipt(
     result: leaf.result,
     timeMs: header.timeMs,
     height: header.height,
+    leafIndex: parts.leafIndex,
     header,
     headerHash: hash,
     certificate: parts.certificate,

@@ -170,6 +170,9 @@ describe("a leaf", () => {
     { kind: "currency", currency },
     { kind: "mint", currency, to: key(1), amount: 2n ** 63n - 1n },
     { kind: "transfer", from: key(1), to: key(2), currency, amount: 1n },
+    { kind: "legs", legs: [-1n, 1n].map((change) => ({ account: key(1), currency, change })) },
+    { kind: "joint", account: key(1), k: 2, members: [key(2), key(3)] },
+    { kind: "end-mandate", termsId: key(5), mandate: 3, account: key(1) },
     {
       kind: "examine",
       termsId: key(5),
@@ -189,6 +192,14 @@ describe("a leaf", () => {
   it.each(results)("of kind $kind is read as it was written", (result) => {
     const leaf = { index: 3, entryId: key(4), outcome: "ok" as const, result };
     expect(decodeLeaf(encodeLeaf(leaf), result.kind)).toEqual(leaf);
+  });
+
+  it("is read in one form only: losses stand there, or nothing does", () => {
+    const leaf = { index: 3, entryId: key(4), outcome: "ok" as const, result: results[1]! };
+    const fields = decodeCbor(encodeLeaf(leaf)) as number[];
+    expect(() => decodeLeaf(encodeCbor([...fields, []]), "revoke")).toThrow(
+      expect.objectContaining({ code: "cbor-wrong-shape" }),
+    );
   });
 
   it("of a refusal holds the code and nothing else", () => {

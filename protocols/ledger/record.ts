@@ -20,7 +20,7 @@ import type { NetworkDescription } from "./network.ts";
 export const MAX_ATTACHMENT_BYTES = 32_768;
 /** Largest record: an entry and its attachment, or a cut. */
 export const MAX_RECORD_BYTES = 131_072;
-const RECORD_LIMITS = { maxBytes: MAX_RECORD_BYTES, maxDepth: 8, maxItems: 16_384 };
+const RECORD_LIMITS = { maxBytes: MAX_RECORD_BYTES, maxDepth: 8, maxItems: 16_384, views: true };
 const ATTACHMENT_LIMITS = { maxBytes: MAX_ATTACHMENT_BYTES, maxDepth: 3, maxItems: 256 };
 const MAX_CUT_CERTIFICATES = 16;
 const ATTACHMENT_INFO = utf8(KEY_LABELS.sealedAttachment);
@@ -49,7 +49,7 @@ export function encodeCut(cut: {
   return encodeCbor([1, "cut", cut.height, cut.stamps, certificates]);
 }
 
-/** Takes a record apart; nothing in it is verified yet. Throws `cbor-…` codes. */
+/** Takes a record apart, into views of it; nothing in it is verified yet. Throws `cbor-…` codes. */
 export function decodeRecord(bytes: Uint8Array): LogRecord {
   const fields = decodeCbor(bytes, RECORD_LIMITS);
   const isCut = Array.isArray(fields) && fields[1] === "cut";

@@ -6,6 +6,10 @@ import { REMEDIES, SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import type { EntryKind } from "./entry.ts";
+import { readJoint } from "./joint.ts";
+import type { JointRule } from "./joint.ts";
+import { legFields, mandateIndex, MAX_LEGS, readLeg } from "./legs.ts";
+import type { Leg } from "./legs.ts";
 
 /** Money that a contract paid out. `account` is a root public key. */
 export interface Payment {
@@ -24,12 +28,28 @@ export interface ContractResult {
   payments: Payment[];
 }
 
-export type EntryResult =
+/** What demurrage took from an account for the time that it lay still, to the currency's fund. */
+export interface Loss {
+  account: Uint8Array;
+  fund: Uint8Array;
+  currency: string;
+  amount: bigint;
+}
+
+/** `losses` come before all else that the entry does; absent if there are none. */
+export type EntryResult = ResultBody & { losses?: Loss[] };
+
+type ResultBody =
   | { kind: "card"; identity: Uint8Array; root: Uint8Array }
   | { kind: "revoke"; identity: Uint8Array }
-  | { kind: "currency"; currency: string }
+  /** A deed is its maker's from the beginning: the account `to`. Other currencies are nobody's yet. */
+  | { kind: "currency"; currency: string; to?: Uint8Array }
   | { kind: "mint"; currency: string; to: Uint8Array; amount: bigint }
   | { kind: "transfer"; from: Uint8Array; to: Uint8Array; currency: string; amount: bigint }
+  | { kind: "legs"; legs: Leg[] }
+  | ({ kind: "joint"; account: Uint8Array } & JointRule)
+  /** `account` is the payer's. */
+  | { kind: "end-mandate"; termsId: Uint8Array; mandate: number; account: Uint8Array }
   | {
       kind: "examine";
       termsId: Uint8Array;
@@ -44,6 +64,9 @@ export type EntryResult =
   | ({ kind: "open" | "choice" | "facts" | "expire" } & ContractResult)
   | ({ kind: "deposit" } & ContractResult & { account: Uint8Array; currency: string; amount: bigint });
 
+/** One for each leg, or for each account that a contract pays. */
+const MAX_LOSSES = 256;
+
 /** `ok`, or why the entry was refused. */
 export type Outcome = "ok" | ErrorCode;
 
@@ -55,10 +78,26 @@ export interface Leaf {
   result: EntryResult | null;
 }
 
-/** Deterministic: [1, index, entryId, outcome, result]. */
+/**
+ * Deterministic: [1, index, entryId, outcome, result], and then losses, if there are any:
+ * [[account, fund, currency, amount], …].
+ */
 export function encodeLeaf(leaf: Leaf): Uint8Array {
   const result = leaf.result === null ? [] : resultFields(leaf.result);
-  return encodeCbor([1, leaf.index, leaf.entryId, leaf.outcome, result]);
+  const fields = [1, leaf.index, leaf.entryId, leaf.outcome, result];
+  const losses = leaf.result?.losses ?? [];
+  if (losses.length > 0) fields.push(losses.map(lossFields));
+  return encodeCbor(fields);
+}
+
+function lossFields({ account, fund, currency: id, amount: minor }: Loss): CborValue {
+  return [account, fund, id, minor];
+}
+
+function readLoss(value: CborValue): Loss {
+  const reader = new FieldReader(value, "leaf.loss", 4);
+  const account = key(reader, "account");
+  return { account, fund: key(reader, "fund"), currency: currency(reader), amount: amount(reader) };
 }
 
 /** Reads a leaf; `kind` is that of its entry. Throws `cbor-…` codes. */
@@ -69,8 +108,12 @@ export function decodeLeaf(bytes: Uint8Array, kind: string): Leaf {
   const entryId = reader.bytes("entryId", { length: 32 });
   const outcome = readOutcome(reader.text("outcome", { max: 64 }));
   const resultReader = reader.record("result");
-  const result = outcome === "ok" ? readResult(kind as EntryKind, resultReader) : null;
+  const result: EntryResult | null = outcome === "ok" ? readResult(kind as EntryKind, resultReader) : null;
   resultReader.end();
+  if (result !== null && reader.remaining > 0) {
+    result.losses = reader.list("losses", { max: MAX_LOSSES }).map(readLoss);
+    if (result.losses.length === 0) throw new SegmentError("cbor-wrong-shape", "leaf.losses is empty");
+  }
   reader.end();
   return { index, entryId, outcome, result };
 }
@@ -89,11 +132,17 @@ function resultFields(result: EntryResult): CborValue[] {
     case "revoke":
       return [result.identity];
     case "currency":
-      return [result.currency];
+      return result.to === undefined ? [result.currency] : [result.currency, result.to];
     case "mint":
       return [result.currency, result.to, result.amount];
     case "transfer":
       return [result.from, result.to, result.currency, result.amount];
+    case "legs":
+      return [result.legs.map(legFields)];
+    case "joint":
+      return [result.account, result.k, result.members];
+    case "end-mandate":
+      return [result.termsId, result.mandate, result.account];
     case "examine": {
       const { termsId, account, currency, amount, sufficient, stateRoot } = result;
       return [termsId, account, currency, amount, sufficient, stateRoot];
@@ -117,12 +166,24 @@ function readResult(kind: EntryKind, reader: FieldReader): EntryResult {
     case "revoke":
       return { kind, identity: key(reader, "identity") };
     case "currency":
-      return { kind, currency: currency(reader) };
+      return {
+        kind,
+        currency: currency(reader),
+        ...(reader.remaining > 0 ? { to: key(reader, "to") } : {}),
+      };
     case "mint":
       return { kind, currency: currency(reader), to: key(reader, "to"), amount: amount(reader) };
     case "transfer": {
       const from = key(reader, "from");
       return { kind, from, to: key(reader, "to"), currency: currency(reader), amount: amount(reader) };
+    }
+    case "legs":
+      return { kind, legs: reader.list("legs", { max: MAX_LEGS }).map(readLeg) };
+    case "joint":
+      return { kind, account: key(reader, "account"), ...readJoint(reader) };
+    case "end-mandate": {
+      const termsId = key(reader, "termsId");
+      return { kind, termsId, mandate: mandateIndex(reader), account: key(reader, "account") };
     }
     case "examine":
       return {

@@ -27,6 +27,8 @@ interface Slot {
   /** The key in UTF-8, encoded once. */
   keyBytes: Uint8Array;
   bucket: number;
+  /** Written since the last root. */
+  isDirty: boolean;
 }
 
 /** Keys and digests in the order of the keys. */
@@ -42,8 +44,8 @@ export class LedgerState implements StateReader {
   /** An empty bucket hashes to zeros. */
   readonly #bucketHashes = new Uint8Array(GROUPS * GROUP_BYTES);
   readonly #groupHashes = new Uint8Array(GROUPS * HASH_BYTES);
-  /** Written since the last root. */
-  readonly #dirtyKeys = new Set<string>();
+  /** Written since the last root; who was removed since is not dirty any more. */
+  #dirtySlots: { key: string; slot: Slot }[] = [];
   readonly #dirtyBuckets = new Set<number>();
 
   constructor(crypto: Crypto) {
@@ -74,14 +76,16 @@ export class LedgerState implements StateReader {
   }
 
   set(key: string, value: Uint8Array): void {
-    const known = this.#slots.get(key);
-    if (known !== undefined) {
-      known.value = value;
-    } else {
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
       const keyBytes = utf8(key);
-      this.#slots.set(key, { value, keyBytes, bucket: this.#bucketOf(keyBytes) });
+      slot = { value, keyBytes, bucket: this.#bucketOf(keyBytes), isDirty: false };
+      this.#slots.set(key, slot);
     }
-    this.#dirtyKeys.add(key);
+    slot.value = value;
+    if (slot.isDirty) return;
+    slot.isDirty = true;
+    this.#dirtySlots.push({ key, slot });
   }
 
   #remove(key: string): void {
@@ -95,14 +99,14 @@ export class LedgerState implements StateReader {
       bucket.keys.splice(at, 1);
       bucket.digests.splice(at, 1);
     }
-    this.#dirtyKeys.delete(key);
+    slot.isDirty = false;
     this.#dirtyBuckets.add(slot.bucket);
   }
 
   /** Depends on the content alone, not on how it came about. 32 bytes. */
   root(): Uint8Array {
-    for (const key of this.#dirtyKeys) this.#digest(key, this.#slots.get(key)!);
-    this.#dirtyKeys.clear();
+    for (const { key, slot } of this.#dirtySlots) if (slot.isDirty) this.#digest(key, slot);
+    this.#dirtySlots = [];
     const dirtyGroups = new Set<number>();
     for (const index of this.#dirtyBuckets) {
       const bucket = this.#buckets.get(index);
@@ -126,6 +130,7 @@ export class LedgerState implements StateReader {
   /** Puts the digest of a written entry into its bucket. */
   #digest(key: string, slot: Slot): void {
     const digest = entryDigest(this.#crypto, slot.keyBytes, slot.value);
+    slot.isDirty = false;
     this.#dirtyBuckets.add(slot.bucket);
     const bucket = this.#buckets.get(slot.bucket);
     if (bucket === undefined) {
@@ -165,7 +170,7 @@ function joined(digests: Uint8Array[]): Uint8Array {
 }
 
 /** Where `key` is, or belongs, in a sorted list. */
-function position(keys: string[], key: string): number {
+export function position(keys: string[], key: string): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {

@@ -18,7 +18,7 @@ export interface Stamp {
   height: number;
   timeMs: TimeMs;
   /**
-   * Contract inputs that the notary saw well before `timeMs`, so that delay by the log
+   * Contract inputs and charges that the notary saw well before `timeMs`, so that delay by the log
    * cannot make a timely one late. Sorted by id.
    */
   seen: { entryId: Uint8Array; timeMs: TimeMs }[];

@@ -32,3 +32,17 @@ it("an entry is valid from as long ago as notaries may differ, also in 1970, for
     expect.objectContaining({ code: "entry-invalid" }),
   );
 });
+
+it("an entry with a chosen nonce and window is the same entry whoever makes it, and when", () => {
+  const window = { notBefore: 1e12, notAfter: 1e12 + 1_000 };
+  const make = (now: number, change: Partial<EntryDraft> = {}) => {
+    const nonce = new Uint8Array(16).fill(3);
+    const body = { kind: "revoke" as const, identity: signer.publicKey };
+    return makeSubmission({ crypto, random, network, signer }, now, { body, nonce, window, ...change });
+  };
+  const first = make(1e12);
+  expect(make(1e12 + 500)).toEqual(first);
+  expect(first.notAfter).toBe(window.notAfter);
+  expect(make(1e12, { nonce: new Uint8Array(16).fill(4) }).id).not.toEqual(first.id);
+  expect(make(1e12, { window: { ...window, notBefore: 1e12 - 1 } }).id).not.toEqual(first.id);
+});

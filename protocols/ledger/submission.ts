@@ -29,7 +29,10 @@ export const DEFAULT_VALIDITY_MS = 10 * 60 * 1_000;
  */
 const CLOCK_ALLOWANCE_MS = MAX_SKEW_MS;
 
-/** Signs and packs a draft. The same draft twice makes two entries: keep the submission to retry it. */
+/**
+ * Signs and packs a draft. The same draft twice makes two entries, unless it names nonce and window: keep
+ * the submission to retry it.
+ */
 export function makeSubmission(
   maker: EntryMaker,
   now: TimeMs,
@@ -40,9 +43,8 @@ export function makeSubmission(
   const frame = {
     network: network.network,
     zone: network.zone,
-    nonce: random.bytes(16),
-    notBefore: Math.max(0, now - CLOCK_ALLOWANCE_MS),
-    notAfter: now + validityMs,
+    nonce: draft.nonce ?? random.bytes(16),
+    ...(draft.window ?? { notBefore: Math.max(0, now - CLOCK_ALLOWANCE_MS), notAfter: now + validityMs }),
   };
   const { id, bytes } = signEntry(crypto, signer, frame, draft.body);
   const sealed =

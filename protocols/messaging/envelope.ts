@@ -87,6 +87,8 @@ export interface Incoming {
   recipient: Uint8Array;
   /** The opener's X25519 secret key. */
   sessionSecret: Uint8Array;
+  /** Its public key, if it is at hand: else it is computed. */
+  sessionKey?: Uint8Array;
   now: TimeMs;
   /** Default FRESHNESS_MS. */
   freshnessMs?: number;
@@ -121,7 +123,8 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   if (parsed.recipient !== agentId(recipient)) refuse("the topic names another recipient", "topic");
   if (payload.length > MAX_PAYLOAD_BYTES) refuse(`the payload exceeds ${MAX_PAYLOAD_BYTES} bytes`, "payload");
 
-  const signed = hpkeOpen(crypto, incoming.sessionSecret, SEAL_INFO, utf8(topic), payload);
+  const { sessionSecret, sessionKey } = incoming;
+  const signed = hpkeOpen(crypto, sessionSecret, SEAL_INFO, utf8(topic), payload, sessionKey);
   const { signer, payload: inner } = verify1(crypto, "message", signed);
   const message = readInner(inner);
 

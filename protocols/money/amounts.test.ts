@@ -59,6 +59,26 @@ describe("amounts as text", () => {
     expect(codeOf(() => parseAmount(text, 2))).toBe("amount-invalid");
   });
 
+  it.each([
+    ["-1", "not negative"],
+    ["−1.00", "not negative"],
+    ["1,5", "only a point"],
+    ["1 000", "only a point"],
+    ["1'000.00", "only a point"],
+    ["1e3", "no exponent"],
+    ["9".repeat(40), "too long"],
+    ["1.234", "more than 2 decimals"],
+  ])("says why it refuses %j", (text, why) => {
+    expect(() => parseAmount(text, 2)).toThrow(why);
+  });
+
+  it.each([-1, 10, 0.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    "has no currency with %d decimals",
+    (exponent) => {
+      expect(codeOf(() => parseAmount("1", exponent))).toBe("amount-invalid");
+    },
+  );
+
   it("refuses what the ledger cannot count, and amounts without a currency", () => {
     expect(codeOf(() => parseAmount("92233720368547758.08", 2))).toBe("amount-overflow");
     expect(codeOf(() => splitAmount("24.90"))).toBe("amount-invalid");

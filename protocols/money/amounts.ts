@@ -1,5 +1,6 @@
 /** Amounts: bigint minor units from 0 to 2^63 - 1. Nothing here rounds: what does not fit is refused. */
 import { SegmentError } from "../errors.ts";
+import { MAX_EXPONENT } from "./currencies.ts";
 
 /** Minor units (cents, satoshi), 0 to MAX_AMOUNT. */
 export type Amount = bigint;
@@ -18,8 +19,15 @@ export function isAmount(value: unknown): value is Amount {
  */
 export function parseAmount(text: string, exponent: number): Amount {
   const parts = /^([0-9]{1,30})(?:\.([0-9]{1,30}))?$/.exec(text);
-  if (parts === null)
-    throw new SegmentError("amount-invalid", `not an amount: ${JSON.stringify(text.slice(0, 40))}`);
+  if (parts === null) {
+    throw new SegmentError(
+      "amount-invalid",
+      `not an amount: ${JSON.stringify(text.slice(0, 40))}${hintOn(text)}`,
+    );
+  }
+  if (!Number.isInteger(exponent) || exponent < 0 || exponent > MAX_EXPONENT) {
+    throw new SegmentError("amount-invalid", `a currency has 0 to ${MAX_EXPONENT} decimals, not ${exponent}`);
+  }
   const [, whole = "", decimals = ""] = parts;
   if (decimals.length > exponent) {
     throw new SegmentError("amount-invalid", `${text} has more than ${exponent} decimals`);
@@ -27,6 +35,14 @@ export function parseAmount(text: string, exponent: number): Amount {
   const minor = BigInt(whole + decimals.padEnd(exponent, "0"));
   if (minor > MAX_AMOUNT) throw new SegmentError("amount-overflow", `${text} is above 2^63 - 1 minor units`);
   return minor;
+}
+
+/** Why people's commonest slips are refused. */
+function hintOn(text: string): string {
+  if (/^\s*[-−]/.test(text)) return ", because amounts are not negative";
+  if (/[0-9][,'’_ ][0-9]/.test(text)) return ", because only a point may stand between its digits";
+  if (/^[0-9.]+e/i.test(text)) return ", because no exponent may stand in it";
+  return text.length > 30 ? ", because it is too long" : "";
 }
 
 /**

@@ -2,6 +2,7 @@
  * What a currency is called and how many decimals it has. The ledger counts minor
  * units; only people see decimals.
  */
+import { labelledHash } from "../crypto/hash.ts";
 import { toHex, utf8 } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { Crypto } from "../ports.ts";
@@ -69,6 +70,41 @@ export function currencyId(crypto: Crypto, code: string, issuerPublicKey: Uint8A
   if (!isCurrencyCode(code))
     throw new SegmentError("currency-unknown", `not a currency code: ${quote(code)}`);
   return `${code}.${toHex(crypto.sha256(issuerPublicKey).subarray(0, 8))}`;
+}
+
+/** The code of all deeds, and of nothing else. */
+export const DEED_CODE = "DEED";
+
+/**
+ * The network's name of a deed, "DEED.1f0c…": the first 16 hex digits of a hash of its maker's root public
+ * key and of the document's SHA-256.
+ */
+export function deedId(crypto: Crypto, makerPublicKey: Uint8Array, documentHash: Uint8Array): string {
+  const hash = labelledHash(crypto, "deed", makerPublicKey, documentHash);
+  return `${DEED_CODE}.${toHex(hash.subarray(0, 8))}`;
+}
+
+/**
+ * What a name must not hold: controls, marks that turn the writing's direction or show as nothing, line and
+ * paragraph separators, private characters. Written out, because Unicode's own classes grow from version to
+ * version and all notaries have to agree.
+ */
+const UNPRINTABLE = new RegExp(
+  `[${[
+    "\\u0000-\\u001f\\u007f-\\u009f", // controls
+    "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069", // direction
+    "\\u00ad\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200d", // nothing to see
+    "\\u2060-\\u2065\\u206a-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb",
+    "\\u2028\\u2029", // separators
+    "\\ud800-\\udfff\\ue000-\\uf8ff\\ufdd0-\\ufdef\\ufffe\\uffff", // half, private and no characters
+    "\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{10ffff}",
+  ].join("")}]`,
+  "u",
+);
+
+/** Whether people can be shown a currency's name: 1 to 64 printable characters, no space at either end. */
+export function isCurrencyName(name: string): boolean {
+  return name.length > 0 && name.length <= 64 && name.trim() === name && !UNPRINTABLE.test(name);
 }
 
 /** Whether a text has the form that `currencyId` makes. */

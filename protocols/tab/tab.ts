@@ -73,7 +73,9 @@ function casesOf(node: Node, label: string): Case[] {
   return stateOf(node, label).cases;
 }
 
-/** Both sign the same voucher: the payee has its amount, all else is the payer's. Returns the payee's role. */
+/**
+ * Both sign the same voucher: the payee has its amount, all else is the payer's. Returns the payee's role.
+ */
 function requireRedeem(
   one: Case & { kind: "facts" },
   deposit: Case & { kind: "deposit" },

@@ -1,4 +1,7 @@
-/** Vouchers: signed facts by which a tab's payer pays, and the facts by which the payee redeems the last one. */
+/**
+ * Vouchers: signed facts by which a tab's payer pays, and the facts by which the payee redeems the last
+ * one.
+ */
 import { openFact, signFact } from "../contract/facts.ts";
 import { FACT_TIME_AHEAD_MS } from "../contract/observe.ts";
 import { readVoucher, VOUCHER, voucherBody } from "../contract/templates/fact-kinds.ts";
@@ -7,7 +10,9 @@ import { SegmentError } from "../errors.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
 import type { Tab } from "./tab.ts";
 
-/** The payer's word that the payee may have so much in all. Throws `amount-invalid`, `voucher-beyond-hold`. */
+/**
+ * The payer's word that the payee may have so much in all. Throws `amount-invalid`, `voucher-beyond-hold`.
+ */
 export function signVoucher(signer: Signer, tab: Tab, cumulativeMinor: bigint, now: TimeMs): Uint8Array {
   if (cumulativeMinor > BigInt(tab.heldMinor)) {
     const problem = `${cumulativeMinor} minor units in all, and the tab holds ${tab.heldMinor}`;
@@ -19,8 +24,8 @@ export function signVoucher(signer: Signer, tab: Tab, cumulativeMinor: bigint, n
 
 /**
  * The amount in all of a voucher that the payee is shown. `lastMinor` is what its last one was for.
- * Errors: signature-…, fact-invalid, voucher-invalid (another tab or signer), voucher-late, voucher-beyond-hold,
- * voucher-replayed (not above the last one).
+ * Errors: signature-…, fact-invalid, voucher-invalid (another tab or signer), voucher-late,
+ * voucher-beyond-hold, voucher-replayed (not above the last one).
  */
 export function openVoucher(
   crypto: Crypto,
@@ -51,7 +56,10 @@ export function openVoucher(
   return cumulativeMinor;
 }
 
-/** The facts with which the payee redeems a voucher that it has opened: the payer's, and its own of the same. */
+/**
+ * The facts with which the payee redeems a voucher that it has opened: the payer's, and its own of the
+ * same.
+ */
 export function redemptionFacts(
   crypto: Crypto,
   signer: Signer,

@@ -118,7 +118,8 @@ class MemoryBroker implements MemoryNetwork {
   }
 
   inject(topic: string, payload: Uint8Array): void {
-    for (const to of this.#audience(topic)) to.receive(topic, payload);
+    const filters = matchingFilters(topic);
+    for (const to of this.#audience(filters)) to.receive(filters, topic, payload);
   }
 
   partition(groups: readonly (readonly string[])[]): void {
@@ -162,12 +163,13 @@ class MemoryBroker implements MemoryNetwork {
     this.#counters.messages++;
     this.#counters.bytes += payload.length;
     this.#overhears?.(topic, payload);
-    for (const to of this.#audience(topic)) {
+    const filters = matchingFilters(topic);
+    for (const to of this.#audience(filters)) {
       const { epoch } = to;
       const deliver = (): void => {
         const arrives = to.epoch === epoch && this.#together(from, to);
         this.#counters[arrives ? "delivered" : "missed"]++;
-        if (arrives) to.receive(topic, payload);
+        if (arrives) to.receive(filters, topic, payload);
       };
       this.transit.inOrder(`down ${to.id} ${topic}`, this.transit.travelMs(), () => {
         deliver();
@@ -178,9 +180,9 @@ class MemoryBroker implements MemoryNetwork {
     }
   }
 
-  #audience(topic: string): Set<MemoryClient> {
+  #audience(filters: readonly string[]): Set<MemoryClient> {
     const audience = new Set<MemoryClient>();
-    for (const filter of matchingFilters(topic)) {
+    for (const filter of filters) {
       for (const client of this.#granted.get(filter) ?? []) audience.add(client);
     }
     return audience;
@@ -300,8 +302,9 @@ class MemoryClient implements Bus {
     this.#broker.leave(this);
   }
 
-  receive(topic: string, payload: Uint8Array): void {
-    for (const filter of matchingFilters(topic)) {
+  /** `filters`: all that match the topic. */
+  receive(filters: readonly string[], topic: string, payload: Uint8Array): void {
+    for (const filter of filters) {
       for (const receiver of this.#subscriptions.get(filter)?.receivers ?? []) receiver(topic, payload);
     }
   }

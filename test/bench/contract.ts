@@ -76,7 +76,7 @@ function steps(): Bench {
   );
   const meeting: Input = { kind: "facts", facts, preimages: [] };
   return {
-    name: "contract: steps by four facts, signatures apart",
+    name: "contracts: steps by four facts, signatures apart",
     unit: "steps/s",
     better: "more",
     run: () => perSecond(() => done(stepContract(crypto, contract, flying, meeting, nowMs)), 150, 100),
@@ -155,7 +155,7 @@ function filled(terms: Terms): Terms {
 function check(): Bench {
   let bytes: Uint8Array = new Uint8Array();
   return {
-    name: "contract: decoding and checking the largest terms",
+    name: "contracts: decoding and checking the largest terms",
     unit: "ms",
     better: "less",
     open: () => {

@@ -96,7 +96,7 @@ function makeLog(): Uint8Array[] {
 function replay(): Bench {
   let records: Uint8Array[] = [];
   return {
-    name: "settlement: transfers executed from an ordered log, one core",
+    name: "contracts: transfers executed from an ordered log, one core",
     unit: "entries/s",
     better: "more",
     open: () => {

@@ -1,12 +1,13 @@
 /** What a wallet believes: four notaries on a real broker, some of them away, one of them a liar. */
 import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { reply, serve } from "../../agent/core/service.ts";
 import { nodeCrypto, nodeRandom, systemClock } from "../../agent/node/crypto.ts";
 import type { Home } from "../../agent/node/home.ts";
 import { askAccount, askCurrencies, openClient } from "../../agent/node/run-client.ts";
 import type { Client } from "../../agent/node/run-client.ts";
 import type { Broker } from "../../agent/roles/broker.ts";
+import { CURRENCY_PAGE } from "../../protocols/ledger/messages.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { currencyId } from "../../protocols/money/currencies.ts";
 import {
@@ -86,6 +87,18 @@ describe("what a wallet believes", () => {
     const { value: currencies } = await askCurrencies(client);
     expect(currencies).toMatchObject([{ id: euro, code: "EUR", supply: 500n }]);
   });
+
+  it("takes as many questions as there are pages of currencies", async () => {
+    const codes = Array.from({ length: 2 * CURRENCY_PAGE }, (_, at) => `C${at}`);
+    const bodies = codes.map((code) => ({ kind: "currency" as const, code, exponent: 0, name: code }));
+    await Promise.all(bodies.map((body) => client.ledger.submit({ body }, { patienceMs: 60_000 })));
+    // All four have to settle these blocks in this one process: until they have, they answer too late.
+    const { value: currencies } = await vi.waitFor(() => askCurrencies(client), { timeout: 60_000 });
+    const ids = currencies.map(({ id }) => id);
+    const { root } = home("owner").card;
+    expect(ids).toEqual([...codes.map((code) => currencyId(nodeCrypto, code, root)), euro].sort());
+    expect((await askAccount(client)).value.balances).toEqual([{ currency: euro, minor: 500n }]);
+  }, 120_000);
 
   it("does not change when one notary is away, or lies in its place", async () => {
     await stop(committee[0]);

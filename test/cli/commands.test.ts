@@ -10,6 +10,7 @@ import { addContract } from "../../agent/cli/contract.ts";
 import { addCurrency } from "../../agent/cli/currency.ts";
 import { addDoctor } from "../../agent/cli/doctor.ts";
 import { addInit } from "../../agent/cli/init.ts";
+import { addKey } from "../../agent/cli/key.ts";
 import { addRun } from "../../agent/cli/run.ts";
 import { addSimulate } from "../../agent/cli/simulate.ts";
 import { addStatus } from "../../agent/cli/status.ts";
@@ -27,6 +28,7 @@ const ADDERS = [
   addCurrency,
   addDoctor,
   addInit,
+  addKey,
   addRun,
   addSimulate,
   addStatus,
@@ -36,7 +38,13 @@ const ADDERS = [
 ];
 const COMMANDS = [
   ...["init", "run", "status", "doctor", "verify", "completion", "simulate delivery"],
+  ...["wallet history", "wallet export", "wallet request", "wallet invoice", "wallet receipt"],
+  ...["wallet backup", "wallet restore", "wallet addresses", "key list", "key revoke"],
+  ...["wallet standing add", "wallet standing list", "wallet standing remove"],
+  ...["wallet joint create", "wallet joint show", "wallet joint propose"],
+  ...["wallet joint approve", "wallet joint send"],
   ...["wallet show", "wallet send", "wallet account", "currency list", "currency create", "currency mint"],
+  ...["currency supply"],
   ...["contract show", "contract check", "telemetry read", "telemetry status", "telemetry keepers"],
 ];
 
@@ -142,7 +150,7 @@ describe("completion", () => {
         .split(" ");
     };
     expect(complete("segment wal")).toEqual(["wallet"]);
-    expect(complete("segment wallet s")).toEqual(["show", "send"]);
+    expect(complete("segment wallet s")).toEqual(["show", "send", "standing"]);
     expect(complete("segment wallet send --me")).toEqual(["--memo"]);
     expect((await segment(["completion", "fish"])).stderr).toContain("[option-invalid]");
     expect((await segment(["completion", "zsh"])).stdout).toContain("bashcompinit");

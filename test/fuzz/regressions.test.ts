@@ -1,8 +1,11 @@
 /** What fuzzing found in the decoders of protocols/, each with the bytes and why it mattered. */
 import { describe, expect, it } from "vitest";
+import { portableCrypto } from "../../protocols/crypto/portable.ts";
+import { parseRequest } from "../../protocols/documents/request.ts";
 import { concat, fromHex } from "../../protocols/encoding/bytes.ts";
 import { decodeCbor } from "../../protocols/encoding/cbor.ts";
 import { errorCode } from "../../protocols/errors.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
 import { parseJson } from "../../protocols/telemetry/senml.ts";
 
 /** Ample for what takes a tenth of a second; what takes time by the square of its length exceeds it. */
@@ -21,6 +24,14 @@ describe("regressions", () => {
     }
   });
 
+  // It was read, and broke whoever wrote it again.
+  it("a payment request holds no half characters", () => {
+    const to = agentId(portableCrypto.ed25519PublicKey(new Uint8Array(32)));
+    const line = `segment:pay?network=village&to=${to}&amount=1&currency=EUR.dbc298251c51321b&memo=`;
+    expect(parseRequest(`${line}%F0%90%80%80`).memo).toBe("\u{10000}");
+    expect(codeOf(() => parseRequest(`${line}\ud800`))).toBe("option-invalid");
+  });
+
   // Each field copied all those before it: a pack of a megabyte took minutes. CBOR was bounded already.
   it("a SenML record in JSON has a bounded number of fields", { timeout: AMPLE_MS }, () => {
     const pack = (fields: number): string => {
@@ -29,13 +40,16 @@ describe("regressions", () => {
     };
     expect(parseJson(pack(64))[0]!.extra!.size).toBe(62);
     for (const fields of [65, 50_000]) {
-      let code = "nothing";
-      try {
-        parseJson(pack(fields));
-      } catch (error) {
-        code = errorCode(error);
-      }
-      expect(code).toBe("record-invalid");
+      expect(codeOf(() => parseJson(pack(fields)))).toBe("record-invalid");
     }
   });
 });
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return errorCode(error);
+  }
+  return "nothing";
+}

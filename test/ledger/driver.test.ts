@@ -23,6 +23,17 @@ import type { MemoryNetwork } from "../../simulators/network/memory-bus.ts";
 import { seededRandom } from "../../simulators/random.ts";
 import { eventually } from "../compliance/bus.ts";
 import { cardOf, committeeOf } from "./committee.ts";
+import {
+  approvalFrame,
+  approved,
+  charge,
+  leg,
+  legsBody,
+  legsOf,
+  makePurse,
+  purse,
+  subscriptionOf,
+} from "./shared-money.ts";
 import { alice, bank, deliveryOf, drone, euro, people, shop } from "./village.ts";
 
 const memo = new Uint8Array();
@@ -168,6 +179,71 @@ describe("the notary's driver", () => {
     roles[3] = await start(3);
     const { receipt } = parseBody(LEDGER_SCHEMAS.receipt, (await ask(drone))!.body);
     expect(verifyReceipt(crypto, receipt, network)).toMatchObject({ kind: "deposit", outcome: "ok" });
+    expect(failures).toEqual([]);
+  });
+
+  it("tells a joint account's members of it, and nobody else", async () => {
+    await begin();
+    const ask = async (who: (typeof people)[number], kind: string, body: unknown) => {
+      const answer = await roles[1]!.request(agentId(who.device.publicKey), kind, encodeMessage(body));
+      return answer!.body;
+    };
+    const account = async (who: (typeof people)[number], wanted?: Uint8Array) => {
+      const body = await ask(who, "account-wanted", wanted === undefined ? {} : { account: wanted });
+      return parseBody(LEDGER_SCHEMAS.account, body);
+    };
+    await settle(alice.device, makePurse.body);
+    await settle(alice.device, { kind: "transfer", to: purse, currency: euro, amount: 5_000n, memo });
+    const spend = legsOf([leg(purse, -2_000n), leg(bank, 2_000n)]);
+    const frame = { ...approvalFrame(1), notAfter: systemClock.now() + 60_000 };
+    const draft = approved(spend, frame, [drone, shop]);
+    const maker = { crypto, random, network, signer: bank.device };
+    const { id, record } = makeSubmission(maker, systemClock.now(), draft);
+    delivered.clear();
+    for (const role of roles) role.submit(record);
+    const told = [alice, drone, shop, bank].map(({ device }) => agentId(device.publicKey));
+    await eventually("the word to all of them", () => told.every((one) => delivered.has(one)));
+    for (const one of told) {
+      const receipt = verifyReceipt(crypto, delivered.get(one)![0]!, network);
+      expect(receipt).toMatchObject({ entryId: id, result: { kind: "legs", legs: spend.legs } });
+    }
+    for (const member of [alice, drone, shop]) {
+      const { root, joint, balances } = await account(member, purse);
+      expect(root).toEqual(purse);
+      expect(joint?.k).toBe(2);
+      expect(balances).toEqual([{ currency: euro, minor: 3_000n }]);
+    }
+    expect(await account(bank, purse)).toMatchObject({ root: null, balances: [] });
+    expect((await account(bank, purse)).joint).toBeUndefined();
+    expect(await account(bank, alice.root.publicKey)).toMatchObject({ root: null, balances: [] });
+    expect((await account(alice)).joint).toBeUndefined();
+    const history = await ask(alice, "history-wanted", { account: purse, after: 0, limit: 10 });
+    expect(parseBody(LEDGER_SCHEMAS.history, history)).toMatchObject({ account: purse, count: 2 });
+    const strange = await ask(bank, "history-wanted", { account: purse, after: 0, limit: 10 });
+    expect(parseBody(LEDGER_SCHEMAS.history, strange)).toMatchObject({
+      account: null,
+      count: 0,
+      receipts: [],
+    });
+    expect(failures).toEqual([]);
+  });
+
+  it("tells a contract's parties what its mandates have cost", async () => {
+    await begin();
+    const subscription = subscriptionOf(1, { now: systemClock.now() - 1_000 });
+    const maker = { crypto, random, network, signer: shop.device };
+    const { id, record } = makeSubmission(maker, systemClock.now(), subscription.open);
+    for (const role of roles) role.submit(record);
+    await eventually("the opening", () => roles.every(({ core }) => core.receiptFor(id) !== undefined));
+    const charges = [charge(0, subscription, 0)];
+    await settle(shop.device, legsBody(legsOf([leg(alice, -300n), leg(shop, 300n)], charges)));
+    await settle(drone.device, { kind: "end-mandate", termsId: subscription.id, mandate: 1 });
+    const asked = encodeMessage({ termsId: subscription.id });
+    const answer = await roles[2]!.request(agentId(alice.device.publicKey), "contract-wanted", asked);
+    expect(parseBody(LEDGER_SCHEMAS.contract, answer!.body).mandates).toEqual([
+      { inPeriod: 300n, inAll: 300n, isEnded: false },
+      { inPeriod: 0n, inAll: 0n, isEnded: true },
+    ]);
     expect(failures).toEqual([]);
   });
 

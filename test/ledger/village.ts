@@ -133,12 +133,16 @@ export class DirectLedger {
     return verifyRecord(crypto, this.configs[0]!.sealSecretKey, decoded, bytes);
   }
 
-  execute(records: VerifiedRecord[]): { block: Block; executed: Executed[] } {
+  /** `seen`: records that the notary saw before `now`. */
+  execute(
+    records: VerifiedRecord[],
+    seen: { record: VerifiedRecord; timeMs: number }[] = [],
+  ): { block: Block; executed: Executed[] } {
     const stamp = {
       notary: 0,
       height: this.ledger.height + 1,
       timeMs: this.now,
-      seen: [],
+      seen: seen.map(({ record, timeMs }) => ({ entryId: record.entry.id, timeMs })),
       bytes: new Uint8Array(),
     };
     return this.ledger.execute(records, [stamp], this.#logIndex++);

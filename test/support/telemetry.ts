@@ -2,7 +2,7 @@
 import { portableCrypto } from "../../protocols/crypto/portable.ts";
 import { errorCode, type ErrorCode } from "../../protocols/errors.ts";
 import { signerFromSeed } from "../../protocols/identity/keys.ts";
-import type { Random, Signer } from "../../protocols/ports.ts";
+import type { Crypto, Random, Signer } from "../../protocols/ports.ts";
 import { streamRootKey } from "../../protocols/telemetry/keytree.ts";
 import { reading, type SenmlRecord } from "../../protocols/telemetry/senml.ts";
 import {
@@ -31,11 +31,16 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-export function seededSigner(seed: number): Signer {
-  return signerFromSeed(crypto, seededRandom(seed).bytes(32));
+/** The same keys and signatures, whichever crypto makes them. */
+export function seededSigner(seed: number, by: Crypto = crypto): Signer {
+  return signerFromSeed(by, seededRandom(seed).bytes(32));
 }
 
-export const device = seededSigner(1);
+export function deviceSigner(by: Crypto = crypto): Signer {
+  return seededSigner(1, by);
+}
+
+export const device = deviceSigner();
 export const id = streamId(crypto, device.publicKey, "flight");
 export const rootKey = streamRootKey(crypto, seededRandom(2).bytes(32), id, 0);
 

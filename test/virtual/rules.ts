@@ -208,7 +208,7 @@ export const RULES: readonly Rule[] = [
   {
     rule: "records are in the journal with the step that took them",
     file: "agent/core/telemetry.js",
-    find: "changes.set(BATCH_KEY, records.length === 0 ? undefined : encodeSenml(records));",
+    find: "changes.set(key, encodeSenml(fresh));",
     replace: "",
     world: "--each-crash drone",
     breaks: ["records-kept"],

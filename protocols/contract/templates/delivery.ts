@@ -29,10 +29,11 @@
  *   cannot see that. It is between the shop and its drone, and the signed facts are the evidence.
  */
 import { z } from "zod";
+import { DAY_MS } from "../../calendar.ts";
 import { allocate, MAX_AMOUNT } from "../../money/amounts.ts";
 import { FACT_KINDS } from "../facts.ts";
 import type { Case, Node, Observation, Terms, When } from "../terms.ts";
-import { bytesOf, checkedParams, currency, DAY_MS, line, minor, party, timeMs, window } from "./params.ts";
+import { bytesOf, checkedParams, currency, line, minor, party, timeMs, window } from "./params.ts";
 import { CANCELLED, choice, deadlines, FAILED, fixedPayments, FULFILLED, lost, theRest } from "./plan.ts";
 import type { End, Outcome, Plan } from "./plan.ts";
 import { termsOf } from "./services.ts";

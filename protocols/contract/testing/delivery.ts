@@ -5,6 +5,7 @@
 import { portableCrypto } from "../../crypto/portable.ts";
 import { signerFromSeed } from "../../identity/keys.ts";
 import { currencyId } from "../../money/currencies.ts";
+import type { Crypto, Signer } from "../../ports.ts";
 import { FACT_KINDS, metBody, parcelRemovedBody, positionBody } from "../facts.ts";
 import type { Fact } from "../facts.ts";
 import type { CborValue } from "../../encoding/cbor.ts";
@@ -17,8 +18,9 @@ import type { DeliveryParams } from "../templates/delivery.ts";
 
 export const crypto = portableCrypto;
 
-export function signerOf(seed: number): ReturnType<typeof signerFromSeed> {
-  return signerFromSeed(crypto, new Uint8Array(32).fill(seed));
+/** The same keys and signatures, whichever crypto makes them. */
+export function signerOf(seed: number, by: Crypto = crypto): Signer {
+  return signerFromSeed(by, new Uint8Array(32).fill(seed));
 }
 
 function party(seed: number): { identity: Uint8Array; account: Uint8Array } {

@@ -7,14 +7,21 @@ import { encodeFirstPayload, openAccept, signHello } from "../messages.ts";
 import type { Hello } from "../messages.ts";
 import { HandshakeState } from "../noise.ts";
 import type { CipherPair } from "../noise.ts";
+import type { Crypto } from "../../ports.ts";
 import type { SessionResponder } from "../responder.ts";
 import * as kit from "./pair.ts";
 
-const { crypto, lock, NOW, phone } = kit;
+const { lock, NOW, phone } = kit;
+
+interface Halfway {
+  responder: SessionResponder;
+  handshake: HandshakeState;
+  hello: Hello;
+}
 
 /** A lock that has offered a challenge, and an initiator's handshake by the phone's own keys. */
-export function halfway(): { responder: SessionResponder; handshake: HandshakeState; hello: Hello } {
-  const responder = kit.makeResponder({ notifySize: 509 });
+export function halfway(crypto: Crypto = kit.crypto): Halfway {
+  const responder = kit.makeResponder({ crypto, notifySize: 509 });
   const info = responder.info(NOW);
   const handshake = new HandshakeState({
     crypto,
@@ -37,8 +44,12 @@ export function halfway(): { responder: SessionResponder; handshake: HandshakeSt
 }
 
 /** An open session whose phone side is bare ciphers. `hello` is what a sound next command would say. */
-export function dishonestPeer(): { responder: SessionResponder; ciphers: CipherPair; hello: Hello } {
-  const { responder, handshake, hello } = halfway();
+export function dishonestPeer(crypto: Crypto = kit.crypto): {
+  responder: SessionResponder;
+  ciphers: CipherPair;
+  hello: Hello;
+} {
+  const { responder, handshake, hello } = halfway(crypto);
   const message = handshake.writeMessage(encodeFirstPayload(signHello(hello, phone.signer), undefined));
   const [value] = fragment({ type: FRAME.handshake1, body: message }, 509);
   const { notifications } = responder.received(value!, NOW);

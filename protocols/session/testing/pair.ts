@@ -59,9 +59,10 @@ export interface Party {
   cardBytes: Uint8Array;
 }
 
-function party(name: string, kind: string): Party {
-  const signer = signerFromSeed(crypto, crypto.sha256(utf8(`${name} identity`)));
-  const root = signerFromSeed(crypto, crypto.sha256(utf8(`${name} root`)));
+/** The same keys and signatures, whichever crypto makes them. */
+export function party(name: string, kind: string, by: Crypto = crypto): Party {
+  const signer = signerFromSeed(by, crypto.sha256(utf8(`${name} identity`)));
+  const root = signerFromSeed(by, crypto.sha256(utf8(`${name} root`)));
   const sessionSecret = crypto.sha256(utf8(`${name} session`));
   const sessionKey = crypto.x25519PublicKey(sessionSecret);
   const validity = { notBefore: NOW - 1_000, notAfter: NOW + 1_000_000 };

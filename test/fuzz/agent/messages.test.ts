@@ -10,7 +10,7 @@ import { Asker } from "../../../agent/core/asking.ts";
 import { LedgerClient } from "../../../agent/core/ledger-client.ts";
 import { Messenger } from "../../../agent/core/messenger.ts";
 import { readBack } from "../../../agent/core/stream-reader.ts";
-import { nodeCrypto as crypto } from "../../../agent/node/crypto.ts";
+import { nodeCrypto } from "../../../agent/node/crypto.ts";
 import { NotaryRole } from "../../../agent/roles/notary.ts";
 import type { Device, DeviceEvent } from "../../../devices/device.ts";
 import { equalBytes, utf8 } from "../../../protocols/encoding/bytes.ts";
@@ -24,6 +24,7 @@ import { castTopic, directTopic } from "../../../protocols/topics.ts";
 import { MemoryLog } from "../../../simulators/network/memory-log.ts";
 import { MemoryStore } from "../../../simulators/network/memory-store.ts";
 import { seededRandom } from "../../../simulators/random.ts";
+import { rememberingCrypto } from "../../../simulators/remembering-crypto.ts";
 import { VirtualClock } from "../../../simulators/virtual-clock.ts";
 import { committeeOf, keyOf } from "../../ledger/committee.ts";
 import { NETWORK, silentNetwork, somebody, START_MS } from "../../support/agents.ts";
@@ -34,6 +35,8 @@ import { encodeLoose } from "../support/cbor-tree.ts";
 import { mutatedValue } from "../support/mutate-value.ts";
 import { mutated } from "../support/mutate.ts";
 
+/** All agents share one process: what one has worked out, another need not. */
+const crypto = rememberingCrypto(nodeCrypto);
 const alice = somebody("alice");
 const bob = somebody("bob");
 const random = seededRandom(8);

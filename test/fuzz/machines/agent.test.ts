@@ -11,7 +11,7 @@ import type { Changes } from "../../../agent/core/loop.ts";
 import { Outbox } from "../../../agent/core/outbox.ts";
 import type { OutboxPromise } from "../../../agent/core/outbox.ts";
 import { Telemetry } from "../../../agent/core/telemetry.ts";
-import { nodeCrypto as crypto } from "../../../agent/node/crypto.ts";
+import { nodeCrypto } from "../../../agent/node/crypto.ts";
 import { openKeeper } from "../../../agent/roles/keeper.ts";
 import type { Keeper } from "../../../agent/roles/keeper.ts";
 import type { Device, DeviceContext, DeviceEffect, Step } from "../../../devices/device.ts";
@@ -26,14 +26,9 @@ import { readStream } from "../../../protocols/telemetry/stream.ts";
 import { createMemoryBlobs } from "../../../simulators/network/memory-blobs.ts";
 import { MemoryStore } from "../../../simulators/network/memory-store.ts";
 import { seededRandom } from "../../../simulators/random.ts";
+import { rememberingCrypto } from "../../../simulators/remembering-crypto.ts";
 import { VirtualClock } from "../../../simulators/virtual-clock.ts";
-import {
-  device as signer,
-  id as streamId,
-  rootKey,
-  seededSigner,
-  START_MS,
-} from "../../support/telemetry.ts";
+import { deviceSigner, id as streamId, rootKey, seededSigner, START_MS } from "../../support/telemetry.ts";
 import { fuzz } from "../support/harness.ts";
 
 /** Remembers numbers; each promises a message and makes a record. */
@@ -89,7 +84,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("lose" as const), next: fc.nat(6) }) },
 );
 
-const KEEPERS = [50, 51, 52].map((seed) => seededSigner(seed));
+/** Worlds begin alike, and each chunk reaches three keepers: every signature is verified once. */
+const crypto = rememberingCrypto(nodeCrypto);
+const signer = deviceSigner(crypto);
+const KEEPERS = [50, 51, 52].map((seed) => seededSigner(seed, crypto));
 
 /** One life after another of the same agent, the keepers and the peer that it speaks to. */
 class World {

@@ -18,7 +18,7 @@ import {
   idOf,
   shop,
   SHOP_CONFIG,
-} from "../../../devices/testing/stage.ts";
+} from "../../../devices/testing/cast.ts";
 import {
   decodeTerms,
   verifyTermsSignature,

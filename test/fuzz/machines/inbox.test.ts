@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect } from "vitest";
 import { Seen } from "../../../agent/core/seen.ts";
-import { nodeCrypto as crypto } from "../../../agent/node/crypto.ts";
+import { nodeCrypto } from "../../../agent/node/crypto.ts";
 import { toHex, utf8 } from "../../../protocols/encoding/bytes.ts";
 import { isRefusal, fuzz } from "../support/harness.ts";
 import { mutated, mutatedBytes } from "../support/mutate.ts";
@@ -15,10 +15,13 @@ import { replayGuard } from "../../../protocols/messaging/replay.ts";
 import { directTopic } from "../../../protocols/topics.ts";
 import { MemoryStore } from "../../../simulators/network/memory-store.ts";
 import { seededRandom } from "../../../simulators/random.ts";
+import { rememberingCrypto } from "../../../simulators/remembering-crypto.ts";
 import { VirtualClock } from "../../../simulators/virtual-clock.ts";
 import { NETWORK, somebody, START_MS } from "../../support/agents.ts";
 
 const FRESHNESS_MS = 1_000;
+/** The same envelopes come again and again: each is worked out once. */
+const crypto = rememberingCrypto(nodeCrypto);
 
 describe("the replay guard", () => {
   const message = fc.record({

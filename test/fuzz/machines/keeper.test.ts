@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect } from "vitest";
-import { nodeCrypto as crypto } from "../../../agent/node/crypto.ts";
+import { nodeCrypto } from "../../../agent/node/crypto.ts";
 import { openKeeper } from "../../../agent/roles/keeper.ts";
 import type { Keeper } from "../../../agent/roles/keeper.ts";
 import { equalBytes, toHex } from "../../../protocols/encoding/bytes.ts";
@@ -16,6 +16,7 @@ import type { Shard, ShardAck, ShardDrop } from "../../../protocols/telemetry/me
 import { checkShardReceipt } from "../../../protocols/telemetry/receipt.ts";
 import type { SealedChunk } from "../../../protocols/telemetry/stream.ts";
 import { createMemoryBlobs } from "../../../simulators/network/memory-blobs.ts";
+import { rememberingCrypto } from "../../../simulators/remembering-crypto.ts";
 import { VirtualClock } from "../../../simulators/virtual-clock.ts";
 import { device, id, makeRecords, makeStream, seededSigner, START_MS } from "../../support/telemetry.ts";
 import { fuzz } from "../support/harness.ts";
@@ -23,7 +24,9 @@ import { encodeLoose } from "../support/cbor-tree.ts";
 import { mutatedValue } from "../support/mutate-value.ts";
 import { mutated } from "../support/mutate.ts";
 
-const signer = seededSigner(40);
+/** The same few manifests come again and again: each signature is verified once. */
+const crypto = rememberingCrypto(nodeCrypto);
+const signer = seededSigner(40, crypto);
 const publisher = agentId(device.publicKey);
 const stranger = agentId(seededSigner(41).publicKey);
 const name = { publisher: device.publicKey, streamId: id };

@@ -9,27 +9,31 @@ import type { Device } from "../../../devices/device.ts";
 import {
   alice,
   BASE,
-  crypto,
+  crypto as nodeCrypto,
   drone,
   flightReading,
   idOf,
   MINUTE,
   POINT,
   shop,
-  Stage,
   START_MS,
-  STORY,
-} from "../../../devices/testing/stage.ts";
+} from "../../../devices/testing/cast.ts";
+import { Stage } from "../../../devices/testing/stage.ts";
+import { STORY } from "../../../devices/testing/story.ts";
 import { message, receipt, stranger } from "../../../devices/testing/events.ts";
 import type { Certified } from "../../../devices/testing/events.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../../protocols/encoding/messages.ts";
+import { rememberingCrypto } from "../../../simulators/remembering-crypto.ts";
 import { isRefusal } from "../support/harness.ts";
 import { encodeLoose } from "../support/cbor-tree.ts";
 import { mutatedValue } from "../support/mutate-value.ts";
 import { mutated } from "../support/mutate.ts";
 import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
 import type { Person } from "../../ledger/committee.ts";
+
+/** Sequences repeat what was recorded: each of its signatures is verified once. */
+const crypto = rememberingCrypto(nodeCrypto);
 
 export type Part = "phone" | "shop" | "drone";
 
@@ -142,7 +146,7 @@ const NAMES = ["order", "accept", "object", "position", "scale", "obstacle", "pa
 const SESSIONS = ["ble-1", "ble-2", "ble-9"];
 const TYPES = [
   ...["order", "offer", "signature", "refusal", "invoice", "certified", "position", "papers", "meeting"],
-  ...["landed", "parcel", "papers-kept", "constructor"],
+  ...["landed", "parcel", "papers-kept", "invoice-wanted", "constructor"],
 ];
 
 /** What the part has met in some delivery, as it was or changed, and what nobody honest would send. */
@@ -223,6 +227,7 @@ export function eventsFor(recording: Recording, part: Part): fc.Arbitrary<Device
       weight: 1,
       arbitrary: fc.constantFrom<DeviceEvent>(
         { kind: "started" },
+        { kind: "time-corrected" },
         { kind: "session-refused", code: "peer-refused" },
         message(shop, part === "shop" ? "order" : "offer", {}),
       ),

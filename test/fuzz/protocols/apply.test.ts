@@ -13,13 +13,15 @@ import type { EntryDraft } from "../../../protocols/ledger/drafts.ts";
 import { openEntry, signEntry } from "../../../protocols/ledger/entry.ts";
 import { ledgerRules } from "../../../protocols/ledger/ledger.ts";
 import { NotaryCore } from "../../../protocols/ledger/notary.ts";
+import type { CurrencyPolicy } from "../../../protocols/ledger/policy.ts";
 import { NOTARY_CHANNELS } from "../../../protocols/ledger/notary-events.ts";
 import { encodeCut, encodeEntryRecord } from "../../../protocols/ledger/record.ts";
 import { signNoRelease, signStamp } from "../../../protocols/ledger/statements.ts";
 import { encodeVote } from "../../../protocols/ledger/voting.ts";
 import { MAX_AMOUNT } from "../../../protocols/money/amounts.ts";
+import { currencyId } from "../../../protocols/money/currencies.ts";
 import type { Signer } from "../../../protocols/ports.ts";
-import { committeeOf, seededRandom, START_MS } from "../../ledger/committee.ts";
+import { seededRandom, START_MS } from "../../ledger/committee.ts";
 import {
   alice,
   bank,
@@ -31,13 +33,24 @@ import {
   removedDraft,
   shop,
 } from "../../ledger/village.ts";
+import {
+  approvalFrame,
+  approved,
+  charge,
+  leg,
+  legsBody,
+  legsOf,
+  makePurse,
+  purse,
+  subscriptionOf,
+} from "../../ledger/shared-money.ts";
 import { fuzz } from "../support/harness.ts";
 import { mutatedBytes, mutatedInside } from "../support/mutate.ts";
 import { must } from "../support/must.ts";
 import { asIfSigned, trusting } from "../support/signed.ts";
+import { configs, network } from "../support/village.ts";
 
 const MINUTE = 60_000;
-const { network, configs } = committeeOf(4);
 const rules = ledgerRules(trusting, network);
 const random = seededRandom(21);
 const signers = people.flatMap(({ device, root }) => [device, root]);
@@ -89,7 +102,7 @@ function sameWrites(
 function mustConserve(state: State): void {
   const sums = new Map<string, bigint>();
   const add = (currency: string, amount: bigint) => sums.set(currency, (sums.get(currency) ?? 0n) + amount);
-  const draft = new Draft(state);
+  const draft = new Draft(state, START_MS);
   for (const [key, bytes] of state) {
     const [kind, name, currency] = key.split("/") as [string, string, string];
     if (kind === "account" || kind === "hold") {
@@ -102,7 +115,8 @@ function mustConserve(state: State): void {
 }
 
 function sign(signer: Signer, draft: EntryDraft): Uint8Array {
-  return signEntry(nodeCrypto, signer, { ...frame, nonce: random.bytes(16) }, draft.body).bytes;
+  const nonce = draft.nonce ?? random.bytes(16);
+  return signEntry(nodeCrypto, signer, { ...frame, nonce }, draft.body).bytes;
 }
 
 const base: State = new Map();
@@ -119,18 +133,29 @@ settle(bank.device, { body: { kind: "mint", currency: euro, to: shop.root.public
 settle(alice.device, first.open);
 const deposit: EntryDraft = { body: { kind: "deposit", termsId: first.id, currency: euro, amount: 2_490n } };
 settle(alice.device, deposit);
-
-const scope = {
-  crypto: nodeCrypto,
-  networkHash: rules.networkHash,
-  zone: "main",
-  committee: rules.committee,
+const subscription = subscriptionOf(1);
+settle(shop.device, subscription.open);
+settle(alice.device, makePurse);
+settle(bank.device, { body: { kind: "mint", currency: euro, to: purse, amount: 5_000n } });
+/** Money that melts: a tenth a minute, to the shop. */
+const sun = currencyId(nodeCrypto, "SUN", bank.root.publicKey);
+const policy: CurrencyPolicy = {
+  ...{ kind: "money", minters: [bank.root.publicKey, alice.root.publicKey] },
+  cap: { minor: 2_000n, periodMs: MINUTE },
+  demurrage: { ppm: 100_000, periodMs: MINUTE, fund: shop.root.publicKey },
 };
+settle(bank.device, { body: { kind: "currency", code: "SUN", exponent: 0, name: "Sun", policy } });
+settle(bank.device, { body: { kind: "mint", currency: sun, to: alice.root.publicKey, amount: 1_000n } });
+
 const landBy = first.landByMs + 20 * MINUTE;
 const statements = [0, 1, 2].map((i) =>
-  signNoRelease(scope, configs[i]!.termSigner, { termsId: first.id, seq: 1, timeMs: landBy }),
+  signNoRelease(rules, configs[i]!.termSigner, { termsId: first.id, seq: 1, timeMs: landBy }),
 );
 const to = drone.root.publicKey;
+const DEED: CurrencyPolicy = { kind: "deed", documentHash: new Uint8Array(32).fill(4) };
+const SPENT = legsOf([leg(purse, -2_000n), leg(bank, 2_000n)]);
+const CHARGED = legsOf([leg(alice, -300n), leg(shop, 300n)], [charge(0, subscription, 0)]);
+const MELTING = legsOf([leg(alice, -100n, sun), leg(drone, 100n, sun)]);
 const DRAFTS: [Signer, EntryDraft][] = [
   [alice.device, { body: { kind: "transfer", to, currency: euro, amount: 7_510n, memo: new Uint8Array(3) } }],
   [shop.device, { body: { kind: "transfer", to, currency: euro, amount: 1n, memo: new Uint8Array(0) } }],
@@ -142,6 +167,14 @@ const DRAFTS: [Signer, EntryDraft][] = [
   [alice.device, deposit],
   [drone.device, { body: { kind: "choice", termsId: first.id, name: "cancel", value: 1n } }],
   [alice.device, { body: { kind: "expire", termsId: first.id, seq: 1, statements } }],
+  [bank.device, { body: { kind: "mint", currency: sun, to, amount: 1_000n } }],
+  [alice.device, { body: { kind: "transfer", to, currency: sun, amount: 500n, memo: new Uint8Array(0) } }],
+  [bank.device, { body: { kind: "currency", code: "DEED", exponent: 0, name: "Field", policy: DEED } }],
+  [shop.device, { body: legsBody(CHARGED) }],
+  [alice.device, { body: legsBody(MELTING) }],
+  [bank.device, approved(SPENT, approvalFrame(1), [drone, shop])],
+  [alice.device, { body: { kind: "end-mandate", termsId: subscription.id, mandate: 0 } }],
+  [alice.device, { body: { kind: "joint", k: 1, members: [to, alice.root.publicKey] } }],
   [alice.device, second.open],
   [drone.device, meetingDraft(first, START_MS)],
   [drone.device, removedDraft(first, START_MS + 1_000)],
@@ -220,7 +253,7 @@ function requireApplied(applied: Applied | undefined): void {
 describe("NotaryCore", () => {
   const entries = DRAFTS.slice(0, 6).map(([signer, draft]) => encodeEntryRecord(sign(signer, draft), null));
   const stamps = configs.map(({ termSigner }) =>
-    signStamp(scope, termSigner, { height: 1, timeMs: START_MS, seen: [] }),
+    signStamp(rules, termSigner, { height: 1, timeMs: START_MS, seen: [] }),
   );
   const hash = new Uint8Array(32);
   const vote = encodeVote({ height: 1, hash, notary: 2, signature: new Uint8Array(64), wanted: true });

@@ -19,6 +19,9 @@ import { startContract, stepContract } from "../../../protocols/contract/machine
 import { decodeNode, encodeNode, NodeBudget } from "../../../protocols/contract/node-codec.ts";
 import { decodeContractState, encodeContractState } from "../../../protocols/contract/state-codec.ts";
 import { describeTerms, endingsTable } from "../../../protocols/contract/text.ts";
+import { energyTerms } from "../../../protocols/contract/templates/energy.ts";
+import { rentalPlan } from "../../../protocols/contract/templates/rental.ts";
+import { servicesSchema, withServices } from "../../../protocols/contract/templates/services.ts";
 import {
   decodeTerms,
   encodeTerms,
@@ -29,6 +32,7 @@ import {
 } from "../../../protocols/contract/terms.ts";
 import * as kit from "../../../protocols/contract/testing/delivery.ts";
 import { growTerms, SECRET } from "../../../protocols/contract/testing/generate.ts";
+import { allServices, COMMISSION, ENERGY, RENTAL } from "../../../protocols/contract/testing/samples.ts";
 import { encodeCbor, decodeCbor } from "../../../protocols/encoding/cbor.ts";
 import { verify1 } from "../../../protocols/identity/cose.ts";
 import { bombsIn, cborBombs } from "../support/bombs.ts";
@@ -38,14 +42,17 @@ import { must, mustEqual } from "../support/must.ts";
 import { fuzzSigned, trusting } from "../support/signed.ts";
 
 const { arbitrated, delivery, MINUTE, ORDERED_AT } = kit;
-const buyer = kit.signerOf(1);
-const drone = kit.signerOf(2);
-const shop = kit.signerOf(3);
+const buyer = kit.signerOf(1, nodeCrypto);
+const drone = kit.signerOf(2, nodeCrypto);
+const shop = kit.signerOf(3, nodeCrypto);
 const tape = (seed: number): number[] =>
   Array.from({ length: 60 }, (_, i) => (i * 7_919 + seed * 104_729) % 1_000);
-/** Two contracts of the template, and four that no template would make. */
+/** With mandates; with services and a fund that has its part of their fees. */
+const ENERGY_TERMS = energyTerms(ENERGY);
+const SERVED = withServices(rentalPlan(RENTAL), servicesSchema.parse(allServices(["guest"])), COMMISSION);
+/** Contracts of templates, and four that no template would make. */
 const GROWN = [1, 2, 3, 4].map((seed) => growTerms(tape(seed), nodeCrypto.sha256(SECRET), 0));
-const TERMS = [delivery.terms, arbitrated.terms, ...GROWN].map(encodeTerms);
+const TERMS = [delivery.terms, arbitrated.terms, ENERGY_TERMS, SERVED, ...GROWN].map(encodeTerms);
 
 describe("terms", () => {
   fuzz(

@@ -19,14 +19,14 @@ import { bombs, fuzz } from "../support/harness.ts";
 import { mutated, mutatedCbor } from "../support/mutate.ts";
 import { mutatedValue } from "../support/mutate-value.ts";
 import { must, mustEqual } from "../support/must.ts";
-import { fuzzSigned, trusting } from "../support/signed.ts";
+import { fuzzSigned, trusting, unsigned } from "../support/signed.ts";
 
 const { arbitrated, delivery, DELIVERY, ORDERED_AT, POINT } = kit;
-const shop = kit.signerOf(3);
+const shop = kit.signerOf(3, nodeCrypto);
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(1);
 const { pointSchema, orderSchema, offerSchema, signatureSchema, refusalSchema, invoiceSchema } = messages;
 const { positionSchema, meetingSchema, landedSchema, parcelSchema, certifiedSchema } = messages;
-const { papersSchema, papersKeptSchema } = messages;
+const { papersSchema, papersKeptSchema, invoiceWantedSchema } = messages;
 
 const ORDER = {
   ...{ orderId: bytes(16), article: "bread", address: "3 Mill Lane", point: POINT },
@@ -61,6 +61,7 @@ const SCHEMAS = [
   { name: "parcelSchema", schema: parcelSchema, sample: { fact: bytes(200) } },
   { name: "certifiedSchema", schema: certifiedSchema, sample: { receipt: bytes(900) } },
   { name: "papersSchema", schema: papersSchema, sample: { receipt: bytes(900), invoice: bytes(0) } },
+  { name: "invoiceWantedSchema", schema: invoiceWantedSchema, sample: { termsId: bytes(32) } },
   { name: "papersKeptSchema", schema: papersKeptSchema, sample: { termsId: bytes(32) } },
 ];
 
@@ -83,8 +84,8 @@ describe("messages", () => {
     mutatedValue(SCHEMAS.map(({ sample }) => sample)).map(encodeLoose),
     (body) => {
       const accepted = SCHEMAS.filter(({ schema }) => parses(() => parseBody(schema, body)));
-      // Six kinds share a shape with another; no body suits more than three.
-      must(accepted.length <= 3, "a body is of one shape");
+      // Three kinds of a mere id share a shape, and others are nearly alike.
+      must(accepted.length <= 4, "a body is of few shapes");
     },
     { share: 0.1, accepted: 1 },
   );
@@ -110,19 +111,17 @@ describe("the invoice", () => {
     ],
   };
   const signed = signInvoice(shop, invoice);
-  /** Signs nothing: for payloads that are only compared. */
-  const dummy = { publicKey: shop.publicKey, sign: () => new Uint8Array(64) };
   const { payload } = verify1(nodeCrypto, "invoice", signed);
   const expected = { shop: agentId(shop.publicKey), termsId: delivery.id };
 
   fuzzSigned("openInvoice", {
     label: "invoice",
     payloads: [payload],
-    signers: [shop, shop, kit.signerOf(4)],
+    signers: [shop, shop, kit.signerOf(4, nodeCrypto)],
     open: (crypto, message) => {
       const opened = openInvoice(crypto, message, expected);
       must(opened.lines.reduce((sum, line) => sum + line.minor, 0n) === opened.totalMinor, "it adds up");
-      const again = verify1(trusting, "invoice", signInvoice(dummy, opened)).payload;
+      const again = verify1(trusting, "invoice", signInvoice(unsigned(shop), opened)).payload;
       mustEqual(again, verify1(crypto, "invoice", message).payload, "the invoice");
     },
     share: 0.5,

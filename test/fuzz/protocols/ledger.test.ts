@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe } from "vitest";
 import { nodeCrypto as crypto } from "../../../agent/node/crypto.ts";
 import { equalBytes, utf8 } from "../../../protocols/encoding/bytes.ts";
+import { encodeCbor } from "../../../protocols/encoding/cbor.ts";
 import { verify1 } from "../../../protocols/identity/cose.ts";
 import { decodeHeader, encodeHeader, headerHash } from "../../../protocols/ledger/block.ts";
 import {
@@ -14,9 +15,9 @@ import {
 } from "../../../protocols/ledger/certificate.ts";
 import { byteStrings, openEntry, readBody, signEntry } from "../../../protocols/ledger/entry.ts";
 import type { EntryBody } from "../../../protocols/ledger/entry.ts";
+import { approveLegs, openApproval } from "../../../protocols/ledger/joint.ts";
 import { verifyRecord } from "../../../protocols/ledger/ledger.ts";
 import { buildTree, leafHash, merklePath, rootFromPath, treeRoot } from "../../../protocols/ledger/merkle.ts";
-import { networkHash, termKeys } from "../../../protocols/ledger/network.ts";
 import { encodeReceipt, verifyReceipt } from "../../../protocols/ledger/receipt.ts";
 import { contractReceipt } from "../../../protocols/ledger/receipt-view.ts";
 import {
@@ -29,31 +30,28 @@ import {
   encodeOpenAttachment,
   openAttachment,
 } from "../../../protocols/ledger/record.ts";
+import type { CurrencyPolicy } from "../../../protocols/ledger/policy.ts";
 import { decodeLeaf, encodeLeaf } from "../../../protocols/ledger/result.ts";
-import { signNoRelease, signStamp } from "../../../protocols/ledger/statements.ts";
+import type { EntryResult } from "../../../protocols/ledger/result.ts";
+import { signStamp } from "../../../protocols/ledger/statements.ts";
 import { decodeVote, encodeVote } from "../../../protocols/ledger/voting.ts";
 import { START_MS } from "../../ledger/committee.ts";
+import { approvalFrame, approved, leg, legsOf, makePurse, purse } from "../../ledger/shared-money.ts";
 import { alice, bank, deliveryOf, DirectLedger, drone, euro, meetingDraft } from "../../ledger/village.ts";
 import { bombsIn, cborBombs } from "../support/bombs.ts";
 import { bombs, fuzz } from "../support/harness.ts";
 import { mutated, mutatedBytes, mutatedCbor } from "../support/mutate.ts";
 import { must, mustEqual } from "../support/must.ts";
-import { asIfSigned, fuzzSigned, trusting } from "../support/signed.ts";
+import { asIfSigned, fuzzSigned, trusting, unsigned } from "../support/signed.ts";
+import { configs, id, network, rules, statement, termSigners } from "../support/village.ts";
 
 const village = new DirectLedger().begin();
-const { network, configs } = village;
-const termSigners = configs.map(({ termSigner }) => termSigner);
 const delivery = deliveryOf(1);
-const id = new Uint8Array(32).fill(3);
-const scope = {
-  ...{ networkHash: networkHash(crypto, network), zone: "main" },
-  committee: termKeys(network),
+const POLICY: CurrencyPolicy = {
+  ...{ kind: "money", minters: [id, bank.root.publicKey], cap: { minor: 5n, periodMs: 60_000 } },
+  demurrage: { ppm: 1_000, periodMs: 86_400_000, fund: id },
 };
-const statement = signNoRelease({ ...scope, crypto }, termSigners[0]!, {
-  termsId: id,
-  seq: 1,
-  timeMs: START_MS,
-});
+const SPENT = legsOf([leg(purse, -2_000n), leg(bank, 2_000n)], [{ leg: 0, termsId: id, mandate: 1 }]);
 const BODIES: EntryBody[] = [
   { kind: "card", card: alice.card },
   { kind: "revoke", identity: id },
@@ -65,6 +63,11 @@ const BODIES: EntryBody[] = [
   { kind: "deposit", termsId: id, currency: euro, amount: 2_490n },
   { kind: "choice", termsId: id, name: "cancel", value: -1n },
   { kind: "expire", termsId: id, seq: 3, statements: [statement, statement] },
+  { kind: "currency", code: "SUN", exponent: 0, name: "Sun", policy: POLICY },
+  { kind: "currency", code: "DEED", exponent: 0, name: "Field", policy: { kind: "deed", documentHash: id } },
+  { kind: "end-mandate", termsId: id, mandate: 1 },
+  makePurse.body,
+  approved(SPENT, approvalFrame(1), [alice, drone]).body,
 ];
 const frame = {
   ...{ network: "village", zone: "main", nonce: new Uint8Array(16) },
@@ -81,7 +84,7 @@ describe("entries", () => {
     open: (by, bytes) => {
       const entry = openEntry(by, bytes);
       const body = readBody(entry);
-      const again = verify1(trusting, "entry", signEntry(crypto, dummy, entry, body).bytes);
+      const again = verify1(trusting, "entry", signEntry(crypto, unsigned(alice.device), entry, body).bytes);
       mustEqual(again.payload, verify1(by, "entry", bytes).payload, "the entry");
     },
     accepted: 0.05,
@@ -90,6 +93,19 @@ describe("entries", () => {
   bombs("openEntry, inside", bombsIn(ENTRY_PAYLOADS), (bytes) =>
     readBody(openEntry(trusting, asIfSigned("entry", bytes, alice.device))),
   );
+  const approvals = [alice, drone].map(({ device }) => approveLegs(crypto, device, approvalFrame(1), SPENT));
+  fuzzSigned("openApproval", {
+    label: "approval",
+    payloads: [verify1(crypto, "approval", approvals[0]!).payload],
+    signers: [alice.device, drone.device],
+    open: (by, bytes) => {
+      const opened = openApproval(by, bytes);
+      const { network: name, zone, nonce, hash, notAfter } = opened;
+      const again = encodeCbor([1, name, zone, nonce, hash, notAfter]);
+      mustEqual(again, verify1(by, "approval", bytes).payload, "the approval");
+    },
+  });
+  bombs("openApproval", [...cborBombs(), ...bombsIn(approvals)], (bytes) => openApproval(trusting, bytes));
   fuzz(
     "byteStrings",
     fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(1, "text", null)), { maxLength: 5 }),
@@ -102,9 +118,6 @@ describe("entries", () => {
   );
 });
 
-/** Signs nothing: for payloads that are only compared. */
-const dummy = { publicKey: alice.device.publicKey, sign: () => new Uint8Array(64) };
-
 const meeting = meetingDraft(delivery, START_MS).attachment!;
 const opening = delivery.open.attachment!;
 const records = [
@@ -112,7 +125,7 @@ const records = [
   encodeEntryRecord(ENTRIES[3]!, null),
   encodeCut({
     height: 2,
-    stamps: [signStamp({ ...scope, crypto }, termSigners[1]!, { height: 2, timeMs: START_MS, seen: [] })],
+    stamps: [signStamp(rules, termSigners[1]!, { height: 2, timeMs: START_MS, seen: [] })],
     certificates: [
       { height: 1, certificate: certificateFields([{ notary: 0, signature: new Uint8Array(64) }]) },
     ],
@@ -183,6 +196,7 @@ describe("records of the log", () => {
   bombs("decodeFactsAttachment", attachments, (bytes) => decodeFactsAttachment(bytes));
 });
 
+const SETTLED = ["mint", "transfer", "open", "examine"];
 const settled = village.execute([
   village.record(bank.device, { body: BODIES[3]! }),
   village.record(alice.device, {
@@ -217,26 +231,33 @@ describe("blocks, votes and receipts", () => {
   );
   bombs("decodeHeader", [...cborBombs(), ...bombsIn([block.headerBytes])], (bytes) => decodeHeader(bytes));
 
-  const leaves = block.lines.map(({ leaf }) => leaf);
-  const kinds = fc.constantFrom(
-    "mint",
-    "transfer",
-    "open",
-    "examine",
-    "deposit",
-    "card",
-    "nonsense",
-    "__proto__",
-  );
+  const loss = { account: id, fund: bank.root.publicKey, currency: euro, amount: 3n };
+  const results: EntryResult[] = [
+    { kind: "legs", legs: SPENT.legs, losses: [loss] },
+    { kind: "joint", account: purse, k: 2, members: [id, purse] },
+    { kind: "end-mandate", termsId: id, mandate: 1, account: id },
+    { kind: "currency", currency: euro, to: id },
+    { kind: "mint", currency: euro, to: id, amount: 5n, losses: [loss, loss] },
+  ];
+  const LEAVES: [kind: string, leaf: Uint8Array][] = [
+    ...block.lines.map(({ leaf }, index): [string, Uint8Array] => [SETTLED[index]!, leaf]),
+    ...results.map((result, index): [string, Uint8Array] => [
+      result.kind,
+      encodeLeaf({ index, entryId: id, outcome: "ok", result }),
+    ]),
+  ];
+  const leaves = LEAVES.map(([, leaf]) => leaf);
+  const kinds = fc.constantFrom(...LEAVES.map(([kind]) => kind), "card", "deposit", "nonsense", "__proto__");
+  const ofOwnKind = LEAVES.map(([kind, leaf]) => fc.tuple(mutated([leaf]), fc.constant(kind)));
   fuzz(
     "decodeLeaf, as an entry of any kind",
-    fc.tuple(mutated(leaves), kinds),
+    fc.oneof(...ofOwnKind, fc.tuple(mutated(leaves), kinds)),
     ([bytes, kind]) => {
       const leaf = decodeLeaf(bytes, kind);
       mustEqual(encodeLeaf(leaf), bytes, "the leaf");
       must((leaf.result === null) === (leaf.outcome !== "ok"), "a result exactly when it is ok");
     },
-    { accepted: 0.02 },
+    { accepted: 0.1 },
   );
   bombs("decodeLeaf", [...cborBombs(), ...bombsIn(leaves)], (bytes) => decodeLeaf(bytes, "open"));
 
@@ -279,7 +300,7 @@ describe("blocks, votes and receipts", () => {
     (bytes) => {
       const vote = decodeVote(bytes);
       mustEqual(encodeVote(vote), bytes, "the vote");
-      if (!verifyVote(crypto, scope.committee[0]!, vote, vote.signature)) return;
+      if (!verifyVote(crypto, rules.committee[0]!, vote, vote.signature)) return;
       mustEqual(vote.hash, block.hash, "the header that was voted for");
       must(vote.height === block.header.height, "its height");
       mustEqual(vote.signature, certificate[0]!.signature, "the signature");
@@ -299,7 +320,7 @@ describe("blocks, votes and receipts", () => {
     fc.tuple(sound, fc.oneof(fc.constant([]), strange)).map((parts) => parts.flat()),
     (pairs) => {
       const read = readCertificate(pairs);
-      verifyCertificate(crypto, scope.committee, VOTED, read);
+      verifyCertificate(crypto, rules.committee, VOTED, read);
       must(read.map(({ notary }) => notary).join() === "0,1,3", "the three who voted");
     },
     { share: 0.2, accepted: 0.01 },

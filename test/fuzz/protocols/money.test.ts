@@ -18,9 +18,12 @@ import {
   exponentOf,
   isCurrencyCode,
   isCurrencyId,
+  isCurrencyName,
 } from "../../../protocols/money/currencies.ts";
+import { SegmentError } from "../../../protocols/errors.ts";
 import { fuzz } from "../support/harness.ts";
 import { must } from "../support/must.ts";
+import { near } from "../support/near.ts";
 
 const digits = fc.stringMatching(/^[0-9]{0,22}$/);
 const amountTexts = fc.oneof(
@@ -122,4 +125,10 @@ describe("currencies", () => {
     },
     { accepted: 0.05 },
   );
+
+  fuzz("isCurrencyName lets through only what shows as it is", near(["Euro", "Ex\u0301tra €"]), (text) => {
+    if (!isCurrencyName(text)) throw new SegmentError("currency-unknown", "no name");
+    const hides = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+    must(text.length <= 64 && !hides.test(text), "nothing that hides or turns text");
+  });
 });

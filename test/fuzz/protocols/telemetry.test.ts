@@ -42,8 +42,9 @@ import { mutatedValue } from "../support/mutate-value.ts";
 import { must, mustEqual } from "../support/must.ts";
 import { asIfSigned, fuzzSigned, trusting } from "../support/signed.ts";
 
-const { device, rootKey, START_MS } = kit;
+const { rootKey, START_MS } = kit;
 const crypto = nodeCrypto;
+const device = kit.deviceSigner(crypto);
 const random = seededRandom(11);
 const records = kit.makeRecords(12);
 /** A record with a decimal fraction, in lists of indefinite length. */
@@ -68,7 +69,7 @@ const stream = kit.makeStream({ crypto, random });
 const chunks = [stream.sealChunk(records), stream.sealChunk(kit.makeRecords(5, START_MS + 60_000))];
 const MANIFESTS = chunks.map(({ manifest }) => manifest.signed);
 const MANIFEST_PAYLOADS = MANIFESTS.map((signed) => verify1(crypto, "manifest", signed).payload);
-const stranger = kit.seededSigner(99);
+const stranger = kit.seededSigner(99, crypto);
 
 describe("manifests", () => {
   fuzzSigned("openManifest", {
@@ -258,7 +259,7 @@ describe("receipts of shards", () => {
     ...{ publisher: device.publicKey, streamId: kit.id, sequence: 0, index: 2, storedAtMs: START_MS },
     ...{ shardHash: manifest.shardHashes[2]!, manifestHash: manifest.hash },
   };
-  const keeper = kit.seededSigner(50);
+  const keeper = kit.seededSigner(50, crypto);
   const signed = signShardReceipt(receipt, keeper);
   fuzzSigned("openShardReceipt and checkShardReceipt", {
     label: "shardReceipt",

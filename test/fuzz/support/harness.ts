@@ -5,8 +5,9 @@
  * decoder (a TypeError, a RangeError, a SegmentError "internal"), hang it (vitest's timeout is the
  * guard), or make it keep or take memory without bound.
  *
- * SEGMENT_FUZZ_CASES=1000000 fuzzes for a night; SEGMENT_FUZZ_SEED and SEGMENT_FUZZ_PATH replay a
- * failure, which prints them; SEGMENT_FUZZ_STATS=1 prints what became of the cases.
+ * SEGMENT_FUZZ_WHOLE=1 gives every test all its cases, as .ci/run does; without it the slow ones run
+ * their `share`. SEGMENT_FUZZ_CASES=1000000 fuzzes for a night; SEGMENT_FUZZ_SEED and SEGMENT_FUZZ_PATH
+ * replay a failure, which prints them; SEGMENT_FUZZ_STATS=1 prints what became of the cases.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -23,10 +24,11 @@ const MEBIBYTE = 1 << 20;
 export const FUZZ_CASES = fromEnvironment("SEGMENT_FUZZ_CASES", DEFAULT_CASES);
 const SEED = fromEnvironment("SEGMENT_FUZZ_SEED", DEFAULT_SEED);
 const PATH = process.env["SEGMENT_FUZZ_PATH"];
+const IS_WHOLE = process.env["SEGMENT_FUZZ_WHOLE"] === "1";
 const WITH_STATS = process.env["SEGMENT_FUZZ_STATS"] === "1";
 
 export interface FuzzOptions<T> {
-  /** The part of FUZZ_CASES that this test runs, for what is slow by its nature; 1 unless said. */
+  /** The part of FUZZ_CASES that a run which is not whole makes of what is slow by its nature; else 1. */
   share?: number;
   /**
    * The least part of the cases that must be accepted (run returned), 0 unless said. A fuzz whose every
@@ -50,8 +52,7 @@ export function fuzz<T>(
   run: (input: T) => unknown,
   options: FuzzOptions<T> = {},
 ): void {
-  const timeout = Math.max(60_000, 12 * casesOf(options));
-  it(name, { timeout }, () => runFuzz(name, inputs, run, options));
+  it(name, { timeout: timeoutOf(options) }, () => runFuzz(name, inputs, run, options));
 }
 
 /** What the `it` of `fuzz` does. */
@@ -84,7 +85,8 @@ export async function runFuzz<T>(
     }),
   );
   if (details.failed) throw await failure(name, details, run);
-  tally.report(name, process.cpuUsage(cpuBefore).user / 1_000);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  tally.report(name, (user + system) / 1_000);
   if (PATH !== undefined) return;
   tally.requireAccepted(options.accepted ?? 0);
   const maxKept = options.maxKeptBytes ?? 16 * MEBIBYTE;
@@ -103,8 +105,14 @@ async function withoutStacks<R>(call: () => R | Promise<R>): Promise<R> {
   }
 }
 
-function casesOf(options: { share?: number }): number {
-  return Math.max(100, Math.ceil(FUZZ_CASES * (options.share ?? 1)));
+function casesOf({ share = 1 }: { share?: number }): number {
+  return Math.max(100, Math.ceil(FUZZ_CASES * (IS_WHOLE ? 1 : share)));
+}
+
+/** A whole run gives the slow as much time for each case as their share has. */
+function timeoutOf(options: { share?: number }): number {
+  const timeoutMs = Math.max(60_000, 12 * casesOf(options));
+  return IS_WHOLE ? timeoutMs / Math.max(0.05, options.share ?? 1) : timeoutMs;
 }
 
 /** Bytes of memory that an input of this length may take, unless a test says otherwise. */

@@ -1,0 +1,272 @@
+/** `segment contract status | act | claim`: how an open contract stands, and what its parties do in it. */
+import { nodeCrypto, systemClock } from "../node/crypto.ts";
+import type { Home } from "../node/home.ts";
+import { keepReceipt } from "../node/run-documents.ts";
+import { askContract } from "../node/run-client.ts";
+import type { Client } from "../node/run-client.ts";
+import type { ContractInfo } from "../core/negotiation-follow.ts";
+import type { Certified } from "../core/ledger-client.ts";
+import { countersignFact, openFact } from "../../protocols/contract/facts.ts";
+import { casesOf, stepAt } from "../../protocols/contract/negotiation-next.ts";
+import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
+import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
+import type { Case, When } from "../../protocols/contract/terms.ts";
+import { currencyChosen, describeStep } from "../../protocols/contract/text.ts";
+import type { TextFormat } from "../../protocols/contract/text.ts";
+import { toHex } from "../../protocols/encoding/bytes.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
+import { draftFacts } from "../../protocols/ledger/drafts.ts";
+import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
+import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
+import { parseAmount } from "../../protocols/money/amounts.ts";
+import { awaitTimeout } from "./contract-timeout.ts";
+import {
+  currenciesOf,
+  formatOf,
+  perhapsOnline,
+  pick,
+  roleIn,
+  shortId,
+  standing,
+  storeOf,
+} from "./contract-home.ts";
+import type { ContractFlags } from "./contract-home.ts";
+import { terminalWidth, utc } from "./layout.ts";
+import { languageOf, loadHome, optionInvalid, readFileBounded } from "./options.ts";
+import { print, printDocument, say } from "./output.ts";
+import { sentenceLines } from "./terms-lines.ts";
+import { submitDraft, visitFrom } from "./visit.ts";
+import type { CurrencyName } from "./visit.ts";
+
+const MAX_FACT_BYTES = 4_096;
+const MAX_SECRET_BYTES = 256;
+
+// ---------------------------------------------------------------- status
+
+export async function status(idText: string, flags: ContractFlags): Promise<void> {
+  const language = languageOf(flags.lang);
+  const home = await loadHome(flags);
+  const store = storeOf(home);
+  const all = store.loadAll();
+  const one = pick(all, idText);
+  await perhapsOnline(flags, home, async (client) => {
+    const asked = client === undefined ? undefined : await askContract(client, one.termsId);
+    const info = asked?.value;
+    if (info !== undefined && !one.isOpened) store.save({ ...one, isOpened: true });
+    if (info?.closed === true) store.settle(one.termsId);
+    const last = store.progress(one.termsId);
+    const format = formatOf(language, await currenciesOf(home, client));
+    const step = info === undefined ? undefined : stepAt(one.terms, info.path);
+    const role = roleIn(one, home);
+    const stands = info === undefined ? standing(store, all, one, home) : info.closed ? "closed" : "opened";
+    if (flags.json === true) {
+      printDocument({
+        termsId: toHex(one.termsId),
+        template: one.terms.template,
+        role,
+        status: stands,
+        label: info?.label ?? last?.label ?? null,
+        seq: info?.seq ?? last?.seq ?? null,
+        pot: (info?.pot ?? []).map(({ currency, minor }) => {
+          return { currency, minor: minor.toString(), amount: format.amount(minor, currency) };
+        }),
+        missing: missingSigners(one),
+        deadlines: step === undefined ? null : deadlinesOf(step),
+        next: step === undefined ? [] : step.cases.map(nextOf),
+        yours: step === undefined ? [] : casesOf(step, role).map(nextOf),
+        notaries: asked === undefined ? null : { agreeing: asked.agreeing, of: asked.notaries },
+      });
+      return;
+    }
+    print(`Contract ${shortId(one)}, ${one.terms.template}; you are the ${role}.`);
+    if (info === undefined) {
+      const known = last === undefined ? "" : `, "${last.label}" at ${utc(last.timeMs)}`;
+      print(`  ${stands}${known}${client === undefined ? " (as last known here)" : ""}`);
+      for (const id of missingSigners(one)) print(`  not signed yet: ${id}`);
+      return;
+    }
+    const held = info.pot.map(({ currency, minor }) => format.amount(minor, currency)).join(", ");
+    print(info.closed ? "It has ended." : `It holds ${held === "" ? "nothing" : held}.`);
+    if (step === undefined) return;
+    const width = terminalWidth();
+    for (const line of sentenceLines(describeStep(one.terms, step, language, format), width)) print(line);
+    const yours = casesOf(step, role).flatMap((one_) => commandOf(one_, one, format));
+    if (yours.length > 0) print("You can now:");
+    for (const line of yours) print(`  ${line}`);
+  });
+}
+
+function deadlinesOf({ actBy, claimBy, refundFrom }: When): Record<string, string> {
+  const [act, claim, refund] = [actBy, claimBy, refundFrom].map((timeMs) => new Date(timeMs).toISOString());
+  return { actBy: act ?? "", claimBy: claim ?? "", timeoutFrom: refund ?? "" };
+}
+
+function nextOf(one: Case): Record<string, string> {
+  if (one.kind === "deposit") {
+    const { kind, by, currency, amount } = one;
+    return { kind, by, currency, minor: amount.toString() };
+  }
+  if (one.kind === "facts") return { kind: one.kind };
+  const { kind, by, name, min, max } = one;
+  return { kind, by, name, min: min.toString(), max: max.toString() };
+}
+
+function commandOf(one: Case, of: Negotiation, format: TextFormat): string[] {
+  const act = `segment contract act ${shortId(of)}`;
+  if (one.kind === "deposit") return [`${act} deposit    (${format.amount(one.amount, one.currency)})`];
+  if (one.kind === "facts") return [`segment contract claim ${shortId(of)} --fact FILE`];
+  return [`${act} choose ${one.name}${one.min === one.max ? "" : " VALUE"}`];
+}
+
+// ---------------------------------------------------------------- act
+
+export async function act(
+  idText: string,
+  what: string,
+  name: string | undefined,
+  value: string | undefined,
+  flags: ContractFlags,
+): Promise<void> {
+  if (what !== "deposit" && what !== "choose") throw optionInvalid("<what>", "deposit or choose", what);
+  if (what === "choose" && name === undefined) throw optionInvalid("<name>", "the choice's name", "nothing");
+  const home = await loadHome(flags);
+  const one = pick(storeOf(home).loadAll(), idText);
+  await visitFrom(flags, home, async (client) => {
+    const { step } = await stepOf(client, home, one);
+    const mine = casesOf(step, roleIn(one, home));
+    const body =
+      what === "deposit"
+        ? depositOf(one, mine)
+        : choiceOf(one, mine, name ?? "", value, await currenciesOf(home, client));
+    done(home, flags, one, await submitDraft(client, home, { body }), await currenciesOf(home, client));
+  });
+}
+
+/** Where an open contract waits, as 2f+1 notaries say. Errors: contract-unknown, contract-closed. */
+async function stepOf(
+  client: Client,
+  home: Home,
+  one: Negotiation,
+): Promise<{ step: When; info: ContractInfo }> {
+  const { value: info } = await askContract(client, one.termsId);
+  if (info === undefined)
+    throw new SegmentError("contract-unknown", `${shortId(one)} is not open on the ledger`);
+  if (info.closed) {
+    storeOf(home).settle(one.termsId);
+    throw new SegmentError("contract-closed", "the contract has ended");
+  }
+  const step = stepAt(one.terms, info.path);
+  if (step === undefined) throw new SegmentError("internal", "the notaries name a step that the terms lack");
+  return { step, info };
+}
+
+function depositOf({ termsId }: Negotiation, mine: readonly Case[]): EntryDraft["body"] {
+  const [deposit] = mine.flatMap((one) => (one.kind === "deposit" ? [one] : []));
+  if (deposit === undefined)
+    throw new SegmentError("contract-not-expected", "the contract waits for no deposit of yours now");
+  return { kind: "deposit", termsId, currency: deposit.currency, amount: deposit.amount };
+}
+
+function choiceOf(
+  { termsId }: Negotiation,
+  mine: readonly Case[],
+  name: string,
+  valueText: string | undefined,
+  currencies: readonly CurrencyName[],
+): EntryDraft["body"] {
+  const choices = mine.flatMap((one) => (one.kind === "choice" ? [one] : []));
+  const wanted = choices.find((one) => one.name === name);
+  if (wanted === undefined) {
+    const there = choices.length === 0 ? "none of yours" : choices.map((one) => one.name).join(", ");
+    throw new SegmentError("contract-not-expected", `there is no choice "${name}" now; there are: ${there}`);
+  }
+  const { min, max } = wanted;
+  if (valueText === undefined && min !== max)
+    throw optionInvalid("<value>", `a value for "${name}"`, "nothing");
+  const paid = currencies.find(({ id }) => id === currencyChosen(wanted.then, wanted));
+  const value = valueText === undefined ? min : parseAmount(valueText, paid?.exponent ?? 0);
+  if (value < min || value > max)
+    throw optionInvalid("<value>", `${min} to ${max} minor units`, valueText ?? "");
+  return { kind: "choice", termsId, name, value };
+}
+
+// ---------------------------------------------------------------- claim
+
+export interface ClaimFlags extends ContractFlags {
+  fact?: string[];
+  countersign?: string[];
+  secret?: string[];
+}
+
+export async function claim(idText: string, flags: ClaimFlags): Promise<void> {
+  const home = await loadHome(flags);
+  const one = pick(storeOf(home).loadAll(), idText);
+  const { fact = [], countersign = [], secret = [] } = flags;
+  const facts = [...fact, ...countersign].map((path) => readFileBounded(path, MAX_FACT_BYTES));
+  const preimages = secret.map((path) => readFileBounded(path, MAX_SECRET_BYTES));
+  for (const path of countersign) {
+    const given = openFact(nodeCrypto, readFileBounded(path, MAX_FACT_BYTES));
+    facts.push(countersignFact(home.keys.signer, given, systemClock.now()));
+  }
+  await visitFrom(flags, home, async (client) => {
+    const { step, info } = await stepOf(client, home, one);
+    if (facts.length + preimages.length > 0) {
+      const draft = draftFacts(nodeCrypto, one.termsId, facts, preimages);
+      done(home, flags, one, await submitDraft(client, home, draft), await currenciesOf(home, client));
+      return;
+    }
+    if (client.connection.clock.now() < step.refundFrom) {
+      const left = `the timeout of "${step.label}" begins at ${utc(step.refundFrom)}`;
+      throw new SegmentError("contract-too-early", `${left}; before that, evidence is due: --fact, --secret`);
+    }
+    const after = await awaitTimeout(client, one.termsId, info.seq);
+    if (after.closed) storeOf(home).settle(one.termsId);
+    if (flags.json === true) {
+      const { label, seq, closed } = after;
+      printDocument({ termsId: toHex(one.termsId), label, seq, closed, by: "timeout" });
+    } else
+      print(after.closed ? "It has ended by its timeout." : `By its timeout it is in "${after.label}" now.`);
+  });
+}
+
+// ---------------------------------------------------------------- what came of it
+
+function done(
+  home: Home,
+  flags: ContractFlags,
+  one: Negotiation,
+  certified: Certified,
+  currencies: readonly CurrencyName[],
+): void {
+  const { receipt, bytes } = certified;
+  const store = storeOf(home);
+  const transition = contractReceipt(receipt)?.transition;
+  const path = keepReceipt(home, certified);
+  if (transition === undefined) throw new SegmentError("internal", "the receipt tells of no contract");
+  const { seq, label, closed, payments } = transition;
+  store.keepProgress(one.termsId, { seq, label, closed, timeMs: receipt.timeMs }, bytes);
+  if (closed) store.settle(one.termsId);
+  const format = formatOf(languageOf(flags.lang), currencies);
+  const paid = payments.map(({ account, currency, amount }) => {
+    return {
+      account: agentId(account),
+      currency,
+      minor: amount.toString(),
+      amount: format.amount(amount, currency),
+    };
+  });
+  if (flags.json === true) {
+    const notaries = { signed: receipt.certificate.length };
+    const host = { receipt: path, height: receipt.height, timeMs: receipt.timeMs };
+    printDocument({ termsId: toHex(one.termsId), seq, label, closed, payments: paid, notaries, host });
+    return;
+  }
+  print(closed ? "Done; the contract has ended." : `Done; the contract is in "${label}" now.`);
+  const roles = [...one.terms.parties, ...one.terms.beneficiaries];
+  for (const { account, amount } of paid) {
+    const role = roles.find((candidate) => agentId(candidate.account) === account)?.role ?? account;
+    print(`  paid ${amount} to the ${role}`);
+  }
+  say(`receipt: ${path}`);
+}

@@ -1,0 +1,214 @@
+/**
+ * What moved the owner's account: the receipts that the home keeps, and those that it missed while it was
+ * away, from the notaries. Every receipt proves itself; that none is missing is what notaries say.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
+import { accountMovements, inOrder } from "../../protocols/documents/movements.ts";
+import type { DocumentCurrency } from "../../protocols/documents/money.ts";
+import type { AccountMovement } from "../../protocols/documents/movements.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
+import { LEDGER_SCHEMAS, MAX_HISTORY_PAGE } from "../../protocols/ledger/messages.ts";
+import type { LedgerBody } from "../../protocols/ledger/messages.ts";
+import { faultsTolerated, quorum } from "../../protocols/ledger/network.ts";
+import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { MAX_RECEIPT_BYTES, verifyReceipt } from "../../protocols/ledger/receipt.ts";
+import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import type { Crypto } from "../../protocols/ports.ts";
+import { writeFileDurably } from "./files.ts";
+import type { Home } from "./home.ts";
+import { askCurrencies, meet } from "./run-client.ts";
+import type { Client } from "./run-client.ts";
+import { DOCUMENTS, keepReceipt } from "./run-documents.ts";
+
+const FILE = "history.json";
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** More than a notary keeps. */
+const MAX_PAGES = 1_000;
+
+export interface History {
+  /** In the order in which the ledger made them. */
+  movements: AccountMovement[];
+  /** Where each entry's receipt lies, by the entry's id in hex. */
+  paths: Map<string, string>;
+}
+
+/** All movements of `account` that receipts in the home prove; others' receipts are passed over. */
+export function keptHistory(crypto: Crypto, home: Home, account = home.card.root): History {
+  const { network } = home;
+  const paths = new Map<string, string>();
+  const movements: AccountMovement[] = [];
+  if (network === undefined) return { movements, paths };
+  for (const [path, receipt] of keptReceipts(crypto, home, network)) {
+    const id = toHex(receipt.entryId);
+    if (paths.has(id)) continue;
+    const own = accountMovements(receipt, account);
+    if (own.length > 0) paths.set(id, path);
+    movements.push(...own);
+  }
+  return { movements: inOrder(movements), paths };
+}
+
+function* keptReceipts(
+  crypto: Crypto,
+  { folder }: Home,
+  network: NetworkDescription,
+): Generator<[path: string, receipt: VerifiedReceipt]> {
+  const documents = join(folder, DOCUMENTS);
+  if (!existsSync(documents)) return;
+  for (const name of readdirSync(documents).sort()) {
+    if (!name.endsWith(".receipt")) continue;
+    const path = join(documents, name);
+    const bytes = new Uint8Array(readFileSync(path));
+    if (bytes.length > MAX_RECEIPT_BYTES) continue;
+    try {
+      yield [path, verifyReceipt(crypto, bytes, network)];
+    } catch (error) {
+      // Damaged, or of a network that the home was in before: it proves nothing here.
+      if (!(error instanceof SegmentError)) throw error;
+    }
+  }
+}
+
+/** How complete a history is. */
+export interface Completeness {
+  /** Movements that the notaries count; f+1 at least say as many, so one honest notary does. */
+  counted: number;
+  /** Of these, those whose receipt neither the home nor a notary has any more. */
+  missing: number;
+}
+
+/**
+ * Fetches the receipts that the home lacks and keeps them. Errors: quorum-missing (fewer than 2f+1 notaries
+ * answer), store-failed.
+ */
+export async function fetchHistory(client: Client, home: Home): Promise<Completeness> {
+  const { network } = client.connection;
+  const held = new Set(keptHistory(client.machine.crypto, home).paths.keys());
+  const through = Math.min(knownHistory(home)?.through ?? 0, held.size);
+  const counts = await askAll(client, home, held, through);
+  const needed = quorum(network.notaries.length);
+  if (counts.length < needed) {
+    const problem = `${counts.length} of ${network.notaries.length} notaries told the history; ${needed} must`;
+    throw new SegmentError("quorum-missing", problem);
+  }
+  const counted = counts.sort((a, b) => b - a)[faultsTolerated(network.notaries.length)] ?? 0;
+  // A notary may number what was certified at the same moment otherwise than the one asked last time.
+  if (held.size < counted && through > 0) await askAll(client, home, held, 0);
+  const missing = Math.max(0, counted - held.size);
+  const { value: currencies } = await askCurrencies(client);
+  saveFile(home, {
+    through: missing === 0 ? counted : through,
+    missing,
+    currencies: currencies.map(({ id, code, exponent }) => ({ id, code, exponent })),
+  });
+  return { counted, missing };
+}
+
+/** Adds what the notaries have to `held`; returns how many movements each of them counts. */
+async function askAll(client: Client, home: Home, held: Set<string>, through: number): Promise<number[]> {
+  const counts: number[] = [];
+  for (const { id } of client.connection.network.notaries) {
+    try {
+      counts.push(await askOne(client, home, id, held, through));
+    } catch (error) {
+      if (errorCode(error) === "store-failed") throw error;
+      // Away, or talking nonsense: the others will do.
+      client.connection.messenger.countDrop(errorCode(error));
+    }
+  }
+  return counts;
+}
+
+async function askOne(
+  client: Client,
+  home: Home,
+  notary: string,
+  held: Set<string>,
+  through: number,
+): Promise<number> {
+  if (!(await meet(client, notary))) throw new SegmentError("message-invalid", "the notary is away");
+  // What the one before has told needs no telling again.
+  let after = Math.max(through, held.size);
+  let page = await askPage(client, home, notary, after);
+  if (page.count > held.size && after > through) {
+    after = through;
+    page = await askPage(client, home, notary, after);
+  }
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    for (const bytes of page.receipts) keepIfOurs(client, home, bytes, held);
+    after = Math.max(after, page.first - 1) + page.receipts.length;
+    if (page.receipts.length === 0 || after >= page.count) return page.count;
+    page = await askPage(client, home, notary, after);
+  }
+  throw new SegmentError("message-invalid", "the notary's history has no end", { where: notary });
+}
+
+async function askPage(
+  client: Client,
+  home: Home,
+  notary: string,
+  after: number,
+): Promise<LedgerBody<"history">> {
+  const wanted = { after, limit: MAX_HISTORY_PAGE };
+  const { body } = await client.asker.ask(notary, "history-wanted", wanted, ({ kind }) => kind === "history");
+  const page = parseBody(LEDGER_SCHEMAS.history, body);
+  // A device that is not registered has no account, and so no history yet.
+  const isOurs = page.account === null ? page.count === 0 : equalBytes(page.account, home.card.root);
+  if (isOurs) return page;
+  throw new SegmentError("message-invalid", "the history is another account's", { where: notary });
+}
+
+function keepIfOurs(client: Client, home: Home, bytes: Uint8Array, held: Set<string>): void {
+  const { network } = client.connection;
+  const receipt = verifyReceipt(client.machine.crypto, bytes, network);
+  const id = toHex(receipt.entryId);
+  if (held.has(id) || accountMovements(receipt, home.card.root).length === 0) return;
+  keepReceipt(home, { receipt, bytes });
+  held.add(id);
+}
+
+/** What was known of the account when the notaries were last asked. */
+export interface KnownHistory {
+  /** All movements up to this number are kept as receipts. */
+  through: number;
+  missing: number;
+  currencies: DocumentCurrency[];
+}
+
+const count = z.number().int().min(0);
+const fileSchema = z.strictObject({
+  version: z.literal(1),
+  network: z.string().max(64),
+  account: z.string().max(64),
+  through: count,
+  missing: count,
+  currencies: z.array(
+    z.strictObject({ id: z.string().max(64), code: z.string().max(16), exponent: count.max(18) }),
+  ),
+});
+
+/** Undefined if nobody was asked yet, in this network. */
+export function knownHistory(home: Home): KnownHistory | undefined {
+  const path = join(home.folder, FILE);
+  if (!existsSync(path)) return undefined;
+  const text = readFileSync(path, "utf8");
+  if (text.length > MAX_FILE_BYTES) return undefined;
+  try {
+    const { network, account, through, missing, currencies } = fileSchema.parse(JSON.parse(text));
+    const isOurs = network === home.network?.network && account === agentId(home.card.root);
+    return isOurs ? { through, missing, currencies } : undefined;
+  } catch {
+    // Damaged: everything is asked for again.
+    return undefined;
+  }
+}
+
+function saveFile(home: Home, known: KnownHistory): void {
+  const frame = { version: 1, network: home.network?.network ?? "", account: agentId(home.card.root) };
+  writeFileDurably(join(home.folder, FILE), `${JSON.stringify({ ...frame, ...known }, undefined, 2)}\n`);
+}
