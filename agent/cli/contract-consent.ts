@@ -4,13 +4,14 @@ import type { Home } from "../node/home.ts";
 import { costOf } from "../../protocols/contract/negotiation-next.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import type { Terms } from "../../protocols/contract/terms.ts";
-import { describeTerms } from "../../protocols/contract/text.ts";
+import { describeTerms, roleName } from "../../protocols/contract/text.ts";
 import type { TextFormat, TextLanguage } from "../../protocols/contract/text.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Card } from "../../protocols/identity/card.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { personText } from "./contract-home.ts";
 import type { ContractFlags } from "./contract-home.ts";
+import { CONTRACT_WORDS } from "./contract-words.ts";
 import { paragraph, terminalWidth } from "./layout.ts";
 import { optionInvalid } from "./options.ts";
 import { say } from "./output.ts";
@@ -52,7 +53,7 @@ export async function agreeTo(deciding: Deciding): Promise<void> {
     throw optionInvalid("--yes", "your word that you have read this and sign", "nothing");
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await lines.question("Sign? [y/N] ");
+    const answer = await lines.question(CONTRACT_WORDS[language].question);
     if (!/^(y|yes|o|oui)$/i.test(answer.trim()))
       throw new SegmentError("option-invalid", "nothing was signed and nothing was sent");
   } finally {
@@ -61,19 +62,16 @@ export async function agreeTo(deciding: Deciding): Promise<void> {
 }
 
 /** What signing may take from the account. */
-function costLines({ terms, own, flags, format }: Deciding, width: number): string[] {
+function costLines({ terms, own, flags, format, language }: Deciding, width: number): string[] {
+  const words = CONTRACT_WORDS[language];
   const { deposits, mandates } = costOf(terms, own);
   const amounts = deposits.map(({ currency, maxMinor }) => format.amount(maxMinor, currency)).join(", ");
-  const how = flags.deposit
-    ? "as soon as all have signed and the contract waits for it, by the running agent"
-    : "when you say so (segment contract act ID deposit)";
+  const cost = deposits.length === 0 ? words.depositsNothing : words.deposits(amounts, flags.deposit);
   const lines = [
-    deposits.length === 0
-      ? `You sign as ${own}; nothing is deposited by you.`
-      : `You sign as ${own}. Your account deposits at most ${amounts}: ${how}.`,
+    `${words.signs(roleName(own, language))} ${cost}`,
     ...mandates.map(({ by, currency, capMinor, totalMinor }) => {
-      const [cap, total] = [capMinor, totalMinor].map((minor) => format.amount(minor, currency));
-      return `You let the ${by} charge your account at most ${cap ?? ""} a period, ${total ?? ""} in all.`;
+      const [cap, total] = [format.amount(capMinor, currency), format.amount(totalMinor, currency)];
+      return words.mandate(roleName(by, language), cap, total);
     }),
   ];
   return lines.flatMap((line) => paragraph(line, width));
@@ -87,11 +85,12 @@ function differences(
   format: TextFormat,
   width: number,
 ): string[] {
+  const words = CONTRACT_WORDS[language];
   const [old, fresh] = [before, after].map((terms) => describeTerms(terms, language, format));
   const gone = (old ?? []).filter((line) => fresh?.includes(line) === false);
   const come = (fresh ?? []).filter((line) => old?.includes(line) === false);
-  if (gone.length + come.length === 0) return ["The sentences are the same."];
+  if (gone.length + come.length === 0) return [words.same];
   const marked = (lines: string[], mark: string): string[] =>
     lines.flatMap((line) => sentenceLines([line.replace(/^- /, "")], width - 2).map((one) => mark + one));
-  return ["Taken out:", ...marked(gone, "- "), "Put in:", ...marked(come, "+ ")];
+  return [words.takenOut, ...marked(gone, "- "), words.putIn, ...marked(come, "+ ")];
 }

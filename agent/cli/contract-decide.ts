@@ -32,6 +32,7 @@ import {
   storeOf,
 } from "./contract-home.ts";
 import type { ContractFlags } from "./contract-home.ts";
+import { STANDING_TEXT } from "./contract-words.ts";
 import { paragraph, printable, table, terminalWidth, utc } from "./layout.ts";
 import { languageOf, loadHome } from "./options.ts";
 import type { HomeFlags } from "./options.ts";
@@ -41,19 +42,6 @@ import { submitDraft } from "./visit.ts";
 
 /** How long a running agent gets to do what it does by itself. */
 const AGENT_PATIENCE_MS = 8_000;
-
-type Standing = ReturnType<typeof standing>;
-
-const STANDING_TEXT: Readonly<Record<Standing, string>> = {
-  "waits-for-you": "waits for your signature",
-  "waits-for-others": "signed by you, waits for the others",
-  agreed: "signed by all, to be opened",
-  opened: "open",
-  closed: "has ended",
-  replaced: "replaced by a counter-offer",
-  declined: "declined",
-  expired: "expired",
-};
 
 // ---------------------------------------------------------------- list
 

@@ -11,7 +11,7 @@ import { casesOf, stepAt } from "../../protocols/contract/negotiation-next.ts";
 import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import type { Case, When } from "../../protocols/contract/terms.ts";
-import { currencyChosen, describeStep } from "../../protocols/contract/text.ts";
+import { currencyChosen, describeStep, roleName } from "../../protocols/contract/text.ts";
 import type { TextFormat } from "../../protocols/contract/text.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
@@ -32,6 +32,7 @@ import {
   storeOf,
 } from "./contract-home.ts";
 import type { ContractFlags } from "./contract-home.ts";
+import { CONTRACT_WORDS, STANDING_TEXT } from "./contract-words.ts";
 import { terminalWidth, utc } from "./layout.ts";
 import { languageOf, loadHome, optionInvalid, readFileBounded } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
@@ -79,20 +80,21 @@ export async function status(idText: string, flags: ContractFlags): Promise<void
       });
       return;
     }
-    print(`Contract ${shortId(one)}, ${one.terms.template}; you are the ${role}.`);
+    const words = CONTRACT_WORDS[language];
+    print(words.contract(shortId(one), one.terms.template, roleName(role, language)));
     if (info === undefined) {
-      const known = last === undefined ? "" : `, "${last.label}" at ${utc(last.timeMs)}`;
-      print(`  ${stands}${known}${client === undefined ? " (as last known here)" : ""}`);
-      for (const id of missingSigners(one)) print(`  not signed yet: ${id}`);
+      print(STANDING_TEXT[stands]);
+      if (last !== undefined) print(words.lastKnown(last.label, format.time(last.timeMs)));
+      for (const id of missingSigners(one)) print(words.notSigned(id));
       return;
     }
     const held = info.pot.map(({ currency, minor }) => format.amount(minor, currency)).join(", ");
-    print(info.closed ? "It has ended." : `It holds ${held === "" ? "nothing" : held}.`);
+    print(info.closed ? words.ended : words.holds(held === "" ? words.nothing : held));
     if (step === undefined) return;
     const width = terminalWidth();
     for (const line of sentenceLines(describeStep(one.terms, step, language, format), width)) print(line);
-    const yours = casesOf(step, role).flatMap((one_) => commandOf(one_, one, format));
-    if (yours.length > 0) print("You can now:");
+    const yours = casesOf(step, role).flatMap((mine) => commandOf(mine, one, format));
+    if (yours.length > 0) print(words.youCan);
     for (const line of yours) print(`  ${line}`);
   });
 }

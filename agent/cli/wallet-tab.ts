@@ -1,6 +1,6 @@
 /** `segment wallet tab`: pay and be paid with no network, from money that was set aside for one payee. */
 import type { Command } from "commander";
-import { z } from "zod";
+import type { z } from "zod";
 import { nodeCrypto as crypto, systemClock } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
 import { readStatement } from "../node/run-wallet.ts";

@@ -122,9 +122,10 @@ export class ContractStore implements NegotiationStore {
   }
 
   changed(): string[] {
-    const ids = this.#ids().filter((termsId) => !this.#settled.has(termsId));
-    const gone = [...this.#names.keys()].filter((termsId) => !ids.includes(termsId));
+    const present = this.#ids();
+    const gone = [...this.#names.keys()].filter((termsId) => !present.includes(termsId));
     for (const termsId of gone) this.#names.delete(termsId);
+    const ids = present.filter((termsId) => !this.#settled.has(termsId));
     const differ = ids.filter((termsId) => {
       return this.#names.get(termsId) !== namesIn(join(this.#folder, termsId)).join();
     });

@@ -177,15 +177,20 @@ function keyCache(
   nameOf: (raw: Uint8Array) => string,
   load: (raw: Uint8Array) => KeyObject,
 ): (raw: Uint8Array) => KeyObject {
-  const keys = new Map<string, KeyObject>();
+  let young = new Map<string, KeyObject>();
+  let old = new Map<string, KeyObject>();
   return (raw) => {
     requireKey(raw);
     const name = nameOf(raw);
-    const known = keys.get(name);
-    const key = known ?? load(raw);
-    if (known !== undefined) keys.delete(name);
-    keys.set(name, key); // the Map's order is the order of last use
-    if (keys.size > CACHED_KEYS) keys.delete(keys.keys().next().value!);
+    const known = young.get(name);
+    if (known !== undefined) return known;
+    const key = old.get(name) ?? load(raw);
+    // What was not used since the young ones were half of all is forgotten with the old ones.
+    if (young.size >= CACHED_KEYS / 2) {
+      old = young;
+      young = new Map();
+    }
+    young.set(name, key);
     return key;
   };
 }

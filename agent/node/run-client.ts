@@ -187,14 +187,14 @@ export async function askContract(
   client: Client,
   termsId: Uint8Array,
 ): Promise<Agreed<ContractInfo | undefined>> {
-  const { value, agreeing, notaries } = await askNotaries<ContractInfo | undefined>(client, {
+  const { value, agreeing, notaries } = await askNotaries<ContractInfo | null>(client, {
     kind: "contract",
     missing: "contract-missing",
     asked: { termsId },
-    read: (body, kind) => (kind === "contract" ? parseBody(LEDGER_SCHEMAS.contract, body) : undefined),
-    contentOf: (answer) => encodeCbor(answer === undefined ? null : contractContent(answer)),
+    read: (body, kind) => (kind === "contract" ? parseBody(LEDGER_SCHEMAS.contract, body) : null),
+    contentOf: (answer) => encodeCbor(answer === null ? null : contractContent(answer)),
   });
-  return { value, agreeing, notaries };
+  return { value: value ?? undefined, agreeing, notaries };
 }
 
 interface Asked {

@@ -35,8 +35,17 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** Begins to connect and returns at once; `bus.ready` says how it went. */
-export function connect(machine: Machine, url: string, network: NetworkDescription, home: Home): Connection {
+/**
+ * Begins to connect and returns at once; `bus.ready` says how it went. `introduced` gets the new card of
+ * whoever shows one with a message.
+ */
+export function connect(
+  machine: Machine,
+  url: string,
+  network: NetworkDescription,
+  home: Home,
+  introduced: (from: string, card: Uint8Array) => void = () => undefined,
+): Connection {
   const { crypto, random, linkClock } = machine;
   const { keys } = home;
   const isNotary = network.notaries.some(({ id }) => id === home.id);
@@ -44,7 +53,7 @@ export function connect(machine: Machine, url: string, network: NetworkDescripti
   const clock = networkClock ?? machine.clock;
   const bus = mqttBus({ url, network: network.network, signer: keys.signer, clock, random });
   const parts = { bus, crypto, random, keys };
-  const messages = { ...parts, clock, network: network.network };
+  const messages = { ...parts, clock, network: network.network, introduced };
   if (networkClock === undefined) {
     return { home, network, bus, clock, messenger: new Messenger(messages), close: () => bus.close() };
   }

@@ -102,7 +102,9 @@ export class RunningHome {
     this.#unlock = lockHome(folder);
     say(`agent ${id} (${config.kind} "${config.name}") of the network "${this.#network.network}"`);
     this.#url = await this.#openBroker();
-    const connection = connect(this.#machine, this.#url, this.#network, this.#home);
+    const connection = connect(this.#machine, this.#url, this.#network, this.#home, (_from, card) => {
+      this.#keepContact(card);
+    });
     this.#connection = connection;
     this.#ledger = openLedgerClient(this.#machine, connection);
     this.#closers.push(() => connection.close());
@@ -190,13 +192,7 @@ export class RunningHome {
     if (this.#plays("notary")) await this.#openNotary(connection);
     this.#openContracts(connection);
     await serve(messenger, this.#answer);
-    await messenger.welcome((card) => {
-      try {
-        keepContact(this.#home.folder, this.#machine.crypto, card);
-      } catch (error) {
-        messenger.countDrop(errorCode(error));
-      }
-    });
+    await messenger.welcome((card) => this.#keepContact(card));
     if (this.#keeper !== undefined) say(`keeper: holds ${this.#keeper.keeper.usage().chunks} shard(s)`);
     bus.onConnected((connected) => this.#connectionChanged(connection, connected));
     // What is dated by a wrong clock no notary takes.
@@ -206,6 +202,14 @@ export class RunningHome {
     this.#contracts?.begin();
     this.#openStanding(connection);
     say("ready");
+  }
+
+  #keepContact(card: Uint8Array): void {
+    try {
+      keepContact(this.#home.folder, this.#machine.crypto, card);
+    } catch (error) {
+      this.#connection?.messenger.countDrop(errorCode(error));
+    }
   }
 
   #openContracts(connection: Connection): void {

@@ -12,7 +12,7 @@ const RADIUS_MM = 6_378_137_000;
 const ECCENTRICITY_SQUARED = 0.006_694_379_990_14;
 const QUARTER_TURN_E7 = 900_000_000;
 /** pi / 1,800,000,000: radians in 1e-7 degree, rounded to the nearest double. */
-const RADIANS_PER_E7 = 1.745_329_251_994_329_6e-9;
+const RADIANS_PER_E7 = 1.745_329_251_994_329_5e-9;
 /** Nothing is known finer than that; it keeps whole millimetres whole. */
 const ROUNDING_MM = 0.001;
 

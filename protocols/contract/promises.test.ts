@@ -32,7 +32,7 @@ function codeOf(work: () => unknown): string {
 
 describe("beneficiaries", () => {
   /** The price goes to the network's fund when the deposit has come. */
-  const toFund: Node = {
+  const toFund: Extract<Node, { kind: "when" }> = {
     ...{ kind: "when", label: "awaiting-deposit", onTimeout: { kind: "close" } },
     ...{ actBy: delivery.terms.offerExpires + 1, claimBy: delivery.terms.offerExpires + 2 },
     refundFrom: delivery.terms.offerExpires + 3,
@@ -64,7 +64,7 @@ describe("beneficiaries", () => {
   });
 
   it("do nothing else: they cannot deposit or choose, and share no role with a party", () => {
-    const deposit = structuredClone(toFund) as Extract<Node, { kind: "when" }>;
+    const deposit = structuredClone<Extract<Node, { kind: "when" }>>(toFund);
     deposit.cases[0] = { ...deposit.cases[0]!, by: "network" } as never;
     const rules = checkTerms(termsWith({ beneficiaries: [FUND], contract: deposit })).map(({ rule }) => rule);
     expect(rules).toContain("role-unknown");

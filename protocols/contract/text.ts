@@ -4,45 +4,16 @@
  */
 import { encodeCbor } from "../encoding/cbor.ts";
 import { toHex } from "../encoding/bytes.ts";
-import { currencyCode, exponentOf } from "../money/currencies.ts";
-import { formatAmount } from "../money/amounts.ts";
-import type { TimeMs } from "../ports.ts";
 import { endings } from "./check.ts";
 import type { Ending, EndingEvent, Payout } from "./check.ts";
 import type { AmountExpr, Case, If, Mandate, Node, Observation, Terms, When } from "./terms.ts";
 import { encodeNode, NodeBudget } from "./node-codec.ts";
-import { english } from "./words-en.ts";
-import { french } from "./words-fr.ts";
-import { formatTimeUtc } from "./words.ts";
+import { plainFormat, WORDS } from "./text-format.ts";
+import type { TextFormat, TextLanguage } from "./text-format.ts";
 import type { Words } from "./words.ts";
 
-export type TextLanguage = "en" | "fr";
-
-/** How amounts and times are written; an app may show local time and the names of community tokens. */
-export interface TextFormat {
-  amount(minor: bigint, currencyId: string): string;
-  time(timeMs: TimeMs): string;
-}
-
-const WORDS: Readonly<Record<TextLanguage, Words>> = { en: english, fr: french };
-
-/**
- * "24.90 EUR" or "24,90 EUR", and times in UTC. `exponentOfCode` tells the decimals of community
- * tokens; without it they are shown in minor units.
- */
-export function plainFormat(
-  language: TextLanguage,
-  exponentOfCode: (code: string) => number | undefined = exponentOf,
-): TextFormat {
-  const words = WORDS[language];
-  return {
-    amount: (minor, currencyId) => {
-      const code = currencyCode(currencyId);
-      return formatAmount(minor, exponentOfCode(code) ?? 0, code, words.decimalMark);
-    },
-    time: (timeMs) => formatTimeUtc(timeMs, words),
-  };
-}
+export { plainFormat } from "./text-format.ts";
+export type { TextFormat, TextLanguage } from "./text-format.ts";
 
 /** The terms, one sentence or line each. */
 export function describeTerms(
@@ -66,6 +37,11 @@ export function describeStep(
   const paragraphs = new Writer(WORDS[language], format).paragraphs(terms.contract);
   const key = keyOf(step);
   return paragraphs.find(({ node }) => keyOf(node) === key)?.lines ?? [];
+}
+
+/** What a role is called, without its article where the language has none there: "buyer", "acheteur". */
+export function roleName(role: string, language: TextLanguage): string {
+  return WORDS[language].role(role);
 }
 
 export interface EndingRow {

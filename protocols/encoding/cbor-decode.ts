@@ -111,8 +111,9 @@ class Decoder {
   private array(initial: number, depth: number): CborValue[] {
     const length = this.length(initial);
     this.nest(depth, length);
-    const items: CborValue[] = [];
-    for (let i = 0; i < length; i++) items.push(this.value(depth + 1));
+    // `nest` has bounded the length; pushed one by one, a few items would take the room of many.
+    const items = new Array<CborValue>(length);
+    for (let i = 0; i < length; i++) items[i] = this.value(depth + 1);
     return items;
   }
 

@@ -134,12 +134,14 @@ export function openSign1(message: Uint8Array): Sign1Parts {
  * that.
  */
 function keyIdOf(protectedBytes: Uint8Array): Uint8Array {
-  if (
-    protectedBytes.length !== HEADER_START.length + KEY_LENGTH ||
-    !HEADER_START.every((byte, at) => protectedBytes[at] === byte)
-  )
+  if (protectedBytes.length !== HEADER_START.length + KEY_LENGTH || !beginsWith(protectedBytes, HEADER_START))
     throw malformed("the protected header is not EdDSA with one key");
   return protectedBytes.slice(HEADER_START.length);
+}
+
+function beginsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  for (let at = 0; at < start.length; at++) if (bytes[at] !== start[at]) return false;
+  return true;
 }
 
 function decodeMessage(bytes: Uint8Array): CborValue {

@@ -137,6 +137,8 @@ export function obey(
     }
     case "hover":
       if (onGround) return undefined;
+      // The propellers turn, but it stands: to stay where it is would be to stand there with idle motors.
+      if (!isAirborne(state)) return takingOff(settings, state, { kind: "hover" });
       return state.phase.kind === "hovering" ? state : hoveringHere(settings, state);
     case "land":
       return onGround || state.phase.kind === "landing" ? state : landing(settings, state);

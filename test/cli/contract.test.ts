@@ -231,6 +231,37 @@ describe("offers that come to nothing", { timeout: PATIENCE_MS }, () => {
     expect(stderr).toContain("[offer-declined]");
   });
 
+  it("end by their timeout, whose time is awaited", async () => {
+    const times = { signBy: at(AWAY_MS / 2), shipBy: at(4 * HOUR_MS), claimMargin: "2 s" };
+    const file = saleFile("unpaid", times);
+    const propose = [
+      "contract",
+      "propose",
+      "sale",
+      "--home",
+      alice,
+      "--params",
+      file,
+      "--no-deposit",
+      "--yes",
+    ];
+    const { termsId } = await document<{ termsId: string }>(propose);
+    await listed(bob, (one) => one.id === termsId);
+    expect(await document(["contract", "sign", termsId, "--home", bob, "--yes"])).toMatchObject({
+      status: "opened",
+    });
+    const early = await segment(["contract", "claim", termsId, "--home", bob]);
+    expect(early.stderr).toMatch(
+      /the timeout of "awaiting-deposit" begins at .* UTC.*\[contract-too-early\]/,
+    );
+    const name = termsId.slice(0, 8);
+    await agents.get("alice")?.line(new RegExp(`^contract ${name} .* has ended$`));
+    expect(agents.get("alice")?.stderr).not.toMatch(new RegExp(`^contract ${name} .* deposit`, "m"));
+    expect(await status(alice, termsId)).toMatchObject({ status: "closed", pot: [] });
+    const over = await segment(["contract", "claim", termsId, "--home", bob]);
+    expect(over.stderr).toContain("[contract-closed]");
+  });
+
   it("wait for who is away, and expire", async () => {
     await agents.get("bob")?.stop();
     const expires = Date.now() + AWAY_MS;

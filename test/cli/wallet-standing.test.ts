@@ -164,14 +164,14 @@ describe("standing orders", () => {
   });
 
   it("are killed after the payment and come back days later: the history denies a second one", async () => {
-    const [one] = [order(payer, 1, { ...MARCH, count: 3 })];
+    const one = order(payer, 1, { ...MARCH, count: 3 });
     setClock(Date.UTC(2027, 2, 31, 9));
     await expect(look(payer, "after sending")).rejects.toThrow("killed");
     expect(await balanceOf(payee)).toBe(15_000n);
     setClock(Date.UTC(2027, 3, 3, 9));
     await look(payer);
     expect(await balanceOf(payee)).toBe(15_000n);
-    expect(stateOf(readStates(payer.folder), one!)).toMatchObject({ period: 3, attempt: null });
+    expect(stateOf(readStates(payer.folder), one)).toMatchObject({ period: 3, attempt: null });
     expect(said.at(-1)).toContain("the payment of 2027-03-31 was made");
   });
 

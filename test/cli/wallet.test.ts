@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSyn
 import { join } from "node:path";
 import { decodeQR } from "qr/decode.js";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { document, run, Running, segment, temporaryFolder } from "./segment.ts";
+import { document, run, segment, temporaryFolder } from "./segment.ts";
+import type { Running } from "./segment.ts";
 
 // Dozens of processes, one after the other.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });

@@ -7,9 +7,13 @@ import { decodeCbor } from "../../protocols/encoding/cbor.ts";
 import { errorCode } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { parseJson } from "../../protocols/telemetry/senml.ts";
+import { advance } from "../../simulators/flight/fly.ts";
+import { DEFAULT_FLIGHT, obey, sampleOf, standing } from "../../simulators/flight/model.ts";
+import { seededRandom } from "../../simulators/random.ts";
 
 /** Ample for what takes a tenth of a second; what takes time by the square of its length exceeds it. */
 const AMPLE_MS = 20_000;
+const DAY_MS = 24 * 60 * 60 * 1_000;
 
 describe("regressions", () => {
   // Anybody could seal it to an inbox in place of a signature: 256 kB of it stopped the agent for 48 s.
@@ -22,6 +26,17 @@ describe("regressions", () => {
       const bytes = concat(fromHex(head), new Uint8Array(length).fill(0xff));
       expect(decodeCbor(bytes) === expected).toBe(true);
     }
+  });
+
+  // It "hovered" on the ground for good, its motors on, and with an empty battery; a year of that hung.
+  it("a drone that is told to hover while its propellers start takes off, and lands in the end", () => {
+    const home = { latitudeE7: 470_000_000, longitudeE7: 85_000_000, groundAltitudeMm: 400_000 };
+    const starting = obey(DEFAULT_FLIGHT, standing(DEFAULT_FLIGHT, home, 0), { kind: "takeoff" })!;
+    const told = obey(DEFAULT_FLIGHT, starting, { kind: "hover" })!;
+    const up = advance(DEFAULT_FLIGHT, told, 60_000, seededRandom(1));
+    expect(sampleOf(DEFAULT_FLIGHT, up)).toMatchObject({ airborne: true, motorsOn: true });
+    const down = advance(DEFAULT_FLIGHT, up, 365 * DAY_MS, seededRandom(1));
+    expect(sampleOf(DEFAULT_FLIGHT, down)).toMatchObject({ airborne: false, motorsOn: false });
   });
 
   // It was read, and broke whoever wrote it again.
