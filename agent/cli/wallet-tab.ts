@@ -87,8 +87,13 @@ async function pay(contract: string, amountText: string, flags: HomeFlags): Prom
   if (minor === 0n) throw new SegmentError("amount-invalid", "nothing is paid with 0");
   await withBook(TabBook.ofPayer(home, around(home)), (book) => {
     book.command("carry", kept);
+    const before = BigInt(carriedIn(book.state, contract)?.signedMinor ?? "0");
+    if (before + minor > BigInt(tab.heldMinor)) {
+      const problem = `${money(home, tab, before)} is paid already, and ${money(home, tab, BigInt(tab.heldMinor))} held`;
+      throw new SegmentError("voucher-beyond-hold", problem, { where: "<amount>" });
+    }
     book.command("pay", { termsId: tab.termsId, minor: minor.toString() });
-    const carried = book.state.tabs.find((one) => toHex(one.tab.termsId) === contract);
+    const carried = carriedIn(book.state, contract);
     const line = PREFIX + toBase64Url(encodeMessage({ termsId: tab.termsId, voucher: carried?.voucher }));
     const total = BigInt(carried?.signedMinor ?? "0");
     if (flags.json === true) {
@@ -120,7 +125,7 @@ async function accept(lineText: string, flags: HomeFlags & { offlineDays: string
     const body = encodeMessage({ termsId, voucher });
     const effects = book.handle({ kind: "session-message", ...from, type: "voucher", body });
     const refused = saidIn(effects, "voucher-refused") as { code: ErrorCode; message: string } | undefined;
-    if (refused !== undefined) throw new SegmentError(refused.code, refused.message, { where: "voucher" });
+    if (refused !== undefined) throw explained(home, tab, before, refused);
     const total = BigInt(heldIn(book.state, contractOf(tab))?.paidMinor ?? "0");
     if (flags.json === true) {
       const paid = (total - before).toString();
@@ -132,6 +137,22 @@ async function accept(lineText: string, flags: HomeFlags & { offlineDays: string
     );
     print(`  redeem it by ${utc(tab.redeemByMs)}: segment wallet tab redeem ${contractOf(tab)}`);
   });
+}
+
+/** The payee's refusal with amounts as people read them. */
+function explained(
+  home: Home,
+  tab: Tab,
+  before: bigint,
+  refused: { code: ErrorCode; message: string },
+): Error {
+  const { code, message } = refused;
+  const where = { where: "voucher" };
+  if (code === "voucher-replayed")
+    return new SegmentError(code, `nothing new: ${money(home, tab, before)} was paid before`, where);
+  if (code === "voucher-beyond-hold")
+    return new SegmentError(code, `the tab holds ${money(home, tab, BigInt(tab.heldMinor))} in all`, where);
+  return new SegmentError(code, message, where);
 }
 
 async function redeem(contract: string, flags: NetworkFlags): Promise<void> {
@@ -201,6 +222,10 @@ function readLine(line: string): z.output<typeof voucherSchema> {
 
 function contractOf(tab: Tab): string {
   return toHex(tab.termsId);
+}
+
+function carriedIn(state: PayerState, contract: string): PayerState["tabs"][number] | undefined {
+  return state.tabs.find(({ tab }) => contractOf(tab) === contract);
 }
 
 function heldIn(state: PayeeState, contract: string): PayeeState["tabs"][number] | undefined {

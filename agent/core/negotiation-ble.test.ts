@@ -1,19 +1,18 @@
 /** Two agents negotiate with no broker and no network, over the memory radio. */
 import { describe, expect, it } from "vitest";
-import type { Negotiation, Negotiations } from "../../protocols/contract/negotiation-state.ts";
+import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { saleTerms } from "../../protocols/contract/templates/sale.ts";
 import { encodeTerms, verifyTermsSignatures } from "../../protocols/contract/terms.ts";
-import { toHex } from "../../protocols/encoding/bytes.ts";
 import { errorCode } from "../../protocols/errors.ts";
 import { currencyId } from "../../protocols/money/currencies.ts";
 import { MemoryAir } from "../../simulators/radio/memory.ts";
 import { seededRandom } from "../../simulators/random.ts";
 import { VirtualClock } from "../../simulators/virtual-clock.ts";
 import { NETWORK, somebody, START_MS, type Somebody } from "../../test/support/agents.ts";
+import { MemoryContracts } from "../../test/support/negotiations.ts";
 import { nodeCrypto as crypto } from "../node/crypto.ts";
 import { NegotiationRadio } from "./negotiation-ble.ts";
 import { Negotiator } from "./negotiator.ts";
-import type { NegotiationStore } from "./negotiator.ts";
 
 const MINUTE = 60_000;
 const SHOP = "c0:00:00:00:00:01";
@@ -21,18 +20,6 @@ const PHONE = "c0:00:00:00:00:02";
 const shop = somebody("shop");
 const phone = somebody("phone");
 const stranger = somebody("stranger");
-
-/** What a home would keep. */
-class Memory implements NegotiationStore {
-  readonly kept = new Map<string, Negotiation>();
-  load = (): Negotiations => new Map([...this.kept].map(([id, one]) => [id, { ...one, heldBy: new Map() }]));
-  read = (id: string): Negotiation | undefined => this.kept.get(id);
-  save = (one: Negotiation): void => void this.kept.set(toHex(one.termsId), one);
-  forget = (id: Uint8Array): void => void this.kept.delete(toHex(id));
-  settle = (): void => undefined;
-  isSettled = (): boolean => false;
-  changed = (): string[] => [];
-}
 
 function saleOf(goods: string, details: [string, string][] = []): Uint8Array {
   const partyOf = ({ keys, root }: Somebody) => ({
@@ -50,7 +37,7 @@ function saleOf(goods: string, details: [string, string][] = []): Uint8Array {
 function world() {
   const clock = new VirtualClock(START_MS);
   const air = new MemoryAir({ clock, random: seededRandom(4) });
-  const agent = (who: Somebody, address: string, store = new Memory()) => {
+  const agent = (who: Somebody, address: string, store = new MemoryContracts()) => {
     const news: string[] = [];
     const opened: Negotiation[] = [];
     const refused: string[] = [];

@@ -235,7 +235,8 @@ export class ContractFollower {
     const now = linkClock.now();
     const leftMs = step.refundFrom + AFTER_DEADLINE_MS - clock.now();
     followed.nextAskMs = now + (leftMs > 0 ? leftMs : ASK_EVERY_MS);
-    const due = one.mayDeposit && clock.now() <= step.actBy && dueDeposit(step, role) !== undefined;
+    const may = one.mayDeposit && !negotiator.isReplaced(one);
+    const due = may && clock.now() <= step.actBy && dueDeposit(step, role) !== undefined;
     if (!due) followed.deposit = undefined;
     else if (followed.deposit?.seq !== info.seq) followed.deposit = { seq: info.seq, nextMs: now };
     if (followed.deposit !== undefined && now >= followed.deposit.nextMs) this.#deposit(one, followed, step);

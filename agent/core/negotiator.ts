@@ -18,7 +18,7 @@ import {
   readNegotiationMessage,
 } from "../../protocols/contract/negotiation-messages.ts";
 import type { NegotiationMessage } from "../../protocols/contract/negotiation-messages.ts";
-import { find, partiesOf, statusOf } from "../../protocols/contract/negotiation-state.ts";
+import { find, partiesOf, replacementOf, statusOf } from "../../protocols/contract/negotiation-state.ts";
 import type {
   AgentId,
   Negotiation,
@@ -120,6 +120,11 @@ export class Negotiator {
     return statusOf(this.#state, one, this.#parts.self, this.#parts.clock.now());
   }
 
+  /** Whether a counter-offer has taken its place; the parties may still have signed this one as well. */
+  isReplaced(one: Negotiation): boolean {
+    return replacementOf(this.#state, one) !== undefined;
+  }
+
   /** Whether the peer has said that it holds what this agent has to tell it, or wants none of it. */
   isHeldBy(termsId: Uint8Array, peer: AgentId): boolean {
     return owedTo(this.get(termsId), peer, this.#parts.self) === undefined;
@@ -150,8 +155,10 @@ export class Negotiator {
 
   /** It has ended. */
   settled(termsId: Uint8Array): void {
-    this.#parts.store.settle(termsId);
-    this.#step({ kind: "settled", termsId });
+    const { store } = this.#parts;
+    store.settle(termsId);
+    for (const known of this.#state.values())
+      if (store.isSettled(known.termsId)) this.#step({ kind: "settled", termsId: known.termsId });
   }
 
   handles(kind: string): boolean {

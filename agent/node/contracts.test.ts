@@ -104,6 +104,20 @@ describe("a home's contracts", () => {
     expect(openContracts(home, crypto).read(toHex(one.termsId))).toBeUndefined();
   });
 
+  it("take the versions along that they have replaced: none of these can be signed any more", () => {
+    const store = openContracts(home, crypto);
+    const [first, binding] = [offer(1), { ...offer(2), isOpened: true }];
+    const second = { ...offer(3), replaces: first.termsId };
+    const third = { ...offer(4), replaces: second.termsId };
+    for (const one of [first, second, third, binding]) store.save(one);
+    store.save({ ...offer(5), replaces: binding.termsId });
+    store.settle(third.termsId);
+    expect([first, second, third].map((one) => store.isSettled(one.termsId))).toEqual([true, true, true]);
+    // What the ledger has goes on, whatever was offered instead.
+    store.settle(offer(5).termsId);
+    expect([...store.load().values()]).toEqual([binding]);
+  });
+
   it.each([
     ["terms cut short", (one: Negotiation) => truncateSync(join(folderOf(one), "terms.cbor"), 100)],
     [

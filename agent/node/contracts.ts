@@ -31,7 +31,7 @@ import { fromHex, toHex } from "../../protocols/encoding/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Crypto } from "../../protocols/ports.ts";
-import { addFileDurably, writeFileDurably } from "./files.ts";
+import { addSharedFile, writeSharedFile } from "./files.ts";
 
 const FOLDER = "contracts";
 const ID = /^[0-9a-f]{64}$/;
@@ -91,14 +91,14 @@ export class ContractStore implements NegotiationStore {
 
   save(one: Negotiation): void {
     const path = this.pathOf(one.termsId);
-    addFileDurably(join(path, "terms.cbor"), one.termsBytes);
-    for (const [by, signature] of one.signatures) addFileDurably(join(path, `signature.${by}`), signature);
+    addSharedFile(join(path, "terms.cbor"), one.termsBytes);
+    for (const [by, signature] of one.signatures) addSharedFile(join(path, `signature.${by}`), signature);
     for (const [by, { code, text }] of one.declines)
-      addFileDurably(join(path, `decline.${by}`), encodeMessage({ code, text }));
-    if (one.mayDeposit) addFileDurably(join(path, "deposit"), new Uint8Array());
-    if (one.isOpened) addFileDurably(join(path, "opened"), new Uint8Array());
+      addSharedFile(join(path, `decline.${by}`), encodeMessage({ code, text }));
+    if (one.mayDeposit) addSharedFile(join(path, "deposit"), new Uint8Array());
+    if (one.isOpened) addSharedFile(join(path, "opened"), new Uint8Array());
     const { from, replaces, note, params, heardMs } = one;
-    addFileDurably(join(path, "offer.cbor"), encodeMessage({ from, replaces, note, params, heardMs }));
+    addSharedFile(join(path, "offer.cbor"), encodeMessage({ from, replaces, note, params, heardMs }));
     this.#names.set(toHex(one.termsId), namesIn(path).join());
   }
 
@@ -110,9 +110,13 @@ export class ContractStore implements NegotiationStore {
     this.#names.delete(toHex(termsId));
   }
 
+  /** With the versions that it has replaced: what it was agreed instead of can never be signed again. */
   settle(termsId: Uint8Array): void {
-    addFileDurably(join(this.pathOf(termsId), "settled"), new Uint8Array());
+    const replaced = this.#readWhole(toHex(termsId))?.replaces ?? null;
+    addSharedFile(join(this.pathOf(termsId), "settled"), new Uint8Array());
     this.#settled.add(toHex(termsId));
+    const before = replaced === null ? undefined : this.read(toHex(replaced));
+    if (before !== undefined && !before.isOpened) this.settle(before.termsId);
   }
 
   isSettled(termsId: Uint8Array): boolean {
@@ -141,10 +145,10 @@ export class ContractStore implements NegotiationStore {
   keepProgress(termsId: Uint8Array, progress: ContractProgress, receipt: Uint8Array): void {
     const path = this.pathOf(termsId);
     const name = `${progress.seq.toString().padStart(4, "0")}.receipt`;
-    addFileDurably(join(path, name), receipt);
+    addSharedFile(join(path, name), receipt);
     const known = this.progress(termsId);
     if (known !== undefined && known.seq >= progress.seq) return;
-    writeFileDurably(join(path, "progress.json"), `${JSON.stringify(progress, undefined, 2)}\n`);
+    writeSharedFile(join(path, "progress.json"), `${JSON.stringify(progress, undefined, 2)}\n`);
   }
 
   /** How it stood last; undefined before the ledger has told. */

@@ -34,10 +34,22 @@ export function makeFolder(folder: string): void {
 
 /** Writes a whole file or nothing: beside it, flushed, then renamed into place. Errors: store-failed. */
 export function writeFileDurably(path: string, bytes: Uint8Array | string, mode = 0o600): void {
+  writeThrough(path, `${path}.new`, bytes, mode);
+}
+
+/** The same where another process of the home may write that file at the same time. Errors: store-failed. */
+export function writeSharedFile(path: string, bytes: Uint8Array | string): void {
+  writeThrough(path, `${path}.${process.pid}.new`, bytes, 0o600);
+}
+
+/** The same for a file that never changes once it is there. Errors: store-failed. */
+export function addSharedFile(path: string, bytes: Uint8Array): void {
+  if (!existsSync(path)) writeSharedFile(path, bytes);
+}
+
+function writeThrough(path: string, temporary: string, bytes: Uint8Array | string, mode: number): void {
   makeFolder(dirname(path));
   try {
-    // Another process of the same home may write the same file.
-    const temporary = `${path}.${process.pid}.new`;
     const descriptor = openSync(temporary, "w", mode);
     try {
       const data = typeof bytes === "string" ? Buffer.from(bytes, "utf8") : bytes;
@@ -55,9 +67,4 @@ export function writeFileDurably(path: string, bytes: Uint8Array | string, mode 
       cause: error,
     });
   }
-}
-
-/** The same for a file that never changes once it is there. Errors: store-failed. */
-export function addFileDurably(path: string, bytes: Uint8Array): void {
-  if (!existsSync(path)) writeFileDurably(path, bytes);
 }

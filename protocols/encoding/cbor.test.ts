@@ -53,6 +53,22 @@ describe("deterministic CBOR", () => {
     );
   });
 
+  it("gives back the same in views of what it was given, and copies unless it is asked for them", () => {
+    fc.assert(
+      fc.property(value, (original) => {
+        expect(decodeCbor(encodeCbor(original), { views: true })).toEqual(original);
+      }),
+    );
+    const bytes = encodeCbor([new Uint8Array(100)]);
+    const [copy] = decodeCbor(bytes) as Uint8Array[];
+    const [view] = decodeCbor(bytes, { views: true }) as Uint8Array[];
+    // A subclass does not come through, whatever was given.
+    const [plain] = decodeCbor(Buffer.from(bytes), { views: true }) as Uint8Array[];
+    bytes.fill(7);
+    expect([copy?.[0], view?.[0], plain?.[0]]).toEqual([0, 7, 0]);
+    expect(Object.getPrototypeOf(plain)).toBe(Uint8Array.prototype);
+  });
+
   it("has hex vectors for every kind of value", () => {
     const vectors: [CborValue, string][] = [
       [0, "00"],

@@ -57,9 +57,12 @@ describe("COSE_Sign1 of SEGMENT", () => {
   });
 
   it("carries an empty and a large payload", () => {
-    for (const size of [0, 100_000]) {
-      const large = new Uint8Array(size);
-      expect(verify1(nodeCrypto, "entry", sign1("entry", large, signer)).payload).toHaveLength(size);
+    for (const size of [0, 1, 23, 24, 255, 256, 1_900, 1_955, 1_956, 1_957, 1_970, 2_048, 65_536, 100_000]) {
+      const large = new Uint8Array(size).fill(size);
+      expect(verify1(nodeCrypto, "entry", sign1("entry", large, signer)).payload).toEqual(large);
+      const aad = large.slice(0, 3_000);
+      const message = sign1("entry", payload, signer, aad);
+      expect(verify1(nodeCrypto, "entry", message, aad).payload).toEqual(payload);
     }
     const tooLarge = new Uint8Array((4 << 20) + 1);
     expect(codeOf(() => verify1(nodeCrypto, "entry", tooLarge))).toBe("signature-malformed");

@@ -63,7 +63,7 @@ describe("a hardware profile", () => {
         for (const pin of Object.values(driver.pins)) expect(names).toContain(pin);
       }
     },
-    { accepted: 0.05, share: 0.15 },
+    { accepted: 0.05, share: 0.2 },
   );
 });
 
@@ -215,7 +215,7 @@ describe("the broker", () => {
   });
   afterAll(() => broker.close());
 
-  fuzz("outlives any client", streams, (parts) => say(broker.port, concat(...parts), 400), { share: 0.05 });
+  fuzz("outlives any client", streams, (parts) => say(broker.port, concat(...parts), 400), { share: 0.1 });
 
   it("still opens its door to an honest client", async () => {
     const answer = await say(broker.port, packets[0]!, 1);

@@ -203,7 +203,7 @@ describe("the other files of a home", () => {
       runningProcess(locked);
       lockHome(locked)();
     },
-    { share: 0.2, accepted: 0.3 },
+    { share: 0.3, accepted: 0.3 },
   );
 
   const receiptLike = encodeCbor([

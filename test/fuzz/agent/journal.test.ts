@@ -88,7 +88,7 @@ describe("the journal's file", () => {
   });
 
   fuzz("opens with what was acknowledged before the damage, and goes on", mutatedBytes(samples), reopen, {
-    share: 0.1,
+    share: 0.2,
   });
 
   fuzz(
@@ -98,7 +98,7 @@ describe("the journal's file", () => {
       const record = encodeRecord(MARKER, payload);
       return reopen(concat(encodeHeader(MARKER), ...(isLast ? [...records, record] : [record, ...records])));
     },
-    { share: 0.2 },
+    { share: 0.3 },
   );
 
   fuzz(

@@ -277,7 +277,7 @@ describe("a reader", () => {
       await clock.runFor(60_000);
       expect(await Promise.race([result, Promise.resolve("hangs")])).toBe("read");
     },
-    { share: 0.02 },
+    { share: 0.03 },
   );
 });
 

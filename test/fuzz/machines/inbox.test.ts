@@ -107,7 +107,7 @@ describe("the inbox", () => {
       expect(taken + dropped).toBe(deliveries.length);
       expect(inbox.drops.has("internal")).toBe(false);
     },
-    { share: 0.06 },
+    { share: 0.1 },
   );
 });
 

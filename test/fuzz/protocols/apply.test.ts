@@ -277,7 +277,7 @@ describe("NotaryCore", () => {
         core.handle({ kind: "tick", now });
       }
     },
-    { share: 0.06, accepted: 1 },
+    { share: 0.1, accepted: 1 },
   );
 
   fuzz(
@@ -293,6 +293,6 @@ describe("NotaryCore", () => {
       const core = new NotaryCore({ ...configs[0]!, crypto: trusting });
       core.handle({ kind: "restored", now: START_MS, saved: saved.map(([key, bytes]) => ({ key, bytes })) });
     },
-    { share: 0.1 },
+    { share: 0.2 },
   );
 });

@@ -262,7 +262,7 @@ describe("Noise", () => {
       mustEqual(sides().responder.readMessage(bytes), utf8("first"), "the payload");
       mustEqual(bytes, first, "the message");
     },
-    { share: 0.1, accepted: 0.05 },
+    { share: 0.3, accepted: 0.05 },
   );
   fuzz(
     "readMessage of the second message",
@@ -273,7 +273,7 @@ describe("Noise", () => {
       mustEqual(initiator.readMessage(bytes), utf8("second"), "the payload");
       mustEqual(bytes, second, "the message");
     },
-    { share: 0.05, accepted: 0.05 },
+    { share: 0.1, accepted: 0.05 },
   );
 
   const key = new Uint8Array(32).fill(8);
@@ -323,7 +323,7 @@ describe("the roles", () => {
         isHonest ? ["message", "command", "answer"] : ["open", "message", "command", "answer"],
       );
     },
-    { share: 0.05, accepted: 1 },
+    { share: 0.5, accepted: 1 },
   );
 
   const firsts = [
@@ -341,7 +341,7 @@ describe("the roles", () => {
       mustNotHold(events, ["message", "command", "answer"]);
       responder.received(rest[0]!, NOW);
     },
-    { share: 0.02, accepted: 1 },
+    { share: 0.2, accepted: 1 },
   );
 
   const helloAgain = { ...dishonestPeer().hello };
@@ -360,7 +360,7 @@ describe("the roles", () => {
       const events = framed(frames, 1).flatMap((value) => responder.received(value, NOW).events);
       mustNotHold(events, ["open", "answer"]);
     },
-    { share: 0.01, accepted: 1 },
+    { share: 0.1, accepted: 1 },
   );
 
   const info = kit.makeResponder().info(NOW);
@@ -373,6 +373,6 @@ describe("the roles", () => {
       const events = notifications.flatMap((value) => initiator.received(value).events);
       if (!equalBytes(bytes, info)) mustNotHold(events, ["open", "message", "command", "answer"]);
     },
-    { share: 0.1, accepted: 0.05 },
+    { share: 0.3, accepted: 0.05 },
   );
 });
