@@ -32,12 +32,10 @@ function world(manners: Manner[] = ["honest", "honest", "honest", "honest"]) {
     const self = agentId(device.publicKey);
     const store = new MemoryContracts();
     const news: string[] = [];
-    const shared = {
-      crypto,
-      clock,
-      linkClock: clock,
-      failed: (error: unknown) => Promise.reject(error),
+    const failed = (error: unknown): never => {
+      throw error;
     };
+    const shared = { crypto, clock, linkClock: clock, failed };
     const negotiator: Negotiator = new Negotiator({
       ...{ ...shared, signer: device, self, account: root.publicKey, network: "village", store },
       send: (to, kind, body) => Promise.resolve(agents.get(to)?.negotiator.received(self, kind, body)),

@@ -101,14 +101,12 @@ export function onDisputable(state: WithPlan, context: DeviceContext): Result {
     plan: state.plan,
     answer: accepts ? "accept" : "none",
   };
-  const words = accepts
-    ? "the drone's word went alone to the notaries; the phone accepts it"
-    : "the drone says that the parcel was taken: accept, object, or be silent, which accepts";
-  return enter(next, context, [
-    { kind: "hang-up" },
-    progress("disputable", words),
-    ...(accepts ? [choose(state.plan.termsId, "accept")] : []),
-  ]);
+  const { termsId } = state.plan;
+  const accepted = [
+    progress("disputable", "the drone's word went alone to the notaries; the phone accepts it"),
+    choose(termsId, "accept"),
+  ];
+  return enter(next, context, [{ kind: "hang-up" }, ...(accepts ? accepted : [])]);
 }
 
 export function onAnswer(state: PhoneState, answer: "accept" | "object"): Result {

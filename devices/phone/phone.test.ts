@@ -596,3 +596,18 @@ describe("at the point", () => {
     expect(stage.drone.state.phase).toBe("landing");
   });
 });
+
+describe("the drone's word alone", () => {
+  // Virtual seed 101622: the phone died before it had told the person, who then was silent.
+  it("is put to the person again after a crash, until there is an answer", () => {
+    const asked = (effects: readonly DeviceEffect[]): boolean =>
+      effects.some((effect) => effect.kind === "progress" && effect.step === "disputable");
+    const stage = situation("disputable");
+    const first = step(stage, { kind: "started" });
+    expect(asked(first.effects)).toBe(true);
+    const answered = step(stage, { kind: "command", name: "object", value: true });
+    expect(answered.state).toMatchObject({ phase: "disputable", answer: "object" });
+    stage.phone.handle({ kind: "command", name: "object", value: true });
+    expect(asked(step(stage, { kind: "started" }).effects)).toBe(false);
+  });
+});

@@ -6,7 +6,7 @@
 import { distanceMm } from "../../protocols/contract/distance.ts";
 import { unreachable } from "../../protocols/errors.ts";
 import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
-import { actuate, timer } from "../effects.ts";
+import { actuate, progress, timer } from "../effects.ts";
 import { ANSWER_MS } from "../inquiry.ts";
 import { latest, positionReadingSchema, type PositionReading } from "../readings.ts";
 import type { InPhase, InReach, PhoneState } from "./state.ts";
@@ -44,7 +44,7 @@ export function standing(state: PhoneState, context: DeviceContext): DeviceEffec
       return [timer("deadline", until), ...dialIfNear(state, context)];
     }
     case "disputable":
-      return [timer("deadline", state.plan.endsMs + ANSWER_MS)];
+      return [timer("deadline", state.plan.endsMs + ANSWER_MS), ...askForAnswer(state)];
     default:
       return unreachable(state);
   }
@@ -54,6 +54,13 @@ export function standing(state: PhoneState, context: DeviceContext): DeviceEffec
 function askPerson(state: InPhase<"called" | "landed">): DeviceEffect[] {
   if (state.phase === "called") return [actuate("come-to-point", state.plan.point)];
   return state.inHand ? [] : [actuate("take-parcel", true)];
+}
+
+/** Silence accepts: so nobody must miss the question because the phone was off when it came. */
+function askForAnswer({ answer }: InPhase<"disputable">): DeviceEffect[] {
+  if (answer !== "none") return [];
+  const words = "the drone says that the parcel was taken: accept, object, or be silent, which accepts";
+  return [progress("disputable", words)];
 }
 
 /** Goes into a phase: its standing effects, after what has just happened. */

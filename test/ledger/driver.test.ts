@@ -8,6 +8,7 @@ import { openLmdbLog } from "../../agent/node/lmdb-log.ts";
 import { openLmdbStore } from "../../agent/node/lmdb-store.ts";
 import { startNotary } from "../../agent/roles/notary.ts";
 import type { NotaryRole } from "../../agent/roles/notary.ts";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
@@ -202,11 +203,13 @@ describe("the notary's driver", () => {
     delivered.clear();
     for (const role of roles) role.submit(record);
     const told = [alice, drone, shop, bank].map(({ device }) => agentId(device.publicKey));
-    await eventually("the word to all of them", () => told.every((one) => delivered.has(one)));
-    for (const one of told) {
-      const receipt = verifyReceipt(crypto, delivered.get(one)![0]!, network);
-      expect(receipt).toMatchObject({ entryId: id, result: { kind: "legs", legs: spend.legs } });
-    }
+    // A slower notary may still be telling of what came before.
+    const wordTo = (one: string) =>
+      (delivered.get(one) ?? [])
+        .map((bytes) => verifyReceipt(crypto, bytes, network))
+        .find(({ entryId }) => equalBytes(entryId, id));
+    await eventually("the word to all of them", () => told.every((one) => wordTo(one) !== undefined));
+    for (const one of told) expect(wordTo(one)).toMatchObject({ result: { kind: "legs", legs: spend.legs } });
     for (const member of [alice, drone, shop]) {
       const { root, joint, balances } = await account(member, purse);
       expect(root).toEqual(purse);

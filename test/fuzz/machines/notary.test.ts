@@ -97,13 +97,13 @@ const random = seededRandom(3);
 const knownTermsId = deliveryOf(1, START_MS + 7_000).id;
 
 /** Ed25519 gives the same signature for the same bytes (RFC 8032), so it is made once. */
-function rememberingSigner({ publicKey, sign }: Signer): Signer {
+function rememberingSigner(signer: Signer): Signer {
   const made = new Map<string, Uint8Array>();
   return {
-    publicKey,
+    publicKey: signer.publicKey,
     sign(message) {
       const key = toHex(message);
-      const signature = made.get(key) ?? sign(message);
+      const signature = made.get(key) ?? signer.sign(message);
       if (made.size < 4_096) made.set(key, signature);
       return signature.slice();
     },

@@ -25,6 +25,7 @@ import { fuzz } from "../support/harness.ts";
 import { mutated, mutatedCbor } from "../support/mutate.ts";
 import { mutatedValue } from "../support/mutate-value.ts";
 import { must, mustEqual } from "../support/must.ts";
+import { fuzzShape } from "../support/shapes.ts";
 import { fuzzSigned } from "../support/signed.ts";
 
 const payer = kit.signerOf(11, nodeCrypto);
@@ -45,18 +46,7 @@ const SCHEMAS = [
 ];
 
 describe("messages of a tab", () => {
-  for (const { name, schema, sample } of SCHEMAS) {
-    fuzz(
-      `${name} gives back what a body of its shape says, or refuses`,
-      mutatedValue([sample]),
-      (value) => {
-        const parsed = schema.safeParse(value);
-        if (!parsed.success) throw new SegmentError("message-invalid", "refused");
-        mustEqual(encodeMessage(parsed.data), encodeMessage(value), "nothing added, nothing dropped");
-      },
-      { accepted: 0.1 },
-    );
-  }
+  for (const { name, schema, sample } of SCHEMAS) fuzzShape(name, schema, sample);
 });
 
 describe("a tab", () => {

@@ -118,10 +118,10 @@ describe("parameters of templates", () => {
     join: "1 min",
   };
   const EXAMPLES = new Map(
-    TEMPLATES.map(({ name, example }) => {
-      const samples = [example(nowMs), { ...example(nowMs), services }];
-      for (const sample of samples) termsFromParams(name, sample, { ...context, party: meet });
-      return [name, samples];
+    TEMPLATES.map((template) => {
+      const samples = [template.example(nowMs), { ...template.example(nowMs), services }];
+      for (const sample of samples) termsFromParams(template.name, sample, { ...context, party: meet });
+      return [template.name, samples];
     }),
   );
   for (const template of TEMPLATES) {
