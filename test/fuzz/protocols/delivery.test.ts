@@ -8,7 +8,6 @@ import { openInvoice, signInvoice } from "../../../protocols/delivery/invoice.ts
 import type { Invoice } from "../../../protocols/delivery/invoice.ts";
 import * as messages from "../../../protocols/delivery/messages.ts";
 import { checkPlan, readPlan } from "../../../protocols/delivery/plan.ts";
-import { encodeMessage } from "../../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
 import { verify1 } from "../../../protocols/identity/cose.ts";
 import { agentId } from "../../../protocols/identity/keys.ts";

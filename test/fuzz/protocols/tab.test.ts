@@ -10,8 +10,6 @@ import { decodeTerms, encodeTerms } from "../../../protocols/contract/terms.ts";
 import * as kit from "../../../protocols/contract/testing/delivery.ts";
 import { TAB } from "../../../protocols/contract/testing/samples.ts";
 import { equalBytes } from "../../../protocols/encoding/bytes.ts";
-import { encodeMessage } from "../../../protocols/encoding/messages.ts";
-import { SegmentError } from "../../../protocols/errors.ts";
 import { verify1 } from "../../../protocols/identity/cose.ts";
 import {
   tabSchema,
@@ -23,7 +21,6 @@ import { readTab } from "../../../protocols/tab/tab.ts";
 import { openVoucher } from "../../../protocols/tab/voucher.ts";
 import { fuzz } from "../support/harness.ts";
 import { mutated, mutatedCbor } from "../support/mutate.ts";
-import { mutatedValue } from "../support/mutate-value.ts";
 import { must, mustEqual } from "../support/must.ts";
 import { fuzzShape } from "../support/shapes.ts";
 import { fuzzSigned } from "../support/signed.ts";
