@@ -7,6 +7,7 @@ import { MAX_PARAMS_LENGTH } from "../../protocols/contract/negotiation-messages
 import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { party as partyField } from "../../protocols/contract/templates/fields.ts";
+import type { TemplateContext } from "../../protocols/contract/templates/fields.ts";
 import { TEMPLATES, templateOf, termsFromParams } from "../../protocols/contract/templates/index.ts";
 import type { Json } from "../../protocols/contract/templates/index.ts";
 import { encodeTerms, partyByIdentity } from "../../protocols/contract/terms.ts";
@@ -14,7 +15,8 @@ import type { Terms } from "../../protocols/contract/terms.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Card } from "../../protocols/identity/card.ts";
-import { agentId } from "../../protocols/identity/keys.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
+import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { agreeTo } from "./contract-consent.ts";
 import type { DecisionFlags } from "./contract-consent.ts";
 import {
@@ -242,6 +244,7 @@ function makeTerms(
   const called = new Map<string, string>();
   const terms = termsFromParams(template, params, {
     network: network.network,
+    ...commissionOf(network),
     nowMs: (client?.connection.clock ?? systemClock).now(),
     nonce: nodeRandom.bytes(16),
     party: (name) => {
@@ -263,6 +266,12 @@ function makeTerms(
     },
   });
   return { terms, shared: shareable(template, params, called) };
+}
+
+/** What the network keeps of the fees of services that join, if its genesis says so. */
+function commissionOf({ commission }: NetworkDescription): Pick<TemplateContext, "commission"> {
+  if (commission === undefined) return {};
+  return { commission: { account: publicKeyFromId(commission.account), ppm: commission.ppm } };
 }
 
 /** The parameters with ids for names: these are this home's own. Empty if they are too many. */

@@ -72,7 +72,9 @@ export function moneyPolicy(flags: PolicyFlags, exponent: number, own: Uint8Arra
     minters: minters === undefined ? [own] : mintersOf(minters, own),
     cap: cap === undefined ? null : { minor: capOf(cap, exponent), periodMs },
     demurrage:
-      demurrage === undefined ? null : { ppm: ppmOf(demurrage), periodMs, fund: accountOf(fund, own) },
+      demurrage === undefined
+        ? null
+        : { ppm: ppmOf("--demurrage", demurrage, MAX_DEMURRAGE_PPM), periodMs, fund: accountOf(fund, own) },
   };
 }
 
@@ -94,12 +96,12 @@ function capOf(text: string, exponent: number): bigint {
   throw optionInvalid("--cap", "an amount above 0", text);
 }
 
-/** "0.5%" in millionths. */
-function ppmOf(text: string): number {
+/** "0.5%" in millionths, above 0 and at most `maxPpm`. Errors: option-invalid. */
+export function ppmOf(option: string, text: string, maxPpm: number): number {
   const parts = /^([0-9]{1,2}(?:\.[0-9]{1,4})?) ?%$/.exec(text);
   const ppm = parts === null ? 0n : parseAmount(parts[1] ?? "", PERCENT_DECIMALS);
-  if (ppm > 0n && ppm <= BigInt(MAX_DEMURRAGE_PPM)) return Number(ppm);
-  throw optionInvalid("--demurrage", "a share such as 0.5%, above 0 and below 100%", text);
+  if (ppm > 0n && ppm <= BigInt(maxPpm)) return Number(ppm);
+  throw optionInvalid(option, `a share such as 0.5%, above 0 and at most ${maxPpm / 10_000}%`, text);
 }
 
 function periodOf(text: string | undefined): number {

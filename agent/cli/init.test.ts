@@ -11,6 +11,7 @@ import { addStatus } from "./status.ts";
 import { addTelemetry } from "./telemetry.ts";
 import { call } from "./testing/call.ts";
 import { addWallet } from "./wallet.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
 
 const root = mkdtempSync(join(tmpdir(), "segment-init-"));
 let home: string;
@@ -43,6 +44,12 @@ describe("segment init", () => {
     expect(loadCommittee(home)?.termSeed).toHaveLength(32);
   });
 
+  it("writes a commission on services' fees into the genesis, for the founder's account", async () => {
+    await init("--found", "village", "--commission", "2.5%");
+    const { network, card } = await openHome(home, nodeCrypto);
+    expect(network?.commission).toEqual({ account: agentId(card.root), ppm: 25_000 });
+  });
+
   it("changes nothing where an agent is already", async () => {
     await init("--found", "village");
     const before = hash(home);
@@ -54,6 +61,9 @@ describe("segment init", () => {
   it.each([
     [["--found", "Village"], "option-invalid"],
     [["--found", "a", "--network", "b"], "option-invalid"],
+    [["--found", "a", "--commission", "0%"], "option-invalid"],
+    [["--found", "a", "--commission", "10.0001%"], "option-invalid"],
+    [["--commission", "1%"], "option-invalid"],
     [["--found", "a", "--roles", "broker"], "option-invalid"],
     [["--roles", "king"], "option-invalid"],
     [["--port", "70000"], "option-invalid"],

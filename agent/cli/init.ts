@@ -8,7 +8,9 @@ import type { Home, Role } from "../node/home.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId, didKey } from "../../protocols/identity/keys.ts";
 import { isNetworkName } from "../../protocols/topics.ts";
+import { MAX_COMMISSION_PPM } from "../../protocols/ledger/network.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { ppmOf } from "./currency-policy.ts";
 import { paragraph, terminalWidth } from "./layout.ts";
 import {
   brokerUrl,
@@ -35,6 +37,7 @@ interface InitFlags extends HomeFlags {
   keepers?: string;
   wordsFile?: string;
   keepRoot?: boolean;
+  commission?: string;
 }
 
 /** MQTT's own port. */
@@ -46,6 +49,7 @@ export function addInit(program: Command): void {
     .option("--kind <kind>", "what it is: drone, lock, meter, phone, hub, … (default: hub or device)")
     .option("--name <name>", "what people call it (default: its kind)")
     .option("--found <name>", "found a network of which this machine is the only notary")
+    .option("--commission <share>", "with --found: what its founder's account gets of the fees of services")
     .option("--network <file>", "join the network of this network.json")
     .option("--broker <url>", "where the network's broker listens: mqtt://192.168.1.10:1883")
     .option("--port <n>", `where its own broker will listen, 0 for any (default: ${DEFAULT_PORT})`)
@@ -63,7 +67,7 @@ export function addInit(program: Command): void {
 
 async function init(flags: InitFlags): Promise<void> {
   // All that may be wrong with the options is found before anything is written.
-  const { config, network } = readFlags(flags);
+  const { config, network, commission } = readFlags(flags);
   const passphrase = passphraseOf(flags);
   if (passphrase === "") throw new SegmentError("option-invalid", "the passphrase is empty");
   const words = flags.wordsFile === undefined ? undefined : smallText(flags.wordsFile);
@@ -76,7 +80,7 @@ async function init(flags: InitFlags): Promise<void> {
     ...(words === undefined ? {} : { words }),
     ...(passphrase === undefined ? {} : { passphrase }),
   });
-  if (flags.found !== undefined) foundHere(home, flags.found, flags.keepers === undefined);
+  if (flags.found !== undefined) foundHere(home, flags.found, flags.keepers === undefined, commission);
   else if (network !== undefined) joinNetwork(home.folder, network);
   const newWords = words === undefined ? ownersWords : null;
   const name = flags.found ?? network?.network ?? null;
@@ -86,7 +90,14 @@ async function init(flags: InitFlags): Promise<void> {
 
 type Config = Parameters<typeof createHome>[1]["config"];
 
-function readFlags(flags: InitFlags): { config: Config; network: NetworkDescription | undefined } {
+interface Read {
+  config: Config;
+  network: NetworkDescription | undefined;
+  /** In millionths. */
+  commission: number | undefined;
+}
+
+function readFlags(flags: InitFlags): Read {
   const { found, network: networkFile, broker } = flags;
   if (found !== undefined && networkFile !== undefined) {
     throw new SegmentError(
@@ -115,7 +126,17 @@ function readFlags(flags: InitFlags): { config: Config; network: NetworkDescript
     ),
     keepers: flags.keepers === undefined ? [] : idsOf("--keepers", [flags.keepers]),
   };
-  return { config, network: networkFile === undefined ? undefined : readNetworkFile(networkFile) };
+  if (flags.commission !== undefined && found === undefined) {
+    throw new SegmentError("option-invalid", "a commission is set when a network is founded: --found");
+  }
+  return {
+    config,
+    network: networkFile === undefined ? undefined : readNetworkFile(networkFile),
+    commission:
+      flags.commission === undefined
+        ? undefined
+        : ppmOf("--commission", flags.commission, MAX_COMMISSION_PPM),
+  };
 }
 
 function rolesOf(text: string | undefined, founds: boolean): Role[] {
@@ -127,8 +148,9 @@ function rolesOf(text: string | undefined, founds: boolean): Role[] {
 }
 
 /** A network of one notary: this machine. */
-function foundHere(home: Home, name: string, keepsItsOwn: boolean): void {
-  const { network, secrets } = foundNetwork(nodeCrypto, nodeRandom, name, [home.id]);
+function foundHere(home: Home, name: string, keepsItsOwn: boolean, ppm: number | undefined): void {
+  const commission = ppm === undefined ? undefined : { account: agentId(home.card.root), ppm };
+  const { network, secrets } = foundNetwork(nodeCrypto, nodeRandom, name, [home.id], commission);
   const [secret] = secrets;
   if (secret !== undefined) saveCommittee(home.folder, secret);
   joinNetwork(home.folder, network);

@@ -42,12 +42,16 @@ export function loadCommittee(folder: string): CommitteeSecrets | undefined {
   }
 }
 
-/** Founds a network with these notaries: one common seal key, a term key each. */
+/**
+ * Founds a network with these notaries: one common seal key, a term key each; perhaps a commission on the
+ * fees of services.
+ */
 export function foundNetwork(
   crypto: Crypto,
   random: Random,
   name: string,
   notaries: readonly string[],
+  commission?: NetworkDescription["commission"],
 ): { network: NetworkDescription; secrets: CommitteeSecrets[] } {
   const sealSecret = random.bytes(32);
   const secrets = notaries.map(() => ({ termSeed: random.bytes(32), sealSecret }));
@@ -61,6 +65,7 @@ export function foundNetwork(
       termKey: agentId(signerFromSeed(crypto, secrets[index]?.termSeed ?? new Uint8Array()).publicKey),
     })),
     sealKey: formatSealKey(crypto.x25519PublicKey(sealSecret)),
+    ...(commission === undefined ? {} : { commission }),
   });
   return { network, secrets };
 }
