@@ -55,8 +55,8 @@ export const RULES: readonly Rule[] = [
   {
     rule: "what a phase asks of the world is asked again after a restart",
     file: "devices/drone/drone.js",
-    find: "...standing(config, state, context.now), ...inquiries",
-    replace: "...inquiries",
+    find: "effects: [...standing(config, state, context.now), ...inquiries",
+    replace: "effects: [...inquiries",
     world: "--runs 100 --faults crash",
     breaks: ["contracts-end"],
   },
