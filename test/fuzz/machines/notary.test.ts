@@ -1,8 +1,7 @@
 /**
  * A notary's core under any casts and any log: mutants, what others signed, one notary that lies, time that
  * jumps. It never throws; the log alone decides its blocks, however it is read; money is conserved; and
- * after a
- * restart it votes for nothing else than it did.
+ * after a restart it votes for nothing else than it did.
  */
 import fc from "fast-check";
 import { afterAll, describe, expect } from "vitest";
@@ -40,6 +39,7 @@ import {
 } from "../../ledger/village.ts";
 import { fuzz } from "../support/harness.ts";
 import { mutated } from "../support/mutate.ts";
+import { rememberingSigner } from "../support/signed.ts";
 
 /** Most cases verify and make the same signatures: each is worked out once. */
 const crypto = rememberingCrypto(nodeCrypto);
@@ -95,20 +95,6 @@ const rules = ledgerRules(crypto, world.network);
 const END_MS = world.now;
 const random = seededRandom(3);
 const knownTermsId = deliveryOf(1, START_MS + 7_000).id;
-
-/** Ed25519 gives the same signature for the same bytes (RFC 8032), so it is made once. */
-function rememberingSigner(signer: Signer): Signer {
-  const made = new Map<string, Uint8Array>();
-  return {
-    publicKey: signer.publicKey,
-    sign(message) {
-      const key = toHex(message);
-      const signature = made.get(key) ?? signer.sign(message);
-      if (made.size < 4_096) made.set(key, signature);
-      return signature.slice();
-    },
-  };
-}
 
 /** A day's entry by anybody, as valid as its signer can make it. */
 function entryBy(signer: Signer, body: EntryBody, attachment?: Uint8Array): Uint8Array {

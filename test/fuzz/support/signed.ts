@@ -1,6 +1,7 @@
 /** Fuzz behind the signature: payloads are mutated first and signed afterwards. */
 import fc from "fast-check";
 import { nodeCrypto } from "../../../agent/node/crypto.ts";
+import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { sign1 } from "../../../protocols/identity/cose.ts";
 import type { SignatureLabel } from "../../../protocols/labels.ts";
 import type { Crypto, Signer } from "../../../protocols/ports.ts";
@@ -9,6 +10,20 @@ import { mutatedInside, resigned } from "./mutate.ts";
 
 /** Believes every signature, so that ten thousand cases cost no ten thousand signatures. */
 export const trusting: Crypto = { ...nodeCrypto, ed25519Verify: () => true };
+
+/** Ed25519 gives the same signature for the same bytes (RFC 8032), so it is made once. */
+export function rememberingSigner(signer: Signer): Signer {
+  const made = new Map<string, Uint8Array>();
+  return {
+    publicKey: signer.publicKey,
+    sign(message) {
+      const key = toHex(message);
+      const signature = made.get(key) ?? signer.sign(message);
+      if (made.size < 4_096) made.set(key, signature);
+      return signature.slice();
+    },
+  };
+}
 
 /** Has the key's name and signs nothing: for what is believed, or only compared. */
 export function unsigned({ publicKey }: { publicKey: Uint8Array }): Signer {
