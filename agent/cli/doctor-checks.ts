@@ -7,7 +7,7 @@ import { openHome, readHomeNetwork } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
 import { inspectKeystore } from "../node/keystore.ts";
 import { loadLmdb } from "../node/lmdb-log.ts";
-import { mqttBus } from "../node/mqtt-bus.ts";
+import { mqttBus } from "../platform/mqtt-bus.ts";
 import { registration } from "../node/run-documents.ts";
 import { readRunStatus, runningProcess } from "../node/run-status.ts";
 import { readStatement } from "../node/run-wallet.ts";

@@ -5,8 +5,8 @@ import { NetworkTime } from "../core/network-time.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Clock, Crypto, Random } from "../../protocols/ports.ts";
 import type { Home } from "./home.ts";
-import { mqttBus } from "./mqtt-bus.ts";
-import type { MqttBus } from "./mqtt-bus.ts";
+import { mqttBus } from "../platform/mqtt-bus.ts";
+import type { MqttBus } from "../platform/mqtt-bus.ts";
 
 /** What an agent asks of the machine on which it runs. */
 export interface Machine {

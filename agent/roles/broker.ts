@@ -11,7 +11,8 @@
  * PUBLISH, section 3.3.5) and counted; one that sends too fast is read more slowly.
  */
 import { createServer } from "node:net";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { AddressInfo, Server } from "node:net";
+import type { Duplex } from "node:stream";
 import { Aedes } from "aedes";
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket, Subscription } from "aedes";
 import { concat, utf8 } from "../../protocols/encoding/bytes.ts";
@@ -41,7 +42,7 @@ export interface BrokerOptions {
 }
 
 export interface BrokerLimits {
-  /** Open sockets, of all clients. */
+  /** Open connections, of all clients. */
   connections: number;
   connectionsPerAgent: number;
   subscriptionsPerClient: number;
@@ -66,12 +67,15 @@ export interface Broker {
   readonly port: number;
   /** Messages and bytes that were accepted; clients, messages and subscriptions that were refused. */
   readonly counters: Readonly<{ messages: number; bytes: number; refused: number }>;
+  /** Takes a client that came by another door, such as a WebSocket; it is under the same rules. */
+  accept(stream: Duplex): void;
   close(): Promise<void>;
 }
 
 // A CONNECT with a token needs some 600 bytes. Nobody gets to send more before it is verified.
 const MAX_CONNECT_BYTES = 4096;
-const MAX_PACKET_BYTES = MAX_PAYLOAD_BYTES + MAX_TOPIC_CHARS + 16;
+/** After the fixed header. */
+export const MAX_PACKET_BYTES = MAX_PAYLOAD_BYTES + MAX_TOPIC_CHARS + 16;
 const CONNECT_TIMEOUT_MS = 5000;
 const DRAIN_TIMEOUT_MS = 5000;
 const KEEPALIVE_LIMIT_S = 600;
@@ -117,22 +121,26 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   });
   aedes.on("unsubscribe", (filters, client) => rules.unsubscribed(client, filters));
 
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    const client = rules.arrived(socket, () => aedes.handle(socket));
-    socket.once("close", () => {
-      sockets.delete(socket);
+  const streams = new Set<Duplex>();
+  const accept = (stream: Duplex): void => {
+    if (streams.size >= rules.limits.connections) {
+      rules.refuse("too many connections");
+      stream.destroy();
+      return;
+    }
+    streams.add(stream);
+    const client = rules.arrived(stream, () => aedes.handle(stream));
+    stream.once("close", () => {
+      streams.delete(stream);
       rules.left(client);
     });
-  });
-  server.maxConnections = rules.limits.connections;
-  server.on("drop", () => rules.refuse("too many connections"));
+  };
+  const server = createServer({ noDelay: true }, accept);
 
   async function close(): Promise<void> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
-    for (const socket of sockets) socket.destroy(); // those that never sent a CONNECT
+    for (const stream of streams) stream.destroy(); // those that never sent a CONNECT
     await stopped;
   }
 
@@ -140,7 +148,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   try {
     const port = await listen(server, host, options.port);
     const url = `mqtt://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    return { url, port, counters: rules.counters, close };
+    return { url, port, counters: rules.counters, accept, close };
   } catch (error) {
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
     throw error;
@@ -165,9 +173,9 @@ class Rules {
     return new Error(message);
   }
 
-  /** The socket is metered before the client that `handle` makes reads from it. */
-  arrived(socket: Socket, handle: () => Client): Client {
-    const meter = limitPackets(socket, MAX_CONNECT_BYTES, () => this.refuse("packet too large"));
+  /** The stream is metered before the client that `handle` makes reads from it. */
+  arrived(stream: Duplex, handle: () => Client): Client {
+    const meter = limitPackets(stream, MAX_CONNECT_BYTES, () => this.refuse("packet too large"));
     const client = handle();
     this.#meters.set(client, meter);
     return client;

@@ -3,7 +3,7 @@
  * stranger announces, up to 256 MB. This watches the fixed headers that go by
  * (MQTT 3.1.1, section 2.2) and cuts the socket at the first that announces too much.
  */
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 export interface PacketMeter {
   /** False as soon as a packet announces more than the bound, or a malformed length. */
@@ -54,16 +54,16 @@ export function packetMeter(maxBytes: number): PacketMeter {
   };
 }
 
-/** Puts a meter on a socket before anything reads from it. `exceeded` is called once, when it is cut. */
-export function limitPackets(socket: Socket, maxBytes: number, exceeded: () => void): PacketMeter {
+/** Puts a meter on a connection before anything reads from it. `exceeded` is called once, when it is cut. */
+export function limitPackets(stream: Duplex, maxBytes: number, exceeded: () => void): PacketMeter {
   const meter = packetMeter(maxBytes);
-  const read = socket.read.bind(socket);
+  const read = stream.read.bind(stream);
   // aedes reads with `read`, not with `data` events: what does not pass here never reaches its parser.
-  socket.read = (size?: number): Uint8Array | null => {
+  stream.read = (size?: number): Uint8Array | null => {
     const chunk = read(size) as Uint8Array | null;
     if (chunk === null || meter.accepts(chunk)) return chunk;
     exceeded();
-    socket.destroy();
+    stream.destroy();
     return null;
   };
   return meter;

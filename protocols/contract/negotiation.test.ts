@@ -6,6 +6,9 @@ import type { CborValue } from "../encoding/cbor.ts";
 import { agentId } from "../identity/keys.ts";
 import { stepNegotiation, owedTo, heldOf, refusalOf, subjectOf } from "./negotiation.ts";
 import type { NegotiationContext, NegotiationEffect, NegotiationEvent } from "./negotiation.ts";
+import { MAX_FACTS_OF_PARTY } from "./bounds.ts";
+import { signFact } from "./facts.ts";
+import { factOwedTo } from "./negotiation-facts.ts";
 import { encodeNegotiationMessage, readNegotiationMessage } from "./negotiation-messages.ts";
 import type { NegotiationMessage } from "./negotiation-messages.ts";
 import { MAX_OFFERS_OF_PEER, MAX_OFFERS_OF_STRANGER, MAX_OFFERS_OF_STRANGERS } from "./negotiation-rules.ts";
@@ -186,7 +189,7 @@ describe("a negotiation", () => {
     const owed = (): string | undefined =>
       owedTo(buyer.state.get(toHex(first))!, idOf("shop"), idOf("buyer"))?.kind;
     expect(owed()).toBe("contract-offer");
-    const held = { termsId: first, signers: [idOf("buyer")], decliners: [], refused: null };
+    const held = { termsId: first, signers: [idOf("buyer")], decliners: [], facts: [], refused: null };
     buyer.step(from("shop", { kind: "contract-held", body: held }));
     expect(owed()).toBeUndefined();
     buyer.step(from("drone", signatureOf(FIRST, "drone")));
@@ -199,8 +202,64 @@ describe("a negotiation", () => {
   });
 });
 
+describe("facts among the parties", () => {
+  const factBy = (seed: number, kind: string, subject: Uint8Array | null = first): Uint8Array =>
+    signFact(signerOf(seed), { kind, subject, timeMs: ORDERED_AT + MINUTE, body: [] });
+  const said = (name: Name, fact: Uint8Array): NegotiationEvent =>
+    from(name, { kind: "contract-fact", body: { termsId: first, fact } });
+  const signed = (): Party => {
+    const buyer = new Party("buyer").step(from("shop", offerOf(FIRST, ["shop", "drone"])));
+    return buyer.step({ kind: "sign", termsId: first, mayDeposit: true });
+  };
+  const owed = (party: Party, to: Name): Uint8Array | undefined => {
+    const message = factOwedTo(party.state.get(toHex(first))!, idOf(to), idOf(party.name));
+    return message?.kind === "contract-fact" ? message.body.fact : undefined;
+  };
+
+  it("are kept once all have signed, told once, and passed on until the others keep them", () => {
+    const certified = factBy(SEEDS.shop, "certified");
+    const buyer = new Party("buyer").step(from("shop", offerOf(FIRST, ["shop", "drone"])));
+    expect(buyer.refused(said("shop", certified))).toBe("contract-unknown");
+    buyer.step({ kind: "sign", termsId: first, mayDeposit: true });
+    buyer.step(said("shop", certified)).step(said("drone", certified));
+    expect(buyer.news().filter((what) => what === "stated")).toHaveLength(1);
+    expect(owed(buyer, "drone")).toEqual(certified);
+    const shop = new Party("shop").step(from("buyer", offerOf(FIRST, NAMES)));
+    shop.step({ kind: "fact", termsId: first, fact: certified });
+    const held = heldOf(shop.state.get(toHex(first))!);
+    buyer.step(from("shop", { kind: "contract-held", body: held }));
+    expect(owed(buyer, "shop")).toBeUndefined();
+    buyer.step(from("drone", { kind: "contract-held", body: refusalOf(first, "contract-closed") }));
+    expect(owed(buyer, "drone")).toBeUndefined();
+  });
+
+  it("are refused by strangers, about other contracts, damaged, and in great number", () => {
+    const buyer = signed();
+    const damaged = factBy(SEEDS.shop, "certified");
+    damaged[damaged.length - 1]! ^= 1;
+    expect(buyer.refused(said("shop", factBy(77, "certified")))).toBe("fact-invalid");
+    expect(buyer.refused(said("shop", factBy(SEEDS.shop, "certified", second)))).toBe("fact-invalid");
+    expect(buyer.refused(said("shop", factBy(SEEDS.shop, "certified", null)))).toBe("fact-invalid");
+    expect(buyer.refused(said("shop", damaged))).toBe("signature-invalid");
+    const stranger = {
+      ...said("shop", factBy(SEEDS.shop, "certified")),
+      from: agentId(signerOf(77).publicKey),
+    };
+    expect(buyer.refused(stranger as NegotiationEvent)).toBe("offer-foreign");
+    for (let n = 0; n < MAX_FACTS_OF_PARTY; n++) buyer.step(said("shop", factBy(SEEDS.shop, `seen-${n}`)));
+    expect(buyer.refused(said("shop", factBy(SEEDS.shop, "one-more")))).toBe("queue-full");
+    buyer.step(said("drone", factBy(SEEDS.drone, "seen")));
+  });
+});
+
 describe("what does not count", () => {
   const safe = deliveryTerms(DELIVERY);
+  /** The terms with another key for the buyer. */
+  const withBuyer = (key: { identity: Uint8Array } | { account: Uint8Array }): Uint8Array =>
+    encodeTerms({
+      ...safe,
+      parties: safe.parties.map((party) => (party.role === "buyer" ? { ...party, ...key } : party)),
+    });
   /** The same subtree again and again: more nodes than terms may have, in fewer bytes. */
   const repeated = (depth: number): Node => {
     if (depth === 0) return { kind: "close" };
@@ -250,34 +309,12 @@ describe("what does not count", () => {
     ],
     [
       "terms that do not name this agent",
-      from(
-        "shop",
-        offerOf(
-          encodeTerms({
-            ...safe,
-            parties: safe.parties.map((party) =>
-              party.role === "buyer" ? { ...party, identity: signerOf(77).publicKey } : party,
-            ),
-          }),
-          ["shop"],
-        ),
-      ),
+      from("shop", offerOf(withBuyer({ identity: signerOf(77).publicKey }), ["shop"])),
       "offer-foreign",
     ],
     [
       "terms that name another account for it",
-      from(
-        "shop",
-        offerOf(
-          encodeTerms({
-            ...safe,
-            parties: safe.parties.map((party) =>
-              party.role === "buyer" ? { ...party, account: signerOf(77).publicKey } : party,
-            ),
-          }),
-          ["shop"],
-        ),
-      ),
+      from("shop", offerOf(withBuyer({ account: signerOf(77).publicKey }), ["shop"])),
       "offer-foreign",
     ],
     ["unsafe terms", from("shop", offerOf(terms(4, { contract: unsafe }), ["shop"])), "terms-unsafe"],
@@ -470,7 +507,7 @@ describe("negotiation messages", () => {
     { kind: "contract-decline", body: { termsId: first, code: "declined", text: "not at this price" } },
     {
       kind: "contract-held",
-      body: { termsId: first, signers: [idOf("drone")], decliners: [], refused: "queue-full" },
+      body: { termsId: first, signers: [idOf("drone")], decliners: [], facts: [], refused: "queue-full" },
     },
   ];
 

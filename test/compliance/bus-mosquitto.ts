@@ -31,7 +31,7 @@ export async function startMosquitto(network: string): Promise<{ port: number; c
       // mosquitto started by root gives up its rights, and then could not read its files.
       `user ${userInfo().username}`,
       "max_queued_messages 10000",
-      "set_tcp_nodelay true", // else 40 ms a message, see mqtt-bus.ts
+      "set_tcp_nodelay true", // else 40 ms a message, see agent/platform/mqtt-bus.ts
       "persistence false",
       "",
     ].join("\n"),

@@ -1,6 +1,10 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { nodeCrypto, nodeRandom, systemClock } from "../../agent/node/crypto.ts";
-import { mqttBus } from "../../agent/node/mqtt-bus.ts";
+import { mqttBus } from "../../agent/platform/mqtt-bus.ts";
 import { startBroker } from "../../agent/roles/broker.ts";
+import type { Broker } from "../../agent/roles/broker.ts";
+import { openWebSocketDoor } from "../../agent/roles/websocket.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { memoryNetwork } from "../../simulators/network/memory-bus.ts";
 import { describeWith, needProgram } from "../support/shared.ts";
@@ -18,7 +22,12 @@ interface Server {
 }
 
 /** Each client reaches the broker through a relay of its own, which the test can sever. */
-function mqttWorld(server: Server, protocolVersion: 4 | 5, maxPending: number): BusWorld {
+function mqttWorld(
+  server: Server,
+  protocolVersion: 4 | 5,
+  maxPending: number,
+  scheme: "mqtt" | "ws" = "mqtt",
+): BusWorld {
   const relays = new Map<string, Severable>();
   return {
     network,
@@ -26,7 +35,7 @@ function mqttWorld(server: Server, protocolVersion: 4 | 5, maxPending: number): 
       const relay = await severable(server.port);
       relays.set(agentId(signer.publicKey), relay);
       return mqttBus({
-        url: `mqtt://127.0.0.1:${relay.port}`,
+        url: `${scheme}://127.0.0.1:${relay.port}`,
         network,
         signer,
         clock: systemClock,
@@ -46,16 +55,30 @@ function mqttWorld(server: Server, protocolVersion: 4 | 5, maxPending: number): 
   };
 }
 
-busCompliance("mqtt.js with aedes", async (maxPending) => {
-  const broker = await startBroker({
-    host: "127.0.0.1",
-    port: 0,
-    network,
-    crypto: nodeCrypto,
-    clock: systemClock,
-  });
-  return mqttWorld(broker, 4, maxPending);
+const aedes = () =>
+  startBroker({ host: "127.0.0.1", port: 0, network, crypto: nodeCrypto, clock: systemClock });
+
+busCompliance("mqtt.js with aedes", async (maxPending) => mqttWorld(await aedes(), 4, maxPending));
+
+busCompliance("mqtt.js with aedes over WebSocket", async (maxPending) => {
+  return mqttWorld(await webSocketServer(await aedes()), 4, maxPending, "ws");
 });
+
+async function webSocketServer(broker: Broker): Promise<Server> {
+  const door = openWebSocketDoor(broker);
+  const server = createServer();
+  server.on("upgrade", (request, socket, head) => door.upgrade(request, socket, head));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    close: async () => {
+      door.close();
+      await broker.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 describeWith("mosquitto", needProgram("mosquitto", "mosquitto"), () => {
   for (const version of [4, 5] as const) {

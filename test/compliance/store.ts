@@ -71,7 +71,7 @@ export function storeCompliance(name: string, create: () => Promise<StoreWorld>)
 
     it("shows a commit only whole", async () => {
       const committing = store.commit(put("x/1", "x/2", "x/3"));
-      while (store.keys("x/").length === 0) await new Promise((resolve) => setImmediate(resolve));
+      while (store.keys("x/").length === 0) await new Promise((resolve) => setTimeout(resolve));
       expect(store.keys("x/")).toHaveLength(3);
       await committing;
       await store.commit(new Map());

@@ -2,7 +2,7 @@
 import { nodeCrypto, nodeRandom, systemClock } from "../../../agent/node/crypto.ts";
 import { openHome, type Home } from "../../../agent/node/home.ts";
 import { openJournal } from "../../../agent/node/journal-store.ts";
-import { mqttBus, type MqttBus } from "../../../agent/node/mqtt-bus.ts";
+import { mqttBus, type MqttBus } from "../../../agent/platform/mqtt-bus.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { NetworkDescription } from "../../../protocols/ledger/network.ts";
 import type { Clock, Crypto, Random, Store } from "../../../protocols/ports.ts";

@@ -1,5 +1,6 @@
 /**
- * The Bus port over MQTT, by mqtt.js: 3.1.1 (aedes, mosquitto) or 5 (mosquitto).
+ * The Bus port over MQTT, by mqtt.js: 3.1.1 (aedes, mosquitto) or 5 (mosquitto), over TCP in Node and over
+ * WebSocket in a browser.
  *
  * QoS 1 and clean sessions. What is published waits here, in order and bounded, until
  * the broker acknowledges it, across reconnects; what others publish while this agent
@@ -11,7 +12,6 @@
  * and fails what was published meanwhile; so here it only ever holds what is in flight
  * on the present connection, and the queue is ours.
  */
-import type { Socket } from "node:net";
 import mqtt from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { toHex } from "../../protocols/encoding/bytes.ts";
@@ -20,7 +20,7 @@ import { agentId } from "../../protocols/identity/keys.ts";
 import { busClosed, checkPublish, checkSubscribe, queueFull } from "../../protocols/messaging/bus-rules.ts";
 import type { Bus, Clock, Random, Signer, Unsubscribe } from "../../protocols/ports.ts";
 import { topicMatches } from "../../protocols/topics.ts";
-import { BrokerLogin } from "./broker-login.ts";
+import { BrokerLogin } from "./mqtt-login.ts";
 
 export interface MqttBusOptions {
   /** mqtt://, mqtts://, ws:// or wss:// */
@@ -250,7 +250,7 @@ class MqttJsBus implements MqttBus {
     if (this.#closed) return;
     // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a message (RFC 1122, 4.2.3.2
     // and 4.2.3.4).
-    (this.#client.stream as Partial<Socket>).setNoDelay?.(true);
+    (this.#client.stream as { setNoDelay?: (on: boolean) => void }).setNoDelay?.(true);
     this.#connected = true;
     this.#failures = 0;
     this.#lastError = undefined;

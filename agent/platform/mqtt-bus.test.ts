@@ -10,7 +10,7 @@ import { CLOCK_USER, clockTopic } from "../../protocols/messaging/token.ts";
 import type { Clock } from "../../protocols/ports.ts";
 import { castFilter, castTopic, inboxFilter } from "../../protocols/topics.ts";
 import { startBroker } from "../roles/broker.ts";
-import { nodeCrypto, nodeRandom, systemClock } from "./crypto.ts";
+import { nodeCrypto, nodeRandom, systemClock } from "../node/crypto.ts";
 import { mqttBus } from "./mqtt-bus.ts";
 import type { MqttBus, MqttBusOptions } from "./mqtt-bus.ts";
 
