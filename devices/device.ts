@@ -48,7 +48,7 @@ export type DeviceEvent =
   /** A certified entry that concerns this agent, verified against the network's committee. */
   | { kind: "receipt"; receipt: VerifiedReceipt; bytes: Uint8Array }
   /** A Noise session over BLE is open; both sides have proved who they are. */
-  | { kind: "session-opened"; session: string; peer: AgentId; sessionHash: Uint8Array; purpose: Uint8Array }
+  | SessionOpened
   | { kind: "session-message"; session: string; peer: AgentId; type: string; body: Uint8Array }
   | { kind: "session-closed"; session: string; peer: AgentId }
   /** Somebody came over BLE and was not let in, or the dialled peer did not let us in. */
@@ -58,6 +58,16 @@ export type DeviceEvent =
   | { kind: "sensor"; name: string; value: unknown }
   /** What the person in charge asks for. */
   | { kind: "command"; name: string; value: unknown };
+
+export interface SessionOpened {
+  kind: "session-opened";
+  session: string;
+  peer: AgentId;
+  sessionHash: Uint8Array;
+  purpose: Uint8Array;
+  /** The peer has proved the one-time secret of a pairing code. */
+  paired?: boolean;
+}
 
 export type DeviceEffect =
   /**
@@ -78,9 +88,14 @@ export type DeviceEffect =
   | { kind: "timer"; name: string; atMs: TimeMs | null }
   /** Offer BLE to these peers only (an empty list: stop). */
   | { kind: "advertise"; to: AgentId[] }
-  /** Look for a peer over BLE and open a session for a purpose. Repeats until `hang-up`. */
-  | { kind: "dial"; peer: AgentId; purpose: Uint8Array }
+  /**
+   * Look for a peer over BLE and open a session for a purpose. Repeats until `hang-up`. `keys` are those of a
+   * peer whose card need not be known: its X25519 key, and when pairing the one-time secret.
+   */
+  | { kind: "dial"; peer: AgentId; purpose: Uint8Array; keys?: DialKeys }
   | { kind: "hang-up" }
+  /** Only whoever proves this one-time secret is let in over BLE; null: as before. */
+  | { kind: "admit"; psk: Uint8Array | null }
   /** A message in the open session; lost if the session is. */
   | { kind: "say"; session: string; type: string; body: unknown }
   /** A command to a driver, by the profile's name for it. */
@@ -91,6 +106,11 @@ export type DeviceEffect =
   | { kind: "keep"; name: string; bytes: Uint8Array }
   /** What a person watching would want to know. */
   | { kind: "progress"; step: string; detail: string };
+
+export interface DialKeys {
+  sessionKey: Uint8Array;
+  psk: Uint8Array | null;
+}
 
 export interface Step<State> {
   state: State;

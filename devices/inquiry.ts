@@ -50,6 +50,8 @@ export function inquireOn(termsId: Uint8Array, endsMs: TimeMs, now: TimeMs): Dev
 export function toldByMs(plan: DeliveryPlan, label: string): TimeMs {
   switch (label) {
     case "awaiting-deposit":
+    case "awaiting-cover":
+    case "awaiting-certificate":
       return plan.payEndsMs + ANSWER_MS;
     case "in-flight":
     case "may-land":
@@ -57,6 +59,11 @@ export function toldByMs(plan: DeliveryPlan, label: string): TimeMs {
     default:
       return plan.endsMs + ANSWER_MS;
   }
+}
+
+/** Whether a contract with this label may still come to the flight: deposit or services are awaited. */
+export function isBeforeFlight(label: string): boolean {
+  return ["awaiting-deposit", "awaiting-cover", "awaiting-certificate"].includes(label);
 }
 
 /** It is a day since the contract has ended, however it went. */

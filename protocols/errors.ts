@@ -52,6 +52,8 @@ export const REMEDIES = {
     "The offer is not one that this agent can sign: ask its maker for terms that name this agent and account.",
   "offer-replaced": "A newer version has taken its place: `segment contract list` shows it.",
   "offer-declined": "A party has declined this version: make a new offer, or a counter-offer.",
+  "commission-missing":
+    "The network keeps a part of services' fees: ask for terms that give it, as the templates make them.",
   "voucher-invalid": "The voucher is not one of this tab's payer: ask for one made for this tab.",
   "voucher-replayed":
     "A voucher counts once, and each must be for more in all than the one before: ask for a new one.",
@@ -69,6 +71,31 @@ export const REMEDIES = {
     "The facts do not satisfy the contract's condition: the message says which part fails.",
   "fact-invalid":
     "The fact is malformed, of another contract, or signed by a key that the terms do not name.",
+  // access
+  "pairing-invalid": "This is no pairing code of a lock: scan it again, or let the lock show it anew.",
+  "pairing-expired": "The pairing code is used or too old: let the lock show a new one with `segment pair`.",
+  "guest-key-invalid": "The guest key was changed or is incomplete: ask whoever gave it for it again.",
+  "key-exceeds": "A key that is passed on may not allow more than its own: make it narrower.",
+  "key-foreign": "The key is not of this lock as it is owned today: ask one of its owners for a new one.",
+  "key-not-holder": "The key was made for another person: ask for one of your own.",
+  "key-claimed": "Another phone has used this link first: ask the owner to revoke it and to make a new one.",
+  "key-not-yet": "The key is not valid yet: come back at its time.",
+  "key-expired": "The key's time has passed: ask for a new one.",
+  "key-outside-hours": "The key is not valid at this hour: its text says on which days and when it is.",
+  "key-used-up": "The key has been used as often as it may be: ask for a new one.",
+  "key-revoked": "An owner has revoked this key: ask the owner.",
+  "key-stale":
+    "The key needs a fresh confirmation of an owner: connect the phone to the network for a moment, then try again.",
+  "right-missing": "The key does not allow this: ask the owner for a key that does.",
+  "owner-required": "Only an owner of the lock may do this.",
+  "owner-last": "The lock needs an owner: add another first, or hand it over.",
+  "request-stale": "The request was made for another moment or session: tap again.",
+  "action-unknown": "The device has nothing of that name that could do this: look at its list.",
+  "door-open": "The door is open: shut it first.",
+  "time-unknown":
+    "The lock does not know the time since it was without power: an owner can open; connect it to the network.",
+  "too-many-attempts": "Too many attempts failed: wait for the time that the message says.",
+  "lock-full": "The lock can remember no more of these: let an owner remove what is no longer needed.",
   // ledger
   "entry-invalid": "The entry is malformed: make it with this version of SEGMENT.",
   "entry-expired": "The entry's validity window has passed: submit a new one.",

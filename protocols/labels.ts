@@ -23,6 +23,11 @@ export const SIGNATURE_LABELS = {
   shardReceipt: "segment/1/sign/shard-receipt",
   grant: "segment/1/sign/grant",
   invoice: "segment/1/sign/invoice",
+  guestKey: "segment/1/sign/guest-key",
+  keyClaim: "segment/1/sign/key-claim",
+  keyRefresh: "segment/1/sign/key-refresh",
+  lockOrder: "segment/1/sign/lock-order",
+  lockRequest: "segment/1/sign/lock-request",
 } as const;
 
 /** What a signature is for. */
@@ -48,6 +53,8 @@ export const HASH_LABELS = {
   placement: "segment/1/hash/placement",
   standingOrder: "segment/1/hash/standing-order",
   deed: "segment/1/hash/deed",
+  guestKey: "segment/1/hash/guest-key",
+  tenure: "segment/1/hash/tenure",
 } as const;
 
 export type HashLabel = keyof typeof HASH_LABELS;

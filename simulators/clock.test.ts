@@ -42,6 +42,17 @@ describe("a world's clock", () => {
     );
   });
 
+  it("is not early by the rounding of doubles", async () => {
+    const base = new VirtualClock(BASE_MS + 657_991);
+    const frame = { baseMs: BASE_MS, worldMs: 1_800_000_000_000, speed: 25.297732547094235 };
+    const clock = scaledClock(base, frame);
+    const atMs = clock.now() + 8_970_551;
+    let fired = Number.NaN;
+    clock.at(atMs, () => (fired = clock.now()));
+    await base.runAll();
+    expect(fired).toBeGreaterThanOrEqual(atMs);
+  });
+
   it("can cancel", async () => {
     const base = new VirtualClock();
     const clock = scaledClock(base, { baseMs: 0, worldMs: 0, speed: 2 });

@@ -13,10 +13,15 @@ export interface ClockFrame {
 /** The same frame gives the same time in every process that shares the base clock. */
 export function scaledClock(base: Clock, frame: ClockFrame): Clock {
   const { baseMs, worldMs, speed } = frame;
+  const timeAt = (baseTimeMs: TimeMs): TimeMs => Math.floor(worldMs + (baseTimeMs - baseMs) * speed);
   return {
-    now: () => Math.floor(worldMs + (base.now() - baseMs) * speed),
-    // Rounded up, so that a timer never fires before its time on this clock.
-    at: (atMs, fire) => base.at(Math.ceil(baseMs + (atMs - worldMs) / speed), fire),
+    now: () => timeAt(base.now()),
+    at: (atMs, fire) => {
+      // Rounded up, so that a timer never fires before its time on this clock; doubles may still round it
+      // down.
+      const dueMs = Math.ceil(baseMs + (atMs - worldMs) / speed);
+      return base.at(timeAt(dueMs) < atMs ? dueMs + 1 : dueMs, fire);
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import type { Home } from "../node/home.ts";
 import type { Client } from "../node/run-client.ts";
 import { runningProcess } from "../node/run-status.ts";
 import type { Negotiator } from "../core/negotiator.ts";
+import { requireCommission } from "../../protocols/contract/commission.ts";
 import {
   haveSameParties,
   missingSigners,
@@ -17,6 +18,7 @@ import { agreeTo } from "./contract-consent.ts";
 import type { DecisionFlags } from "./contract-consent.ts";
 import {
   carrierText,
+  commissionOf,
   currenciesOf,
   delivered,
   formatOf,
@@ -34,7 +36,7 @@ import {
 import type { ContractFlags } from "./contract-home.ts";
 import { STANDING_TEXT } from "./contract-words.ts";
 import { paragraph, printable, table, terminalWidth, utc } from "./layout.ts";
-import { languageOf, loadHome } from "./options.ts";
+import { languageOf, loadHome, networkOf } from "./options.ts";
 import type { HomeFlags } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
 import { nodeCrypto } from "../node/crypto.ts";
@@ -99,7 +101,8 @@ export async function sign(idText: string, flags: DecisionFlags): Promise<void> 
     try {
       const status = negotiator.statusOf(negotiator.get(one.termsId));
       if (status === "waits-for-you") {
-        const format = formatOf(language, await currenciesOf(home, client));
+        requireCommission(one.terms, commissionOf(networkOf(home)));
+        const format = formatOf(language, await currenciesOf(home, client, one));
         warnOfOlder(negotiator.all, one, home);
         const own = roleIn(one, home);
         const { terms } = one;

@@ -4,25 +4,31 @@ import type { ContractStore } from "../node/contracts.ts";
 import { openContracts } from "../node/contracts.ts";
 import { nodeCrypto, steadyClock, systemClock } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
-import { askCurrencies } from "../node/run-client.ts";
+import { askContract, askCurrencies } from "../node/run-client.ts";
 import type { Client } from "../node/run-client.ts";
 import { runningProcess } from "../node/run-status.ts";
 import { readStatement } from "../node/run-wallet.ts";
+import type { ContractInfo } from "../core/negotiation-follow.ts";
 import { Negotiator } from "../core/negotiator.ts";
+import { stepAt } from "../../protocols/contract/negotiation-next.ts";
 import { statusOf } from "../../protocols/contract/negotiation-state.ts";
 import type {
   Negotiation,
   Negotiations,
   NegotiationStatus,
 } from "../../protocols/contract/negotiation-state.ts";
+import type { When } from "../../protocols/contract/terms.ts";
+import type { Commission } from "../../protocols/contract/templates/services.ts";
 import { plainFormat } from "../../protocols/contract/text.ts";
 import type { TextFormat, TextLanguage } from "../../protocols/contract/text.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { openCard } from "../../protocols/identity/card.ts";
 import type { Card } from "../../protocols/identity/card.ts";
-import { agentId } from "../../protocols/identity/keys.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
+import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { formatAmount } from "../../protocols/money/amounts.ts";
+import { currencyCode, exponentOf } from "../../protocols/money/currencies.ts";
 import { printable } from "./layout.ts";
 import { networkOf, optionInvalid } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
@@ -113,15 +119,48 @@ export function personText(people: ReadonlyMap<string, Card>, home: Home, id: st
 
 // ---------------------------------------------------------------- money
 
-/** The network's currencies; without a network, those that the wallet has last held. */
-export async function currenciesOf(home: Home, client: Client | undefined): Promise<CurrencyName[]> {
+/**
+ * The network's currencies; without a network, those that the wallet has last held, and those of contracts
+ * that this agent has signed, or is about to answer.
+ */
+export async function currenciesOf(
+  home: Home,
+  client: Client | undefined,
+  answered?: Negotiation,
+): Promise<CurrencyName[]> {
   if (client !== undefined) return (await askCurrencies(client)).value;
   const statement = readStatement(home.folder, networkOf(home).network);
-  return (statement?.balances ?? []).map(({ currency, code, exponent }) => ({
+  const held = (statement?.balances ?? []).map(({ currency, code, exponent }) => ({
     id: currency,
     code,
     exponent,
   }));
+  const ours = [...storeOf(home).loadAll().values()].filter(
+    (one) => one.signatures.has(home.id) || (answered && toHex(one.termsId) === toHex(answered.termsId)),
+  );
+  const known = new Set(held.map(({ id }) => id));
+  const named = new Set(ours.flatMap(({ terms }) => currenciesIn(terms.contract)));
+  return [...held, ...[...named].filter((id) => !known.has(id)).flatMap(asNamed)];
+}
+
+/** Wherever the contract speaks of money. */
+function currenciesIn(part: unknown): string[] {
+  if (typeof part !== "object" || part === null || part instanceof Uint8Array) return [];
+  return Object.entries(part).flatMap(([name, value]) => {
+    return name === "currency" && typeof value === "string" ? [value] : currenciesIn(value);
+  });
+}
+
+/** Those of ISO 4217; how many decimals another has is known to the network only. */
+function asNamed(id: string): CurrencyName[] {
+  const code = currencyCode(id);
+  const exponent = exponentOf(code);
+  return exponent === undefined ? [] : [{ id, code, exponent }];
+}
+
+/** What the network keeps of the fees of services that join, if its genesis says so. */
+export function commissionOf({ commission }: NetworkDescription): Commission | undefined {
+  return commission && { account: publicKeyFromId(commission.account), ppm: commission.ppm };
 }
 
 /** Money as the person's language writes it; where issuers share a code, with the issuer. */
@@ -188,12 +227,37 @@ export function negotiatorOf(home: Home, store: ContractStore, client: Client | 
 }
 
 /** Waits until the other parties have it, but not for long. Returns those who have not said so. */
-export async function delivered(negotiator: Negotiator, one: Negotiation, home: Home): Promise<string[]> {
+export async function delivered(
+  negotiator: Negotiator,
+  one: Negotiation,
+  home: Home,
+  what: "offer" | "facts" = "offer",
+): Promise<string[]> {
   const others = one.terms.parties.map(({ identity }) => agentId(identity)).filter((id) => id !== home.id);
-  const missing = (): string[] => others.filter((id) => !negotiator.isHeldBy(one.termsId, id));
+  const has = (id: string): boolean =>
+    what === "offer" ? negotiator.isHeldBy(one.termsId, id) : negotiator.hasFacts(one.termsId, id);
+  const missing = (): string[] => others.filter((id) => !has(id));
   const until = steadyClock.now() + DELIVERY_MS;
   while (missing().length > 0 && steadyClock.now() < until) await pause(LOOK_EVERY_MS);
   return missing();
+}
+
+/** Where an open contract waits, as 2f+1 notaries say. Errors: contract-unknown, contract-closed. */
+export async function stepOf(
+  client: Client,
+  home: Home,
+  one: Negotiation,
+): Promise<{ step: When; info: ContractInfo }> {
+  const { value: info } = await askContract(client, one.termsId);
+  if (info === undefined)
+    throw new SegmentError("contract-unknown", `${shortId(one)} is not open on the ledger`);
+  if (info.closed) {
+    storeOf(home).settle(one.termsId);
+    throw new SegmentError("contract-closed", "the contract has ended");
+  }
+  const step = stepAt(one.terms, info.path);
+  if (step === undefined) throw new SegmentError("internal", "the notaries name a step that the terms lack");
+  return { step, info };
 }
 
 export function pause(ms: number): Promise<void> {

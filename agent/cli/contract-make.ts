@@ -7,7 +7,6 @@ import { MAX_PARAMS_LENGTH } from "../../protocols/contract/negotiation-messages
 import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { party as partyField } from "../../protocols/contract/templates/fields.ts";
-import type { TemplateContext } from "../../protocols/contract/templates/fields.ts";
 import { TEMPLATES, templateOf, termsFromParams } from "../../protocols/contract/templates/index.ts";
 import type { Json } from "../../protocols/contract/templates/index.ts";
 import { encodeTerms, partyByIdentity } from "../../protocols/contract/terms.ts";
@@ -15,12 +14,12 @@ import type { Terms } from "../../protocols/contract/terms.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Card } from "../../protocols/identity/card.ts";
-import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
-import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
 import { agreeTo } from "./contract-consent.ts";
 import type { DecisionFlags } from "./contract-consent.ts";
 import {
   carrierText,
+  commissionOf,
   currenciesOf,
   delivered,
   findPerson,
@@ -187,7 +186,7 @@ async function offer(
   const language = languageOf(flags.lang);
   const store = storeOf(home);
   await perhapsOnline(flags, home, async (client) => {
-    const currencies = await currenciesOf(home, client);
+    const currencies = await currenciesOf(home, client, replaced);
     const people = await everybody(home, client, params);
     const made = makeTerms(home, client, template, params, people, currencies);
     const format = formatOf(language, currencies);
@@ -241,10 +240,11 @@ function makeTerms(
   currencies: readonly CurrencyName[],
 ): { terms: Terms; shared: string } {
   const network = networkOf(home);
+  const commission = commissionOf(network);
   const called = new Map<string, string>();
   const terms = termsFromParams(template, params, {
     network: network.network,
-    ...commissionOf(network),
+    ...(commission === undefined ? {} : { commission }),
     nowMs: (client?.connection.clock ?? systemClock).now(),
     nonce: nodeRandom.bytes(16),
     party: (name) => {
@@ -266,12 +266,6 @@ function makeTerms(
     },
   });
   return { terms, shared: shareable(template, params, called) };
-}
-
-/** What the network keeps of the fees of services that join, if its genesis says so. */
-function commissionOf({ commission }: NetworkDescription): Pick<TemplateContext, "commission"> {
-  if (commission === undefined) return {};
-  return { commission: { account: publicKeyFromId(commission.account), ppm: commission.ppm } };
 }
 
 /** The parameters with ids for names: these are this home's own. Empty if they are too many. */

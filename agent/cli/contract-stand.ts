@@ -4,12 +4,13 @@ import type { Home } from "../node/home.ts";
 import { keepReceipt } from "../node/run-documents.ts";
 import { askContract } from "../node/run-client.ts";
 import type { Client } from "../node/run-client.ts";
-import type { ContractInfo } from "../core/negotiation-follow.ts";
 import type { Certified } from "../core/ledger-client.ts";
-import { countersignFact, openFact } from "../../protocols/contract/facts.ts";
+import { countersignFact } from "../../protocols/contract/facts.ts";
+import { readFactOf } from "../../protocols/contract/negotiation-facts.ts";
 import { casesOf, stepAt } from "../../protocols/contract/negotiation-next.ts";
 import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
+import { requireSignable } from "../../protocols/contract/signable.ts";
 import type { Case, When } from "../../protocols/contract/terms.ts";
 import { currencyChosen, describeStep, roleName } from "../../protocols/contract/text.ts";
 import type { TextFormat } from "../../protocols/contract/text.ts";
@@ -20,6 +21,13 @@ import { draftFacts } from "../../protocols/ledger/drafts.ts";
 import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import { parseAmount } from "../../protocols/money/amounts.ts";
+import {
+  factLines,
+  factsDocument,
+  keptEvidence,
+  MAX_FACT_FILE_BYTES,
+  sameAsOthers,
+} from "./contract-fact.ts";
 import { awaitTimeout } from "./contract-timeout.ts";
 import {
   currenciesOf,
@@ -29,6 +37,7 @@ import {
   roleIn,
   shortId,
   standing,
+  stepOf,
   storeOf,
 } from "./contract-home.ts";
 import type { ContractFlags } from "./contract-home.ts";
@@ -40,7 +49,6 @@ import { sentenceLines } from "./terms-lines.ts";
 import { submitDraft, visitFrom } from "./visit.ts";
 import type { CurrencyName } from "./visit.ts";
 
-const MAX_FACT_BYTES = 4_096;
 const MAX_SECRET_BYTES = 256;
 
 // ---------------------------------------------------------------- status
@@ -76,6 +84,7 @@ export async function status(idText: string, flags: ContractFlags): Promise<void
         deadlines: step === undefined ? null : deadlinesOf(step),
         next: step === undefined ? [] : step.cases.map(nextOf),
         yours: step === undefined ? [] : casesOf(step, role).map(nextOf),
+        facts: step === undefined ? null : factsDocument({ home, one, step, role, nowMs: nowOf(client) }),
         notaries: asked === undefined ? null : { agreeing: asked.agreeing, of: asked.notaries },
       });
       return;
@@ -96,7 +105,13 @@ export async function status(idText: string, flags: ContractFlags): Promise<void
     const yours = casesOf(step, role).flatMap((mine) => commandOf(mine, one, format));
     if (yours.length > 0) print(words.youCan);
     for (const line of yours) print(`  ${line}`);
+    if (step.cases.every(({ kind }) => kind !== "facts")) return;
+    for (const line of factLines({ home, one, step, role, nowMs: nowOf(client) }, language)) print(line);
   });
+}
+
+function nowOf(client: Client | undefined): number {
+  return (client?.connection.clock ?? systemClock).now();
 }
 
 function deadlinesOf({ actBy, claimBy, refundFrom }: When): Record<string, string> {
@@ -117,7 +132,8 @@ function nextOf(one: Case): Record<string, string> {
 function commandOf(one: Case, of: Negotiation, format: TextFormat): string[] {
   const act = `segment contract act ${shortId(of)}`;
   if (one.kind === "deposit") return [`${act} deposit    (${format.amount(one.amount, one.currency)})`];
-  if (one.kind === "facts") return [`segment contract claim ${shortId(of)} --fact FILE`];
+  // What it may state is told apart.
+  if (one.kind === "facts") return [];
   return [`${act} choose ${one.name}${one.min === one.max ? "" : " VALUE"}`];
 }
 
@@ -143,24 +159,6 @@ export async function act(
         : choiceOf(one, mine, name ?? "", value, await currenciesOf(home, client));
     done(home, flags, one, await submitDraft(client, home, { body }), await currenciesOf(home, client));
   });
-}
-
-/** Where an open contract waits, as 2f+1 notaries say. Errors: contract-unknown, contract-closed. */
-async function stepOf(
-  client: Client,
-  home: Home,
-  one: Negotiation,
-): Promise<{ step: When; info: ContractInfo }> {
-  const { value: info } = await askContract(client, one.termsId);
-  if (info === undefined)
-    throw new SegmentError("contract-unknown", `${shortId(one)} is not open on the ledger`);
-  if (info.closed) {
-    storeOf(home).settle(one.termsId);
-    throw new SegmentError("contract-closed", "the contract has ended");
-  }
-  const step = stepAt(one.terms, info.path);
-  if (step === undefined) throw new SegmentError("internal", "the notaries name a step that the terms lack");
-  return { step, info };
 }
 
 function depositOf({ termsId }: Negotiation, mine: readonly Case[]): EntryDraft["body"] {
@@ -205,22 +203,24 @@ export async function claim(idText: string, flags: ClaimFlags): Promise<void> {
   const home = await loadHome(flags);
   const one = pick(storeOf(home).loadAll(), idText);
   const { fact = [], countersign = [], secret = [] } = flags;
-  const facts = [...fact, ...countersign].map((path) => readFileBounded(path, MAX_FACT_BYTES));
+  const read = (path: string): Uint8Array => readFileBounded(path, MAX_FACT_FILE_BYTES);
+  const facts = [...fact, ...countersign].map(read);
   const preimages = secret.map((path) => readFileBounded(path, MAX_SECRET_BYTES));
-  for (const path of countersign) {
-    const given = openFact(nodeCrypto, readFileBounded(path, MAX_FACT_BYTES));
-    facts.push(countersignFact(home.keys.signer, given, systemClock.now()));
-  }
   await visitFrom(flags, home, async (client) => {
     const { step, info } = await stepOf(client, home, one);
+    const nowMs = client.connection.clock.now();
+    for (const path of countersign) facts.push(countersigned(home, one, step, nowMs, read(path)));
+    if (facts.length + preimages.length === 0)
+      facts.push(...(keptEvidence({ one, step, nowMs }) ?? []).map(({ bytes }) => bytes));
     if (facts.length + preimages.length > 0) {
       const draft = draftFacts(nodeCrypto, one.termsId, facts, preimages);
       done(home, flags, one, await submitDraft(client, home, draft), await currenciesOf(home, client));
       return;
     }
-    if (client.connection.clock.now() < step.refundFrom) {
+    if (nowMs < step.refundFrom) {
       const left = `the timeout of "${step.label}" begins at ${utc(step.refundFrom)}`;
-      throw new SegmentError("contract-too-early", `${left}; before that, evidence is due: --fact, --secret`);
+      const due = "before that, evidence is due: `segment contract fact` says which";
+      throw new SegmentError("contract-too-early", `${left}; ${due}`);
     }
     const after = await awaitTimeout(client, one.termsId, info.seq);
     if (after.closed) storeOf(home).settle(one.termsId);
@@ -230,6 +230,20 @@ export async function claim(idText: string, flags: ClaimFlags): Promise<void> {
     } else
       print(after.closed ? "It has ended by its timeout." : `By its timeout it is in "${after.label}" now.`);
   });
+}
+
+/** The same as another's fact, if the step waits for it from this agent. Errors: those of `sameAsOthers`. */
+function countersigned(
+  home: Home,
+  one: Negotiation,
+  step: When,
+  nowMs: number,
+  bytes: Uint8Array,
+): Uint8Array {
+  const given = readFactOf(nodeCrypto, one, bytes);
+  const signable = requireSignable(step, roleIn(one, home), given.kind, nowMs);
+  const other = sameAsOthers({ home, one, nowMs }, signable, bytes);
+  return countersignFact(home.keys.signer, other, nowMs);
 }
 
 // ---------------------------------------------------------------- what came of it

@@ -68,6 +68,44 @@ export const CONTRACT_WORDS: Readonly<Record<TextLanguage, ContractWords>> = {
   },
 };
 
+/** What `contract fact` and `contract status` say of statements. */
+export interface FactWords {
+  signed(text: string): string;
+  stated: string;
+  kept(text: string, time: string): string;
+  canState: string;
+  none: string;
+  /** When such a fact counts. */
+  counts(from: string | undefined, until: string): string;
+  /** Of facts that others must sign too. */
+  alike(others: readonly string[]): string;
+  enough: string;
+}
+
+export const FACT_WORDS: Readonly<Record<TextLanguage, FactWords>> = {
+  en: {
+    signed: (text) => `Signed: ${text}`,
+    stated: "Stated so far:",
+    kept: (text, time) => `${text} (${time})`,
+    canState: "You can state, as it is:",
+    none: "The contract waits for no statement of yours now.",
+    counts: (from, until) => `It counts ${from === undefined ? "" : `from ${from} `}until ${until}.`,
+    alike: (others) => `It takes the same from: ${others.join(", ")}.`,
+    enough: "What has been stated is enough:",
+  },
+  fr: {
+    signed: (text) => `Signé : ${text}`,
+    stated: "Attesté jusqu’ici :",
+    kept: (text, time) => `${text} (${time})`,
+    canState: "Vous pouvez attester, si c’est le cas :",
+    none: "Le contrat n’attend aucune attestation de vous maintenant.",
+    counts: (from, until) =>
+      from === undefined ? `Cela compte jusqu’au ${until}.` : `Cela compte du ${from} au ${until}.`,
+    alike: (others) => `Il faut la même attestation de : ${others.join(", ")}.`,
+    enough: "Ce qui est attesté suffit :",
+  },
+};
+
 /** How a contract stands, in a list. */
 export const STANDING_TEXT: Readonly<Record<NegotiationStatus | "closed", string>> = {
   "waits-for-you": "waits for your signature",

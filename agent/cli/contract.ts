@@ -1,19 +1,34 @@
 /** `segment contract`: its commands; terms in sentences, and whether they are safe to sign. */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { nodeCrypto } from "../node/crypto.ts";
 import { checkTerms } from "../../protocols/contract/check.ts";
+import { requireCommission } from "../../protocols/contract/commission.ts";
 import { decodeTerms, termsId } from "../../protocols/contract/terms.ts";
+import type { Terms } from "../../protocols/contract/terms.ts";
 import { describeTerms, endingsTable } from "../../protocols/contract/text.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
+import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { decline, list, sign } from "./contract-decide.ts";
-import { pick, storeOf } from "./contract-home.ts";
+import { commissionOf, pick, storeOf } from "./contract-home.ts";
 import { counter, propose, templates } from "./contract-make.ts";
+import { fact } from "./contract-fact.ts";
 import { act, claim, status } from "./contract-stand.ts";
 import { counted, paragraph, terminalWidth } from "./layout.ts";
-import { languageOf, loadHome, readFileBounded, withHome, withJson, withNetwork } from "./options.ts";
+import {
+  gather,
+  homeFolder,
+  languageOf,
+  loadHome,
+  readFileBounded,
+  readNetworkFile,
+  withHome,
+  withJson,
+  withNetwork,
+} from "./options.ts";
 import type { HomeFlags } from "./options.ts";
 import { print, printDocument } from "./output.ts";
 import { termsLines } from "./terms-lines.ts";
@@ -106,8 +121,28 @@ function addStanding(contract: Command): void {
     .argument("[value]", "its value, where it has one, such as 12.50")
     .addHelpText("after", "\nExample:\n  segment contract act 1a2b3c4d choose accept\n")
     .action(act);
+  language(withNetwork(contract.command("fact")))
+    .description(
+      "Sign what the contract waits for you to state, and tell the others; without a kind, list it.",
+    )
+    .argument("<id>", "the first digits of the contract's id")
+    .argument(
+      "[kind]",
+      "what is stated: certified, opened, closed, … (what another has stated is signed alike)",
+    )
+    .option(
+      "--value <value>",
+      "what it says: an integer, hex:00ff…, or a text (repeatable, in order)",
+      gather,
+    )
+    .option("--countersign <file>", "another's signed fact, to sign the same")
+    .option("--out <file>", "write the signed fact there, and tell nobody")
+    .addHelpText("after", "\nExample:\n  segment contract fact 1a2b3c4d certified\n")
+    .action(fact);
   language(withNetwork(contract.command("claim")))
-    .description("Hand in evidence; without any, wait for the timeout whose time has come.")
+    .description(
+      "Hand in evidence: what the parties have stated, or files; without any, the timeout whose time has come.",
+    )
     .argument("<id>", "the first digits of the contract's id")
     .option("--fact <file>", "a signed fact (repeatable)", gather)
     .option("--countersign <file>", "another's signed fact, that this agent signs too (repeatable)", gather)
@@ -125,10 +160,6 @@ function deciding(command: Command): Command {
   return language(withNetwork(command))
     .option("--yes", "sign without being asked")
     .option("--no-deposit", "do not let the running agent make the deposit by itself");
-}
-
-function gather(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }
 
 /** A file of that name, or else a contract of the home. */
@@ -163,7 +194,14 @@ async function show(name: string, flags: ShowFlags): Promise<void> {
 async function check(name: string, flags: HomeFlags): Promise<void> {
   const bytes = await termsBytesOf(name, flags);
   const terms = decodeTerms(bytes);
-  const findings = checkTerms(terms);
+  const unsafe = checkTerms(terms);
+  const unpaid = lackOfCommission(terms, flags);
+  const findings = [
+    ...unsafe,
+    ...(unpaid === undefined
+      ? []
+      : [{ rule: "commission", where: "beneficiaries", message: unpaid.message }]),
+  ];
   if (flags.json === true) {
     printDocument({ termsId: toHex(termsId(nodeCrypto, bytes)), safe: findings.length === 0, findings });
   } else {
@@ -172,6 +210,7 @@ async function check(name: string, flags: HomeFlags): Promise<void> {
       for (const line of paragraph(`${where}: ${message} [${rule}]`, width, "- ")) print(line);
     }
   }
+  if (unpaid !== undefined && unsafe.length === 0) throw unpaid;
   if (findings.length > 0) {
     throw new SegmentError(
       "terms-unsafe",
@@ -183,4 +222,22 @@ async function check(name: string, flags: HomeFlags): Promise<void> {
       "Safe to sign: every path ends, deposits cover every payment, nothing is left, nobody can be held up.",
     );
   }
+}
+
+/** What the home's network asks of terms in it, and these lack. Without a home nothing is known of it. */
+function lackOfCommission(terms: Terms, flags: HomeFlags): SegmentError | undefined {
+  const network = knownNetwork(flags);
+  if (network?.network !== terms.network) return undefined;
+  try {
+    requireCommission(terms, commissionOf(network));
+    return undefined;
+  } catch (error) {
+    if (error instanceof SegmentError && error.code === "commission-missing") return error;
+    throw error;
+  }
+}
+
+function knownNetwork(flags: HomeFlags): NetworkDescription | undefined {
+  const path = join(homeFolder(flags), "network.json");
+  return existsSync(path) ? readNetworkFile(path) : undefined;
 }

@@ -112,6 +112,11 @@ export function readFileBounded(path: string, maxBytes: number): Uint8Array {
   throw new SegmentError("option-invalid", `the file has more than ${maxBytes} bytes`, { where: path });
 }
 
+/** Of an option that may be given several times. */
+export function gather(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
 export function numberOf(name: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max) return value;

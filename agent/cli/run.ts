@@ -1,15 +1,19 @@
 /** `segment run`: runs a home until it is told to end. */
 import type { Command } from "commander";
+import { DAY_MS } from "../../protocols/calendar.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import { brokerUrl, integerOf, loadHome, numberOf, thisMachine, withHome } from "./options.ts";
+import { brokerUrl, gather, integerOf, loadHome, numberOf, thisMachine, withHome } from "./options.ts";
 import type { HomeFlags } from "./options.ts";
 import { fail, printDocument, say } from "./output.ts";
+import { radioOf } from "./radio.ts";
 
 interface RunFlags extends HomeFlags {
   host: string;
   port?: string;
   broker?: string;
   healthS: string;
+  radio?: string[];
+  offlineDays: string;
 }
 
 export function addRun(program: Command): void {
@@ -19,10 +23,18 @@ export function addRun(program: Command): void {
     .option("--port <n>", "port of its own broker instead of the home's, 0 for any")
     .option("--broker <url>", "the network's broker instead of the home's")
     .option("--health-s <seconds>", "between two samples of the machine's health; 0 for none", "60")
+    .option(
+      "--radio <radio>",
+      "Bluetooth: hci for the machine's adapter, or a radio of `segment simulate air`; once for the part " +
+        "that fits (a phone looks for others, the rest is found), twice to be found and to look",
+      gather,
+    )
+    .option("--offline-days <n>", "how long it may be without a network while others pay it by vouchers", "7")
     .addHelpText(
       "after",
-      "\nExample:\n  segment run --home hub --host 0.0.0.0\n\n" +
-        'Status goes to stderr; the line "ready" says that all is up.\n',
+      "\nExamples:\n  segment run --home hub --host 0.0.0.0\n  segment run --home phone --radio hci\n\n" +
+        'Status goes to stderr; the line "ready" says that all is up, "ready offline" that there is no ' +
+        "network yet.\n",
     )
     .action(run);
 }
@@ -32,8 +44,10 @@ async function run(flags: RunFlags): Promise<void> {
   if (healthS > 0 && healthS < 1)
     throw new SegmentError("option-invalid", "--health-s takes 0, or 1 and more");
   const broker = flags.broker === undefined ? null : brokerUrl("--broker", flags.broker);
+  const longestOfflineMs = Math.round(numberOf("--offline-days", flags.offlineDays, 0, 366) * DAY_MS);
   const home = await loadHome(flags);
   const port = flags.port === undefined ? home.config.port : integerOf("--port", flags.port, 0, 65_535);
+  const radio = await radioOf(flags.radio ?? [], home.config.kind);
   // MQTT and lmdb are loaded for what needs them only.
   const { runHome } = await import("../node/run-home.ts");
   const ended = endOfRun();
@@ -44,6 +58,8 @@ async function run(flags: RunFlags): Promise<void> {
       port,
       broker: broker ?? home.config.broker,
       healthMs: Math.round(healthS * 1_000),
+      longestOfflineMs,
+      ...(radio === undefined ? {} : { radio }),
       say,
     });
     running.ready.catch((error: unknown) => ended.failed(error));

@@ -10,6 +10,7 @@ import { decodeTerms } from "../../protocols/contract/terms.ts";
 import { terminalWidth } from "./layout.ts";
 import { printDocument, say } from "./output.ts";
 import { simulateVirtually, type VirtualFlags } from "./simulate-virtual.ts";
+import { addAir } from "./simulate-air.ts";
 import { termsLines } from "./terms-lines.ts";
 
 /** The terms stand apart from the story. */
@@ -73,6 +74,7 @@ export function addSimulate(program: Command): void {
     .option("--trace [detail]", "virtual: tell what happens (people, or all)")
     .addHelpText("after", EXAMPLES)
     .action((flags: Flags) => (flags.virtual === true ? simulateVirtually(flags) : delivery(flags)));
+  addAir(simulate);
 }
 
 const EXAMPLES = `

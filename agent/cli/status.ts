@@ -58,9 +58,13 @@ async function status(flags: HomeFlags): Promise<void> {
   print(`  journal    ${journalBytes} bytes`);
   print(`  process    ${pid === undefined ? "does not run" : `runs as process ${pid}`}`);
   if (last === undefined) return;
-  const { telemetry, notary, keeper, connected, broker, atMs } = last;
+  const { telemetry, notary, keeper, radio, connected, broker, atMs } = last;
   print(`As of ${utc(atMs)}:`);
   if (pid !== undefined) print(`  broker     ${broker}, ${connected ? "connected" : "not connected"}`);
+  if (pid !== undefined && radio !== undefined) {
+    const plays = [radio.isFound ? "is found" : "", radio.looks ? "looks for others" : ""];
+    print(`  radio      on, ${plays.filter((part) => part !== "").join(" and ")}`);
+  }
   if (telemetry !== null) {
     print(`  telemetry  ${counted(telemetry.records, "record")} in ${counted(telemetry.chunks, "chunk")}`);
     print(`  outbox     ${counted(telemetry.waiting, "chunk")}`);

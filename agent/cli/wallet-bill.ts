@@ -2,6 +2,7 @@
  * `segment wallet invoice` and `receipt`: what a certified payment was for, as people and tax offices read
  * it.
  */
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { writeFileDurably } from "../node/files.ts";
 import { nodeCrypto } from "../node/crypto.ts";
@@ -14,6 +15,9 @@ import type { Bill, BillLine, BillParty, PaymentProof } from "../../protocols/do
 import type { DocumentCurrency } from "../../protocols/documents/money.ts";
 import { accountMovements } from "../../protocols/documents/movements.ts";
 import { documentWords } from "../../protocols/documents/words.ts";
+import { MAX_TERMS_BYTES } from "../../protocols/contract/bounds.ts";
+import { openInvoice } from "../../protocols/delivery/invoice.ts";
+import { readPlan } from "../../protocols/delivery/plan.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { movementsOf } from "../../protocols/ledger/history.ts";
@@ -22,9 +26,17 @@ import { MAX_RECEIPT_BYTES, verifyReceipt } from "../../protocols/ledger/receipt
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { formatAmount, parseAmount } from "../../protocols/money/amounts.ts";
 import { currencyCode, exponentOf, isCurrencyId } from "../../protocols/money/currencies.ts";
-import { languageOf, loadHome, networkOf, optionInvalid, readFileBounded, withHome } from "./options.ts";
+import {
+  homeFolder,
+  languageOf,
+  loadHome,
+  networkOf,
+  optionInvalid,
+  readFileBounded,
+  withHome,
+} from "./options.ts";
 import type { HomeFlags } from "./options.ts";
-import { print, printDocument } from "./output.ts";
+import { print, printDocument, say } from "./output.ts";
 
 interface BillFlags extends HomeFlags {
   to?: string;
@@ -36,33 +48,41 @@ interface BillFlags extends HomeFlags {
 }
 
 interface InvoiceFlags extends BillFlags {
-  sellerName: string;
+  sellerName?: string;
   sellerAddress?: string;
   sellerVat?: string;
-  buyerName: string;
+  buyerName?: string;
   buyerAddress?: string;
   buyerVat?: string;
   date?: string;
   line?: string[];
   vat?: string;
+  terms?: string;
 }
 
 export function addBills(wallet: Command): void {
   withBill(wallet.command("invoice"))
-    .description("Make an invoice out of the certified receipt of its payment.")
-    .requiredOption("--seller-name <name>", "who sells")
+    .description(
+      "Make an invoice out of the certified receipt of its payment; or show one that a shop signed.",
+    )
+    .option("--seller-name <name>", "who sells (needed with a receipt)")
     .option("--seller-address <text>", "its address; \\n stands between the lines")
     .option("--seller-vat <number>", "its VAT number")
-    .requiredOption("--buyer-name <name>", "who buys")
+    .option("--buyer-name <name>", "who buys (needed with a receipt)")
     .option("--buyer-address <text>", "its address")
     .option("--buyer-vat <number>", "its VAT number")
     .option("--date <day>", "when it is issued (default: the day of payment)")
     .option("--line <text=amount...>", "an item and its price, VAT included; all add up to what was paid")
+    .option(
+      "--terms <file>",
+      "of a signed invoice: the terms of its delivery, whose shop must have signed it",
+    )
     .option("--vat <percent>", "rate of the VAT that the prices include, such as 7.7 (default: none)")
     .addHelpText(
       "after",
       "\nExample:\n  segment wallet invoice documents/….receipt --seller-name 'Baker' --buyer-name 'Ann' \\\n" +
-        "    --line 'Bread=3.20' --line 'Cake=21.70' --vat 7.7 --lang fr --out invoice.html\n\n" +
+        "    --line 'Bread=3.20' --line 'Cake=21.70' --vat 7.7 --lang fr --out invoice.html\n" +
+        "  segment wallet invoice flight/invoice.cbor --terms flight/terms.cbor --out invoice.html\n\n" +
         "VAT is computed out of the total and rounded to the nearest minor unit, halves up.\n",
     )
     .action(invoice);
@@ -85,6 +105,8 @@ function withBill(command: Command): Command {
     .option("--format <format>", "html to print (A4), or text", "html")
     .option("--out <file>", "where to write it (default: to stdout)");
 }
+
+type SignedInvoice = ReturnType<typeof openInvoice>;
 
 interface Payment {
   proof: PaymentProof;
@@ -164,14 +186,19 @@ async function receipt(file: string, flags: BillFlags): Promise<void> {
 
 async function invoice(file: string, flags: InvoiceFlags): Promise<void> {
   const language = languageOf(flags.lang);
+  const signed = signedInvoice(file, flags.terms);
+  if (signed !== undefined) return showSigned(signed, flags);
+  const { sellerName, buyerName } = flags;
+  if (sellerName === undefined) throw optionInvalid("--seller-name", "who sells", "nothing");
+  if (buyerName === undefined) throw optionInvalid("--buyer-name", "who buys", "nothing");
   const vatRate = flags.vat === undefined ? null : parseVatRate(flags.vat);
   const { proof, currency, minor, number } = await paymentOf(file, flags);
   const bill = {
     kind: "invoice" as const,
     number,
     issuedMs: flags.date === undefined ? proof.timeMs : parseIsoDay(flags.date),
-    seller: party(flags.sellerName, flags.sellerAddress, flags.sellerVat),
-    buyer: party(flags.buyerName, flags.buyerAddress, flags.buyerVat),
+    seller: party(sellerName, flags.sellerAddress, flags.sellerVat),
+    buyer: party(buyerName, flags.buyerAddress, flags.buyerVat),
     currency,
     lines: flags.line?.map((text) => lineOf(text, currency)) ?? [
       { text: proof.memo === "" ? documentWords(language).payment : proof.memo, minor },
@@ -180,6 +207,44 @@ async function invoice(file: string, flags: InvoiceFlags): Promise<void> {
     proof,
   };
   deliver(makeBill(bill, minor), flags);
+}
+
+/**
+ * A delivery's invoice as its shop signed it; undefined for what is none, such as a receipt. Errors:
+ * signature-invalid (changed, or not this shop's for these terms), cbor-…, terms-invalid.
+ */
+function signedInvoice(file: string, termsFile: string | undefined): SignedInvoice | undefined {
+  const bytes = readFileBounded(file, MAX_RECEIPT_BYTES);
+  // Both are signed messages; which one it is the label says that the signature was made under.
+  if (!looksLikeInvoice(bytes) && termsFile === undefined) return undefined;
+  if (termsFile === undefined) return openInvoice(nodeCrypto, bytes);
+  const { shop, termsId } = readPlan(nodeCrypto, readFileBounded(termsFile, MAX_TERMS_BYTES));
+  return openInvoice(nodeCrypto, bytes, { shop, termsId });
+}
+
+/** A COSE_Sign1, which a receipt is not. */
+function looksLikeInvoice(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xd2;
+}
+
+async function showSigned(signed: SignedInvoice, flags: InvoiceFlags): Promise<void> {
+  for (const name of ["sellerName", "buyerName", "line", "number", "date", "to"] as const) {
+    if (flags[name] === undefined) continue;
+    throw new SegmentError("option-invalid", `the invoice is signed as it is: it takes no other ${name}`);
+  }
+  const { number, issuedMs, lines, totalMinor } = signed;
+  const currency = currencyOf(signed.currency, await currenciesKnown(flags), flags.decimals);
+  const seller = party(signed.seller, flags.sellerAddress ?? signed.signer, flags.sellerVat);
+  const buyer = party(signed.buyer, flags.buyerAddress, flags.buyerVat);
+  const vatRate = flags.vat === undefined ? null : parseVatRate(flags.vat);
+  const bill = { kind: "invoice" as const, number, issuedMs, seller, buyer, currency, lines, vatRate };
+  deliver(makeBill({ ...bill, proof: null }, totalMinor), flags, signed.signer);
+}
+
+/** What the home's wallet knows of currencies, if there is a home. */
+async function currenciesKnown(flags: HomeFlags): Promise<readonly DocumentCurrency[]> {
+  if (!existsSync(homeFolder(flags))) return [];
+  return knownHistory(await loadHome(flags))?.currencies ?? [];
 }
 
 function party(name: string, address = "", vatNumber = ""): BillParty {
@@ -193,7 +258,8 @@ function lineOf(text: string, { exponent }: DocumentCurrency): BillLine {
   return { text: text.slice(0, at).trim(), minor: parseAmount(text.slice(at + 1).trim(), exponent) };
 }
 
-function deliver(bill: Bill, flags: BillFlags): void {
+/** `signedBy`: of a signed invoice, the key whose signature it carries. */
+function deliver(bill: Bill, flags: BillFlags, signedBy?: string): void {
   const language = languageOf(flags.lang);
   const { format, out } = flags;
   if (format !== "html" && format !== "text") throw optionInvalid("--format", "html or text", format);
@@ -210,10 +276,11 @@ function deliver(bill: Bill, flags: BillFlags): void {
       number,
       currency: currency.id,
       ...amounts,
-      paid,
+      ...(signedBy === undefined ? { paid } : { signedBy }),
       ...where,
       host: { file: out ?? null },
     });
   } else if (out === undefined) process.stdout.write(content);
   else print(`Wrote ${out}: ${kind} ${number} over ${money(totalMinor)}`);
+  if (signedBy !== undefined && flags.json !== true) say(`signed by ${signedBy}`);
 }

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { writeFileDurably } from "../node/files.ts";
 import { nodeCrypto, systemClock } from "../node/crypto.ts";
+import { accountNames } from "../node/contacts.ts";
 import { fetchHistory, keptHistory, knownHistory } from "../node/history.ts";
 import type { Home } from "../node/home.ts";
 import { DAY_MS, isoDay, parseIsoDay } from "../../protocols/calendar.ts";
@@ -9,10 +10,12 @@ import type { DocumentCurrency } from "../../protocols/documents/money.ts";
 import type { AccountMovement } from "../../protocols/documents/movements.ts";
 import { statementCsv } from "../../protocols/documents/statement-csv.ts";
 import { statementHtml } from "../../protocols/documents/statement-html.ts";
-import { describeMovement, makeStatement } from "../../protocols/documents/statement.ts";
+import { describeMovement, makeStatement, warningOf } from "../../protocols/documents/statement.ts";
+import type { AccountNames } from "../../protocols/documents/statement.ts";
 import { documentWords } from "../../protocols/documents/words.ts";
+import type { DocumentWords } from "../../protocols/documents/words.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
-import { agentId } from "../../protocols/identity/keys.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { currencyCode, exponentOf, isCurrencyId } from "../../protocols/money/currencies.ts";
 import { formatAmount } from "../../protocols/money/amounts.ts";
 import { counted, printable, utc } from "./layout.ts";
@@ -28,6 +31,11 @@ interface PeriodFlags extends NetworkFlags {
   currency?: string;
 }
 
+interface HistoryFlags extends PeriodFlags {
+  account?: string;
+  lang: string;
+}
+
 interface ExportFlags extends PeriodFlags {
   format: string;
   lang: string;
@@ -37,6 +45,8 @@ interface ExportFlags extends PeriodFlags {
 export function addHistory(wallet: Command): void {
   withPeriod(wallet.command("history"))
     .description("Show what came in and went out, newest last, each movement from its certified receipt.")
+    .option("--account <id>", "of a joint account whose member this home's owner is")
+    .option("--lang <language>", "en or fr", "en")
     .addHelpText("after", "\nExample:\n  segment wallet history --since 2026-11-01 --currency EUR\n")
     .action(history);
   withPeriod(wallet.command("export"))
@@ -83,18 +93,18 @@ interface Known {
 }
 
 /** All that is known of the account's past; what the notaries have besides is fetched where they answer. */
-async function known(flags: NetworkFlags, home: Home): Promise<Known> {
+async function known(flags: NetworkFlags, home: Home, account = home.card.root): Promise<Known> {
   let missing: number | null = null;
   let offline: string | null = null;
   try {
-    ({ missing } = await visitFrom(flags, home, (client) => fetchHistory(client, home)));
+    ({ missing } = await visitFrom(flags, home, (client) => fetchHistory(client, home, account)));
   } catch (error) {
     const code = errorCode(error);
     if (code !== "broker-unreachable" && code !== "quorum-missing") throw error;
     offline = (error as SegmentError).message;
     say(`offline: ${offline} [${code}]`);
   }
-  const { movements, paths } = keptHistory(nodeCrypto, home);
+  const { movements, paths } = keptHistory(nodeCrypto, home, account);
   const listed = knownHistory(home)?.currencies ?? [];
   const ids = [...new Set(movements.map(({ currency }) => currency))];
   return { movements, paths, missing, offline, currencies: ids.map((id) => currencyOf(id, listed)) };
@@ -117,17 +127,18 @@ function ofCurrency(name: string | undefined, { currencies, movements }: Known):
   return movements.filter(({ currency }) => ids.includes(currency));
 }
 
-async function history(flags: PeriodFlags): Promise<void> {
+async function history(flags: HistoryFlags): Promise<void> {
   const home = await loadHome(flags);
   const { network } = networkOf(home);
   const { sinceMs, untilMs } = periodOf(flags);
-  const all = await known(flags, home);
+  const root = flags.account === undefined ? home.card.root : publicKeyFromId(flags.account);
+  const all = await known(flags, home, root);
   const shown = ofCurrency(flags.currency, all).filter(({ timeMs }) => {
     return timeMs < untilMs && (sinceMs === null || timeMs >= sinceMs);
   });
   const { currencies, paths, missing, offline } = all;
   const nameOf = (id: string): CurrencyName => currencyOf(id, currencies);
-  const account = agentId(home.card.root);
+  const account = agentId(root);
   if (flags.json === true) {
     const movements = shown.map(({ timeMs, change, ...one }) => {
       const { code, exponent } = nameOf(one.currency);
@@ -137,25 +148,34 @@ async function history(flags: PeriodFlags): Promise<void> {
     printDocument({ account, network, movements, missing, host: { offline } });
     return;
   }
-  print(`Account ${account} in "${network}"`);
-  for (const line of historyLines(shown, currencies)) print(`  ${line}`);
-  if (missing === null) print("What the notaries have besides could not be asked now.");
-  else if (missing > 0) {
-    const said = `${counted(missing, "movement")} of the account: neither this home nor a notary has`;
-    print(`Incomplete: ${said} the receipt any more.`);
-  }
+  const words = documentWords(languageOf(flags.lang));
+  print(`${words.account} ${account}, ${words.network} ${words.quoted(network)}`);
+  for (const line of historyLines(shown, currencies, words, namesFor(home))) print(`  ${line}`);
+  const warning = warningOf({ missing }, words);
+  if (warning !== undefined) print(warning);
 }
 
-function historyLines(movements: readonly AccountMovement[], currencies: readonly CurrencyName[]): string[] {
-  if (movements.length === 0) return ["nothing moved"];
-  const words = documentWords("en");
+/** The names of those whom the home has met, and its own. */
+function namesFor(home: Home): AccountNames {
+  const own: [string, string] = [agentId(home.card.root), home.card.name];
+  const printed = [...accountNames(home.folder, nodeCrypto), own];
+  return new Map(printed.map(([account, name]) => [account, printable(name)]));
+}
+
+function historyLines(
+  movements: readonly AccountMovement[],
+  currencies: readonly CurrencyName[],
+  words: DocumentWords,
+  names: AccountNames,
+): string[] {
+  if (movements.length === 0) return [words.nothingMoved];
   const amounts = movements.map(({ change, currency }) => {
     return (change > 0n ? "+" : "") + moneyText(change, currencyOf(currency, [...currencies]), currencies);
   });
   const width = Math.max(...amounts.map((text) => text.length));
   return movements.map((movement, at) => {
     const memo = movement.memo === "" ? "" : ` "${printable(movement.memo)}"`;
-    const text = describeMovement(movement, words);
+    const text = describeMovement(movement, words, names);
     return `${utc(movement.timeMs)}  ${(amounts[at] ?? "").padStart(width)}  ${text}${memo}`;
   });
 }
@@ -171,7 +191,8 @@ async function exportStatement(flags: ExportFlags): Promise<void> {
   const home = await loadHome(flags);
   const { network } = networkOf(home);
   const all = await known(flags, home);
-  const frame = { account: agentId(home.card.root), network, ...period, missing: all.missing };
+  const names = namesFor(home);
+  const frame = { account: agentId(home.card.root), network, ...period, missing: all.missing, names };
   const statement = makeStatement(frame, ofCurrency(flags.currency, all), all.currencies);
   const text =
     format === "csv" ? statementCsv(statement, documentWords(language)) : statementHtml(statement, language);

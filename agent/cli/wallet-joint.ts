@@ -1,8 +1,17 @@
 /** `segment wallet joint`: accounts from which k of n members pay together. */
 import type { Command } from "commander";
 import { nodeCrypto, nodeRandom, systemClock } from "../node/crypto.ts";
-import { knownHistory } from "../node/history.ts";
+import { readContacts } from "../node/contacts.ts";
+import { fetchHistory, keptHistory, knownHistory } from "../node/history.ts";
 import type { Home } from "../node/home.ts";
+import {
+  jointAccounts,
+  pendingPayments,
+  rememberApproval,
+  rememberJoint,
+  rememberPayment,
+} from "../node/joint-accounts.ts";
+import type { PendingPayment } from "../node/joint-accounts.ts";
 import { askAccount, askCurrencies } from "../node/run-client.ts";
 import { keepReceipt } from "../node/run-documents.ts";
 import { isoTime } from "../../protocols/calendar.ts";
@@ -16,6 +25,7 @@ import {
 import type { JointPayment } from "../../protocols/documents/joint-payment.ts";
 import { equalBytes, text as readText } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
+import { openCard } from "../../protocols/identity/card.ts";
 import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { approveLegs, jointAccount, MAX_MEMBERS } from "../../protocols/ledger/joint.ts";
 import type { JointRule } from "../../protocols/ledger/joint.ts";
@@ -59,8 +69,12 @@ export function addJoint(wallet: Command): void {
     .requiredOption("--members <ids...>", `the others' accounts, ${MAX_MEMBERS - 1} at most`)
     .addHelpText("after", "\nExample:\n  segment wallet joint create --k 2 --members z6MkA… z6MkB…\n")
     .action(create);
+  withHome(joint.command("list"))
+    .description("List the joint accounts that this home has met, with the payments that wait for approval.")
+    .addHelpText("after", "\nExample:\n  segment wallet joint list\n")
+    .action(list);
   withNetwork(joint.command("show"))
-    .description("Show who is a member, how many have to approve, and what the account holds.")
+    .description("Show the members, how many have to approve, what the account holds and what is pending.")
     .argument("<account>", "the joint account")
     .addHelpText("after", "\nExample:\n  segment wallet joint show z6Mk…\n")
     .action(show);
@@ -103,6 +117,7 @@ async function create(flags: CreateFlags): Promise<void> {
     const certified = await submit(client, home, { kind: "joint", k, members });
     const path = keepReceipt(home, certified);
     const account = agentId(jointAccount(nodeCrypto, k, members));
+    rememberJoint(nodeCrypto, home, { k, members });
     if (flags.json === true) {
       printDocument({ account, k, members: members.map(agentId), host: { receipt: path } });
       return;
@@ -114,18 +129,56 @@ async function create(flags: CreateFlags): Promise<void> {
   });
 }
 
+/** Errors: none of the network's: what this home has met. */
+async function list(flags: HomeFlags): Promise<void> {
+  const home = await loadHome(flags);
+  const rows = [...jointAccounts(nodeCrypto, home)].map(([account, { k, members }]) => {
+    const { nonces } = keptHistory(nodeCrypto, home, publicKeyFromId(account));
+    const pending = pendingIn(home, account, nonces).length;
+    return { account, k, members: members.map(agentId), pending };
+  });
+  if (flags.json === true) {
+    printDocument({ accounts: rows });
+    return;
+  }
+  if (rows.length === 0) print("No joint account: `segment wallet joint create` makes one.");
+  for (const { account, k, members, pending } of rows) {
+    const waits = pending === 0 ? "" : `, ${counted(pending, "payment")} pending`;
+    print(`${account}  ${k} of ${members.length}${waits}`);
+  }
+}
+
+function pendingIn(home: Home, account: string, paid: ReadonlySet<string>): PendingPayment[] {
+  return pendingPayments(nodeCrypto, home, publicKeyFromId(account), systemClock.now(), paid);
+}
+
 async function show(id: string, flags: NetworkFlags): Promise<void> {
   const account = publicKeyFromId(id);
-  await visit(flags, async (client) => {
+  await visit(flags, async (client, home) => {
     const { value, agreeing, notaries } = await askAccount(client, account);
     const joint = ruleOf(value.joint, id);
+    rememberJoint(nodeCrypto, home, joint);
     const { value: currencies } = await askCurrencies(client);
     const balances = value.balances.map(({ currency, minor }) => {
       return { currency, minor: minor.toString(), amount: amountText(minor, currency, currencies) };
     });
+    // What has been paid since is not pending any more.
+    await fetchHistory(client, home, account);
+    const { nonces } = keptHistory(nodeCrypto, home, account);
+    const pending = pendingIn(home, agentId(account), nonces).map((one) =>
+      pendingOf(home, joint, one, currencies),
+    );
     if (flags.json === true) {
       const members = joint.members.map(agentId);
-      printDocument({ account: agentId(account), k: joint.k, members, balances, agreeing, notaries });
+      printDocument({
+        account: agentId(account),
+        k: joint.k,
+        members,
+        balances,
+        pending,
+        agreeing,
+        notaries,
+      });
       return;
     }
     print(
@@ -134,8 +187,38 @@ async function show(id: string, flags: NetworkFlags): Promise<void> {
     for (const member of joint.members) print(`  member ${agentId(member)}`);
     for (const { amount } of balances) print(`  ${amount}`);
     if (balances.length === 0) print("  nothing");
+    for (const { amount, to, memo, approvedBy, until } of pending) {
+      print(`  pending until ${until}: ${amount} to ${to}${memo === "" ? "" : ` for "${printable(memo)}"`}`);
+      const by = approvedBy.length === 0 ? "nobody that this home knows of" : approvedBy.join(", ");
+      print(`    ${approvedBy.length} of ${joint.k} approvals are here: ${by}`);
+    }
     print(`${agreeing} of ${counted(notaries, "notary", "notaries")} said so`);
   });
+}
+
+function pendingOf(
+  home: Home,
+  joint: JointRule,
+  { payment, approvers }: PendingPayment,
+  currencies: readonly CurrencyName[],
+) {
+  const { to, currency, minor, notAfter } = payment;
+  const contacts = readContacts(home.folder, nodeCrypto).map((card) => openCard(nodeCrypto, card));
+  const hasApproved = (member: Uint8Array): boolean => {
+    const devices = [home.card, ...contacts].filter(({ root }) => equalBytes(root, member));
+    return devices.some(({ identity }) => approvers.some((approver) => equalBytes(approver, identity)));
+  };
+  return {
+    ...{
+      to: agentId(to),
+      currency,
+      minor: minor.toString(),
+      amount: amountText(minor, currency, currencies),
+    },
+    ...{ memo: memoOf(payment), until: isoTime(notAfter) },
+    approvedBy: joint.members.filter(hasApproved).map(agentId),
+    payment: formatJointPayment(payment),
+  };
 }
 
 /** In major units; in minor ones where the home cannot know the decimals. */
@@ -191,6 +274,7 @@ async function propose(
       ...{ network, nonce: nodeRandom.bytes(16), notAfter, from, to, currency: currency.id, minor, memo },
     };
     const line = formatJointPayment(payment);
+    rememberPayment(home, payment);
     const held = value.balances.find((one) => one.currency === currency.id)?.minor ?? 0n;
     if (flags.json === true) {
       const what = { from: agentId(from), to: agentId(to), currency: currency.id, minor: minor.toString() };
@@ -237,7 +321,10 @@ function ownApproval(home: Home, payment: JointPayment): Uint8Array {
 async function approve(text: string, flags: ApproveFlags): Promise<void> {
   const home = await loadHome(flags);
   const payment = paymentOf(text, home);
-  const approval = flags.yes === true ? formatJointApproval(ownApproval(home, payment)) : null;
+  rememberPayment(home, payment);
+  const own = flags.yes === true ? ownApproval(home, payment) : null;
+  if (own !== null) rememberApproval(nodeCrypto, home, payment, own);
+  const approval = own === null ? null : formatJointApproval(own);
   const { from, to, currency, minor, notAfter } = payment;
   if (flags.json === true) {
     const what = {
@@ -266,9 +353,11 @@ async function approve(text: string, flags: ApproveFlags): Promise<void> {
 async function send(text: string, flags: SendFlags): Promise<void> {
   const home = await loadHome(flags);
   const payment = paymentOf(text, home);
-  const given = (flags.approval ?? []).map((line) => parseJointApproval(lineOf(line)));
   const own = ownApproval(home, payment);
+  const given = (flags.approval ?? []).map((line) => parseJointApproval(lineOf(line)));
   const approvals = [...given.filter((one) => !equalBytes(one, own)), own];
+  rememberPayment(home, payment);
+  for (const approval of approvals) rememberApproval(nodeCrypto, home, payment, approval);
   const body = { kind: "legs" as const, ...jointLegs(payment), approvals };
   await visitFrom(flags, home, async (client) => {
     const { value: currencies } = await askCurrencies(client);

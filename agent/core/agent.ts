@@ -7,6 +7,7 @@ import { equalBytes, toHex, utf8 } from "../../protocols/encoding/bytes.ts";
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError, errorCode, unreachable } from "../../protocols/errors.ts";
 import { labelledHash } from "../../protocols/crypto/hash.ts";
+import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { verifyReceipt, type VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { isFinal } from "../../protocols/ledger/receipt-view.ts";
 import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
@@ -328,6 +329,8 @@ export class Agent<State> {
         return this.#dial(effect);
       case "hang-up":
         return this.#dialer?.hangUp();
+      case "admit":
+        return this.#host?.admit(effect.psk);
       case "say": {
         const bytes = encodeMessage({ type: effect.type, body: encodeMessage(effect.body) });
         this.#host?.send(effect.session, bytes);
@@ -350,11 +353,11 @@ export class Agent<State> {
     this.messenger.send(effect.to, PUSH + effect.type, encodeMessage(effect.body)).catch(this.#refused);
   }
 
-  #dial(effect: DeviceEffect & { kind: "dial" }): void {
+  #dial({ peer, purpose, keys }: DeviceEffect & { kind: "dial" }): void {
     try {
-      const card = this.messenger.validCardOf(effect.peer);
+      const known = keys && { ...keys, identity: publicKeyFromId(peer), cardHash: null };
       if (this.#dialer === undefined) this.#post({ kind: "session-refused", code: "radio-unavailable" });
-      this.#dialer?.dial(card, effect.purpose);
+      this.#dialer?.dial(known ?? this.messenger.validCardOf(peer), purpose);
     } catch (error) {
       this.#post({ kind: "session-refused", code: errorCode(error) });
     }

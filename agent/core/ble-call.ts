@@ -34,13 +34,16 @@ export interface SessionParts {
 export interface KnownPeer {
   identity: Uint8Array;
   sessionKey: Uint8Array;
-  /** SHA-256 of its signed card. */
-  cardHash: Uint8Array;
+  /** SHA-256 of its signed card; null where its keys are known from elsewhere, such as a pairing code. */
+  cardHash: Uint8Array | null;
+  /** The one-time secret of a pairing code (Noise IKpsk1). */
+  psk?: Uint8Array | null;
 }
 
 /** What sessions tell the agent. Must not throw. */
 export interface SessionListener {
-  opened(session: string, peer: string, sessionHash: Uint8Array, purpose: Uint8Array): void;
+  /** `paired`: the peer has proved the one-time secret. */
+  opened(session: string, peer: string, sessionHash: Uint8Array, purpose: Uint8Array, paired: boolean): void;
   message(session: string, peer: string, bytes: Uint8Array): void;
   closed(session: string, peer: string): void;
   refused(code: ErrorCode): void;
@@ -127,7 +130,7 @@ export class BleCall {
     const info = await connection.readInfo();
     if (this.#isOver) return;
     const { cardHash } = decodeInfo(info);
-    if (!equalBytes(cardHash, peer.cardHash.subarray(0, cardHash.length))) {
+    if (peer.cardHash !== null && !equalBytes(cardHash, peer.cardHash.subarray(0, cardHash.length))) {
       throw new SegmentError("peer-refused", "the device there shows another card");
     }
     this.#initiator = new SessionInitiator({
@@ -141,6 +144,7 @@ export class BleCall {
       command: new Uint8Array(),
       writeSize: connection.writeSize,
       now: clock.now(),
+      ...(peer.psk === undefined || peer.psk === null ? {} : { psk: peer.psk }),
     });
     this.#write(this.#initiator.begin(info));
   }
@@ -163,7 +167,7 @@ export class BleCall {
     switch (event.kind) {
       case "open":
         this.#outcome = "opened";
-        listener.opened(session, this.#peerId, event.sessionHash, purpose);
+        listener.opened(session, this.#peerId, event.sessionHash, purpose, event.paired);
         return;
       case "message":
         listener.message(session, this.#peerId, event.bytes);

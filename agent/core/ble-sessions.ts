@@ -20,6 +20,8 @@ import {
 
 export type { KnownPeer, SessionListener, SessionParts } from "./ble-call.ts";
 
+/** To `expect`: whoever comes is let in, for the device to judge. */
+export const ANYONE = "*";
 const REDIAL_MS = 1_000;
 /** How long the last words may take before the radio is stopped. */
 const FAREWELL_MS = 1_000;
@@ -31,6 +33,7 @@ export class SessionHost {
   readonly #listener: SessionListener;
   readonly #guests = new Map<string, Guest>();
   #expected = new Set<string>();
+  #psk: Uint8Array | null = null;
   #advertising = false;
   #sessions = 0;
   #work: Promise<void> = Promise.resolve();
@@ -47,6 +50,14 @@ export class SessionHost {
     this.#work = this.#work
       .then(() => this.#adjust())
       .catch((error: unknown) => this.#listener.refused(errorCode(error)));
+  }
+
+  /**
+   * While a secret is given, only peers that hold it get in (IKpsk1); null: as before. It counts for
+   * connections that are made from here on.
+   */
+  admit(psk: Uint8Array | null): void {
+    this.#psk = psk;
   }
 
   /** Sends in an open session; a session that is gone is no error, its end has been told. */
@@ -66,6 +77,10 @@ export class SessionHost {
     this.expect([]);
     await this.#work;
     await this.#radio.close();
+  }
+
+  #isExpected(peer: string): boolean {
+    return this.#expected.has(ANYONE) || this.#expected.has(peer);
   }
 
   async #adjust(): Promise<void> {
@@ -130,7 +145,8 @@ export class SessionHost {
       sessionSecret,
       notifySize: connection.notifySize,
       cardHash: crypto.sha256(card),
-      authorize: (hello) => (this.#expected.has(agentId(hello.peerIdentity)) ? null : "peer-refused"),
+      authorize: ({ peerIdentity }) => (this.#isExpected(agentId(peerIdentity)) ? null : "peer-refused"),
+      ...(this.#psk === null ? {} : { psk: this.#psk }),
     });
     const patience = linkClock.at(linkClock.now() + HANDSHAKE_MS, () => connection.disconnect());
     let leave: () => void = () => undefined;
@@ -157,7 +173,8 @@ export class SessionHost {
         guest.patience.cancel();
         if (guest.session !== undefined) this.#listener.closed(guest.session.id, guest.session.peer);
         guest.session = { id: `ble-in-${(this.#sessions += 1)}`, peer: agentId(event.peerIdentity) };
-        this.#listener.opened(guest.session.id, guest.session.peer, event.sessionHash, event.purpose);
+        const { id, peer } = guest.session;
+        this.#listener.opened(id, peer, event.sessionHash, event.purpose, event.paired);
         return;
       }
       case "message":

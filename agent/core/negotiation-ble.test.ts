@@ -11,8 +11,9 @@ import { VirtualClock } from "../../simulators/virtual-clock.ts";
 import { NETWORK, somebody, START_MS, type Somebody } from "../../test/support/agents.ts";
 import { MemoryContracts } from "../../test/support/negotiations.ts";
 import { nodeCrypto as crypto } from "../node/crypto.ts";
-import { NegotiationRadio } from "./negotiation-ble.ts";
+import { NEGOTIATION_PURPOSE, NegotiationTalks } from "./negotiation-ble.ts";
 import { Negotiator } from "./negotiator.ts";
+import { SharedRadio } from "./shared-radio.ts";
 
 const MINUTE = 60_000;
 const SHOP = "c0:00:00:00:00:01";
@@ -53,23 +54,27 @@ function world() {
         linkClock: clock,
       },
       store,
-      send: (to, kind, body) => radio.send(to, kind, body) ?? Promise.reject(new Error("no way")),
+      send: (to, kind, body) => talks.send(to, kind, body) ?? Promise.reject(new Error("no way")),
       news: ({ what }) => news.push(what),
       open: (one) => opened.push(one),
       failed: (error) => {
         throw error;
       },
     });
-    const radio = new NegotiationRadio({
+    const talks = new NegotiationTalks({
+      say: (session, bytes) => radio.send(session, bytes),
+      reachable: (peer) => negotiator.reachable(peer),
+      received: (peer, kind, body) => negotiator.received(peer, kind, body),
+    });
+    const radio = new SharedRadio({
       session: { crypto, random: seededRandom(6), signer, sessionSecret, card, clock, linkClock: clock },
       peripheral: air.peripheral(address),
       central: air.central(address),
-      reachable: (peer) => negotiator.reachable(peer),
-      received: (peer, kind, body) => negotiator.received(peer, kind, body),
+      uses: [talks],
       refused: (error) => refused.push(errorCode(error)),
     });
     negotiator.start();
-    return { negotiator, radio, news, opened, refused, store };
+    return { negotiator, radio, talks, news, opened, refused, store };
   };
   return { clock, air, agent, seconds: (count: number) => clock.runFor(count * 1_000) };
 }
@@ -87,7 +92,7 @@ describe("a negotiation over BLE alone", () => {
     await seconds(10);
     expect(buyer.news).toEqual([]);
     seller.radio.expect([phone.id]);
-    buyer.radio.dial(shop.known);
+    buyer.radio.dial(shop.known, NEGOTIATION_PURPOSE);
     await seconds(5);
     expect(buyer.news).toEqual(["offered"]);
     buyer.negotiator.sign(termsId, true);
@@ -107,7 +112,7 @@ describe("a negotiation over BLE alone", () => {
     const buyer = agent(phone, PHONE);
     const { termsId } = seller.negotiator.propose(propose(saleOf("honey")));
     seller.radio.expect([phone.id]);
-    buyer.radio.dial(shop.known);
+    buyer.radio.dial(shop.known, NEGOTIATION_PURPOSE);
     await seconds(5);
     buyer.radio.hangUp();
     await seconds(2);
@@ -118,7 +123,7 @@ describe("a negotiation over BLE alone", () => {
     buyer.negotiator.close();
     await buyer.radio.close();
     const again = agent(phone, "c0:00:00:00:00:03", buyer.store);
-    again.radio.dial(shop.known);
+    again.radio.dial(shop.known, NEGOTIATION_PURPOSE);
     await seconds(8);
     expect(seller.news).toEqual(["signed", "agreed"]);
   });
@@ -132,7 +137,7 @@ describe("a negotiation over BLE alone", () => {
     expect(terms.length).toBeGreaterThan(14_000);
     const one = seller.negotiator.propose(propose(terms, JSON.stringify({ text: "y".repeat(4_000) })));
     seller.radio.expect([phone.id]);
-    buyer.radio.dial(shop.known);
+    buyer.radio.dial(shop.known, NEGOTIATION_PURPOSE);
     await seconds(30);
     expect(buyer.negotiator.get(one.termsId).params).toHaveLength(one.params.length);
     buyer.negotiator.sign(one.termsId, true);
@@ -145,10 +150,10 @@ describe("a negotiation over BLE alone", () => {
     const seller = agent(shop, SHOP);
     const other = agent(stranger, PHONE);
     seller.radio.expect([phone.id]);
-    other.radio.dial(shop.known);
+    other.radio.dial(shop.known, NEGOTIATION_PURPOSE);
     await seconds(5);
     expect(other.refused).toContain("peer-refused");
-    expect(seller.radio.isOpen(stranger.id)).toBe(false);
+    expect(seller.talks.isOpen(stranger.id)).toBe(false);
   });
 
   it("refuses a part out of its order, and goes on", async () => {
@@ -156,16 +161,16 @@ describe("a negotiation over BLE alone", () => {
     const seller = agent(shop, SHOP);
     const buyer = agent(phone, PHONE);
     seller.radio.expect([phone.id]);
-    buyer.radio.dial(shop.known);
+    buyer.radio.dial(shop.known, NEGOTIATION_PURPOSE);
     await seconds(5);
-    await buyer.radio.send(shop.id, "contract-offer", new Uint8Array(9));
+    await buyer.talks.send(shop.id, "contract-offer", new Uint8Array(9));
     await seconds(2);
     expect(seller.refused).toEqual(["message-invalid"]);
     const { termsId } = buyer.negotiator.propose(propose(saleOf("wax")));
     await seconds(5);
     expect(seller.negotiator.get(termsId).from).toBe(phone.id);
-    expect(buyer.radio.send(stranger.id, "contract-offer", new Uint8Array(9))).toBeUndefined();
-    await expect(buyer.radio.send(shop.id, "contract-offer", new Uint8Array(99_999))).rejects.toMatchObject({
+    expect(buyer.talks.send(stranger.id, "contract-offer", new Uint8Array(9))).toBeUndefined();
+    await expect(buyer.talks.send(shop.id, "contract-offer", new Uint8Array(99_999))).rejects.toMatchObject({
       code: "frame-too-large",
     });
   });

@@ -9,12 +9,10 @@ import { equalBytes, concat, utf8 } from "../../protocols/encoding/bytes.ts";
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
-import type { CentralRadio, PeripheralRadio } from "../../protocols/ports.ts";
-import type { KnownPeer, SessionListener, SessionParts } from "./ble-call.ts";
-import { SessionDialer, SessionHost } from "./ble-sessions.ts";
+import type { RadioUse } from "./shared-radio.ts";
 
 /** What such sessions are for; others on the same radio are not touched. */
-const PURPOSE = utf8("contracts");
+export const NEGOTIATION_PURPOSE = utf8("contracts");
 const PART_BYTES = 12_000;
 /** The largest message, an offer with all its signatures and parameters, is below 24 kB. */
 const MAX_PARTS = 3;
@@ -31,18 +29,13 @@ const partSchema = z.strictObject({
   body: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= PART_BYTES),
 });
 
-export interface NegotiationRadioParts {
-  session: SessionParts;
-  /** To be found by others. */
-  peripheral?: PeripheralRadio;
-  /** To look for others. */
-  central?: CentralRadio;
+export interface NegotiationTalksParts {
+  /** Says it in an open session. */
+  say: (session: string, bytes: Uint8Array) => void;
   /** A session with this peer is open. */
   reachable: (peer: string) => void;
   /** A whole message of a peer who has proved who it is. May throw: it is refused. */
   received: (peer: string, kind: string, body: Uint8Array) => void;
-  /** What was refused, or failed; the radio goes on. */
-  refused: (error: unknown) => void;
 }
 
 interface Talk {
@@ -52,50 +45,27 @@ interface Talk {
   type: string;
 }
 
-export class NegotiationRadio {
-  readonly #parts: NegotiationRadioParts;
-  readonly #host: SessionHost | undefined;
-  readonly #dialer: SessionDialer | undefined;
+/** The negotiations' share of the radio. */
+export class NegotiationTalks implements RadioUse {
+  readonly #parts: NegotiationTalksParts;
   /** By peer. */
   readonly #talks = new Map<string, Talk>();
 
-  constructor(parts: NegotiationRadioParts) {
+  constructor(parts: NegotiationTalksParts) {
     this.#parts = parts;
-    const listener: SessionListener = {
-      opened: (session, peer, _hash, purpose) => {
-        if (!equalBytes(purpose, PURPOSE)) return;
-        this.#talks.set(peer, { session, parts: [], type: "" });
-        parts.reachable(peer);
-      },
-      message: (session, peer, bytes) => {
-        try {
-          this.#received(session, peer, bytes);
-        } catch (error) {
-          parts.refused(error);
-        }
-      },
-      closed: (session, peer) => {
-        if (this.#talks.get(peer)?.session === session) this.#talks.delete(peer);
-      },
-      refused: (code) => parts.refused(new SegmentError(code, "a session was refused, or has failed")),
-    };
-    if (parts.peripheral !== undefined)
-      this.#host = new SessionHost(parts.peripheral, parts.session, listener);
-    if (parts.central !== undefined) this.#dialer = new SessionDialer(parts.central, parts.session, listener);
   }
 
-  /** Lets these peers find this agent, and talk to it; an empty list stops. */
-  expect(peers: readonly string[]): void {
-    this.#host?.expect(peers);
+  serves(purpose: Uint8Array): boolean {
+    return equalBytes(purpose, NEGOTIATION_PURPOSE);
   }
 
-  /** Looks for a peer and keeps a session open with it until `hangUp`. */
-  dial(peer: KnownPeer): void {
-    this.#dialer?.dial(peer, PURPOSE);
+  opened(session: string, peer: string): void {
+    this.#talks.set(peer, { session, parts: [], type: "" });
+    this.#parts.reachable(peer);
   }
 
-  hangUp(): void {
-    this.#dialer?.hangUp();
+  closed(session: string, peer: string): void {
+    if (this.#talks.get(peer)?.session === session) this.#talks.delete(peer);
   }
 
   isOpen(peer: string): boolean {
@@ -112,18 +82,13 @@ export class NegotiationRadio {
     for (let part = 0; part < of; part++) {
       const piece = body.slice(part * PART_BYTES, (part + 1) * PART_BYTES);
       const bytes = encodeMessage({ type: kind, part, of, body: piece });
-      this.#host?.send(talk.session, bytes);
-      this.#dialer?.send(talk.session, bytes);
+      this.#parts.say(talk.session, bytes);
     }
     return Promise.resolve();
   }
 
-  async close(): Promise<void> {
-    await this.#dialer?.close();
-    await this.#host?.close();
-  }
-
-  #received(session: string, peer: string, bytes: Uint8Array): void {
+  /** Errors: message-invalid, and what the negotiation throws. */
+  message(session: string, peer: string, bytes: Uint8Array): void {
     const talk = this.#talks.get(peer);
     if (talk?.session !== session) return;
     const { type, part, of, body } = parseBody(partSchema, bytes);

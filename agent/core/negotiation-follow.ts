@@ -97,7 +97,7 @@ interface Followed {
 export class ContractFollower {
   readonly #parts: FollowParts;
   readonly #followed = new Map<string, Followed>();
-  readonly #opening = new Set<Timer>();
+  readonly #opening = new Map<Timer, Negotiation>();
   #timer: Timer | undefined;
   #closed = false;
 
@@ -112,12 +112,17 @@ export class ContractFollower {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
-    for (const timer of this.#opening) timer.cancel();
+    for (const timer of this.#opening.keys()) timer.cancel();
   }
 
   /** The network is there again: much may have happened. */
   reachable(): void {
     for (const followed of this.#followed.values()) followed.nextAskMs = 0;
+    for (const [timer, one] of [...this.#opening]) {
+      timer.cancel();
+      this.#opening.delete(timer);
+      this.open(one);
+    }
   }
 
   /** All have signed. */
@@ -257,7 +262,7 @@ export class ContractFollower {
       this.#opening.delete(timer);
       this.#openNow(one).catch(failed);
     });
-    this.#opening.add(timer);
+    this.#opening.set(timer, one);
   }
 
   async #openNow(one: Negotiation): Promise<void> {

@@ -18,6 +18,8 @@ import {
   readNegotiationMessage,
 } from "../../protocols/contract/negotiation-messages.ts";
 import type { NegotiationMessage } from "../../protocols/contract/negotiation-messages.ts";
+import { openFact } from "../../protocols/contract/facts.ts";
+import { factOwedTo } from "../../protocols/contract/negotiation-facts.ts";
 import { find, partiesOf, replacementOf, statusOf } from "../../protocols/contract/negotiation-state.ts";
 import type {
   AgentId,
@@ -25,6 +27,7 @@ import type {
   Negotiations,
   NegotiationStatus,
 } from "../../protocols/contract/negotiation-state.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
 import type { Clock, Crypto, Signer, Timer } from "../../protocols/ports.ts";
 
 /** Where negotiations are kept. Several processes of one home may use it at the same time. */
@@ -153,6 +156,19 @@ export class Negotiator {
     this.#step({ kind: "opened", termsId });
   }
 
+  /**
+   * A fact for the other parties to keep. Errors: contract-unknown, fact-invalid, signature-*, queue-full,
+   * store-failed.
+   */
+  state(termsId: Uint8Array, fact: Uint8Array): void {
+    this.#step({ kind: "fact", termsId, fact });
+  }
+
+  /** Whether the peer keeps all facts that this agent does, or wants none. */
+  hasFacts(termsId: Uint8Array, peer: AgentId): boolean {
+    return factOwedTo(this.get(termsId), peer, this.#parts.self) === undefined;
+  }
+
   /** It has ended. */
   settled(termsId: Uint8Array): void {
     const { store } = this.#parts;
@@ -230,6 +246,11 @@ export class Negotiator {
       if (before !== undefined && by !== self && !before.signatures.has(by))
         news({ what: "signed", by, detail: "" }, stored);
     }
+    for (const [key, bytes] of before === undefined ? [] : stored.facts) {
+      const { signer, kind } = openFact(this.#parts.crypto, bytes);
+      if (before?.facts.has(key) === false && agentId(signer) !== self)
+        news({ what: "stated", by: agentId(signer), detail: kind }, stored);
+    }
   }
 
   #context(): NegotiationContext {
@@ -295,8 +316,8 @@ export class Negotiator {
     for (const [termsId, one] of this.#state) {
       const status = this.statusOf(one);
       const isLive = status === "agreed" || status === "declined" || status.startsWith("waits-");
-      for (const peer of isLive ? partiesOf(one.terms) : []) {
-        const message = owedTo(one, peer, self);
+      for (const peer of isLive || one.facts.size > 0 ? partiesOf(one.terms) : []) {
+        const message = (isLive ? owedTo(one, peer, self) : undefined) ?? factOwedTo(one, peer, self);
         const key = `${termsId}/${peer}`;
         const last = this.#attempts.get(key);
         if (message === undefined || (last !== undefined && now < last.nextMs)) continue;

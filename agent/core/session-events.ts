@@ -15,8 +15,8 @@ export function sessionEvents(
   malformed: (error: unknown) => void,
 ): SessionListener {
   return {
-    opened: (session, peer, sessionHash, purpose) =>
-      post({ kind: "session-opened", session, peer, sessionHash, purpose }),
+    opened: (session, peer, sessionHash, purpose, paired) =>
+      post({ kind: "session-opened", session, peer, sessionHash, purpose, paired }),
     message: (session, peer, bytes) => {
       try {
         const { type, body } = parseBody(sessionMessageSchema, bytes);

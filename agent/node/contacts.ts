@@ -50,3 +50,12 @@ export function keepContact(home: string, crypto: Crypto, card: Uint8Array): voi
     throw new SegmentError("store-failed", problem, { where: folder, cause });
   }
 }
+
+/**
+ * What the owners of accounts call their agents, by the accounts' ids. Anybody may choose any name: show it
+ * beside the account.
+ */
+export function accountNames(home: string, crypto: Crypto): Map<string, string> {
+  const cards = readContacts(home, crypto).map((bytes) => openCard(crypto, bytes));
+  return new Map(cards.map(({ root, name }) => [agentId(root), name]));
+}

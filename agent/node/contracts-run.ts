@@ -6,13 +6,15 @@ import { Negotiator } from "../core/negotiator.ts";
 import type { News } from "../core/negotiator.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
-import { errorCode } from "../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { LEDGER_SCHEMAS } from "../../protocols/ledger/messages.ts";
+import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import { currencyCode } from "../../protocols/money/currencies.ts";
 import { openContracts } from "./contracts.ts";
 import type { ContractStore } from "./contracts.ts";
+import { IncomingPayments } from "./incoming.ts";
 import type { Connection, Machine } from "./run-connection.ts";
 
 export interface RunningContracts {
@@ -36,23 +38,20 @@ export interface ContractsOptions {
   say: (line: string) => void;
   /** Tried first; undefined where it leads to nobody of that id. */
   direct?: DirectLink;
+  /** Gets each certified receipt that comes in. */
+  certified?: (receipt: VerifiedReceipt, bytes: Uint8Array) => void;
 }
 
 /** What the home has, from its folder. Errors: store-failed. */
 export function runContracts(
   machine: Machine,
-  { home, network, messenger, clock }: Connection,
-  { ledger, say, direct = () => undefined }: ContractsOptions,
+  { home, network, bus, messenger, clock }: Connection,
+  { ledger, say, direct = () => undefined, certified = () => undefined }: ContractsOptions,
 ): RunningContracts {
   const { crypto, linkClock, failed } = machine;
   const store = openContracts(home.folder, crypto);
-  const send = (to: string, kind: string, body: Uint8Array): Promise<void> =>
-    direct(to, kind, body) ?? sendByBroker(to, kind, body);
-  // Who is not known yet shows its card when it hears of us: what is owed to it is said again.
-  const sendByBroker = async (to: string, kind: string, body: Uint8Array): Promise<void> => {
-    if (messenger.cardOf(to) === undefined) await messenger.announce();
-    await messenger.send(to, kind, body);
-  };
+  const { isOnline, send } = waysTo({ bus, messenger }, direct);
+  const incoming = new IncomingPayments({ home, crypto, say });
   const shared = { crypto, linkClock, clock, send, failed };
   const negotiator = new Negotiator({
     ...shared,
@@ -63,7 +62,7 @@ export function runContracts(
   const follower = new ContractFollower({
     ...shared,
     ...{ negotiator, self: home.id, notaries: network.notaries.map(({ id }) => id) },
-    submit: (draft) => ledger.submit(draft),
+    submit: (draft) => (isOnline() ? ledger.submit(draft) : Promise.reject(noNetwork())),
     keep: (termsId, progress, receipt) => store.keepProgress(termsId, progress, receipt),
     news: (news, one) => say(`${nameOf(one)}: ${followText(news)}`),
   });
@@ -82,7 +81,10 @@ export function runContracts(
       if (kind === "receipt") {
         const { receipt } = parseBody(LEDGER_SCHEMAS.receipt, body);
         try {
-          follower.receipt(verifyReceipt(crypto, receipt, network), receipt);
+          const verified = verifyReceipt(crypto, receipt, network);
+          follower.receipt(verified, receipt);
+          certified(verified, receipt);
+          incoming.receipt({ receipt: verified, bytes: receipt });
         } catch (error) {
           messenger.countDrop(errorCode(error));
         }
@@ -103,6 +105,31 @@ export function runContracts(
       follower.close();
     },
   };
+}
+
+/** A direct way where there is one, else the broker; rejects if neither leads there now. */
+function waysTo({ bus, messenger }: Pick<Connection, "bus" | "messenger">, direct: DirectLink) {
+  let isOnline = false;
+  bus.onConnected((connected) => {
+    isOnline = connected;
+  });
+  const sendByBroker = async (to: string, kind: string, body: Uint8Array): Promise<void> => {
+    // All is said anew once there is a network; until then nothing piles up.
+    if (!isOnline) throw noNetwork();
+    // Who is not known yet shows its card when it hears of us: what is owed to it is said again.
+    if (messenger.cardOf(to) === undefined) await messenger.announce();
+    await messenger.send(to, kind, body);
+  };
+  return {
+    isOnline: () => isOnline,
+    send: (to: string, kind: string, body: Uint8Array): Promise<void> =>
+      direct(to, kind, body) ?? sendByBroker(to, kind, body),
+  };
+}
+
+/** What waits for the notaries is tried again when they are there. */
+function noNetwork(): SegmentError {
+  return new SegmentError("quorum-missing", "there is no network now");
 }
 
 /** 'contract 1a2b3c4d "sale"'. */
@@ -128,6 +155,8 @@ function newsText({ what, by, detail }: News): string {
       return "all have signed";
     case "opened":
       return "the notaries have opened it";
+    case "stated":
+      return `${by} states "${detail}"; see \`segment contract status\``;
   }
 }
 

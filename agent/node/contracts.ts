@@ -4,6 +4,7 @@
  *     terms.cbor             the terms' signed bytes
  *     signature.<agent>      who has signed (COSE_Sign1)
  *     decline.<agent>        who has declined, and why
+ *     <sha-256>.fact         what a party states about it, signed
  *     deposit                the owner lets its deposit follow by itself
  *     offer.cbor             who brought it, what it replaces, note, parameters; written last
  *     opened                 the ledger has it
@@ -18,6 +19,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { NegotiationStore } from "../core/negotiator.ts";
+import { readFactOf } from "../../protocols/contract/negotiation-facts.ts";
 import { signerOf } from "../../protocols/contract/negotiation-rules.ts";
 import { blank } from "../../protocols/contract/negotiation-state.ts";
 import type {
@@ -95,6 +97,7 @@ export class ContractStore implements NegotiationStore {
     for (const [by, signature] of one.signatures) addSharedFile(join(path, `signature.${by}`), signature);
     for (const [by, { code, text }] of one.declines)
       addSharedFile(join(path, `decline.${by}`), encodeMessage({ code, text }));
+    for (const [key, fact] of one.facts) addSharedFile(join(path, `${key}.fact`), fact);
     if (one.mayDeposit) addSharedFile(join(path, "deposit"), new Uint8Array());
     if (one.isOpened) addSharedFile(join(path, "opened"), new Uint8Array());
     const { from, replaces, note, params, heardMs } = one;
@@ -151,6 +154,13 @@ export class ContractStore implements NegotiationStore {
     writeSharedFile(join(path, "progress.json"), `${JSON.stringify(progress, undefined, 2)}\n`);
   }
 
+  /** What certified how it stood last. */
+  lastReceipt(termsId: Uint8Array): Uint8Array | undefined {
+    const name = namesIn(this.pathOf(termsId)).findLast((one) => /^[0-9]{4,}\.receipt$/.test(one));
+    if (name === undefined) return undefined;
+    return new Uint8Array(readFileSync(join(this.pathOf(termsId), name)));
+  }
+
   /** How it stood last; undefined before the ledger has told. */
   progress(termsId: Uint8Array): ContractProgress | undefined {
     const path = join(this.pathOf(termsId), "progress.json");
@@ -198,6 +208,7 @@ function readNegotiation(
   if (!origin.success) throw new SegmentError("terms-invalid", "the offer is damaged");
   const signatures = new Map<AgentId, Uint8Array>();
   const declines = new Map<AgentId, Decline>();
+  const facts = new Map<string, Uint8Array>();
   for (const name of names) {
     const [kind, by = ""] = name.split(".");
     if (kind === "signature") {
@@ -206,11 +217,20 @@ function readNegotiation(
     } else if (kind === "decline") {
       const decline = declineSchema.safeParse(decodeMessage(bytesOf(name))).data;
       if (decline !== undefined) declines.set(by, decline);
+    } else if (by === "fact") {
+      const fact = bytesOf(name);
+      if (isFactOf(crypto, { terms, termsId: id }, fact)) facts.set(kind ?? "", fact);
     }
   }
   return {
     ...blank(id, termsBytes, terms, origin.data),
-    ...{ signatures, declines, mayDeposit: names.includes("deposit"), isOpened: names.includes("opened") },
+    ...{
+      signatures,
+      declines,
+      facts,
+      mayDeposit: names.includes("deposit"),
+      isOpened: names.includes("opened"),
+    },
   };
 }
 
@@ -229,10 +249,23 @@ function isBy(
   }
 }
 
+/** Its name is its hash, which is not looked at again: a damaged file is no fact. */
+function isFactOf(crypto: Crypto, one: Pick<Negotiation, "terms" | "termsId">, bytes: Uint8Array): boolean {
+  try {
+    readFactOf(crypto, one, bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof SegmentError) return false;
+    throw error;
+  }
+}
+
 function namesIn(path: string): string[] {
   try {
     // What is still being written does not count.
-    return readdirSync(path).filter((name) => !name.endsWith(".new"));
+    return readdirSync(path)
+      .filter((name) => !name.endsWith(".new"))
+      .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

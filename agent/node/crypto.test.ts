@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { portableCrypto } from "../../protocols/crypto/portable.ts";
 import { nodeCrypto, nodeRandom, steadyClock, systemClock } from "./crypto.ts";
 
 describe("nodeRandom", () => {
@@ -47,6 +48,18 @@ describe("nodeCrypto", () => {
     nodeCrypto.x25519PublicKey(c);
     c.set(a);
     expect(nodeCrypto.x25519(c, ofB)).toEqual(shared);
+  });
+
+  it("makes the same HMAC for keys and messages of every length, in parts or not", () => {
+    const ofLength = (length: number): Uint8Array =>
+      Uint8Array.from({ length }, (_, i) => (i * 7 + length) & 255);
+    for (const key of [0, 1, 31, 32, 63, 64, 65, 200].map(ofLength)) {
+      for (const message of [0, 1, 55, 56, 64, 4_095, 4_096, 4_097, 9_000].map(ofLength)) {
+        const expected = portableCrypto.hmacSha256(key, message);
+        expect(nodeCrypto.hmacSha256(key, message)).toEqual(expected);
+        expect(nodeCrypto.hmacSha256(key, message.subarray(0, 40), message.subarray(40))).toEqual(expected);
+      }
+    }
   });
 
   it("is not misled by a key that changes after its use", () => {

@@ -21,7 +21,7 @@ import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Crypto } from "../../protocols/ports.ts";
 import { writeFileDurably } from "./files.ts";
 import type { Home } from "./home.ts";
-import { askCurrencies, meet } from "./run-client.ts";
+import { askAccount, askCurrencies, meet } from "./run-client.ts";
 import type { Client } from "./run-client.ts";
 import { DOCUMENTS, keepReceipt } from "./run-documents.ts";
 
@@ -35,22 +35,27 @@ export interface History {
   movements: AccountMovement[];
   /** Where each entry's receipt lies, by the entry's id in hex. */
   paths: Map<string, string>;
+  /** Of the entries, in hex. */
+  nonces: Set<string>;
 }
 
 /** All movements of `account` that receipts in the home prove; others' receipts are passed over. */
 export function keptHistory(crypto: Crypto, home: Home, account = home.card.root): History {
   const { network } = home;
   const paths = new Map<string, string>();
+  const nonces = new Set<string>();
   const movements: AccountMovement[] = [];
-  if (network === undefined) return { movements, paths };
+  if (network === undefined) return { movements, paths, nonces };
   for (const [path, receipt] of keptReceipts(crypto, home, network)) {
     const id = toHex(receipt.entryId);
     if (paths.has(id)) continue;
     const own = accountMovements(receipt, account);
-    if (own.length > 0) paths.set(id, path);
+    if (own.length === 0) continue;
+    paths.set(id, path);
+    nonces.add(toHex(receipt.entry.nonce));
     movements.push(...own);
   }
-  return { movements: inOrder(movements), paths };
+  return { movements: inOrder(movements), paths, nonces };
 }
 
 function* keptReceipts(
@@ -83,14 +88,24 @@ export interface Completeness {
 }
 
 /**
- * Fetches the receipts that the home lacks and keeps them. Errors: quorum-missing (fewer than 2f+1 notaries
- * answer), store-failed.
+ * Fetches the receipts that the home lacks and keeps them, of its own account or of a joint one. Errors:
+ * quorum-missing (fewer than 2f+1 notaries answer), account-unknown (not a joint one of the owner's),
+ * store-failed.
  */
-export async function fetchHistory(client: Client, home: Home): Promise<Completeness> {
+export async function fetchHistory(
+  client: Client,
+  home: Home,
+  account = home.card.root,
+): Promise<Completeness> {
   const { network } = client.connection;
-  const held = new Set(keptHistory(client.machine.crypto, home).paths.keys());
-  const through = Math.min(knownHistory(home)?.through ?? 0, held.size);
-  const counts = await askAll(client, home, held, through);
+  const isOwn = equalBytes(account, home.card.root);
+  if (!isOwn && (await askAccount(client, account)).value.joint === undefined) {
+    const problem = `${agentId(account)} is no joint account of which this home's owner is a member`;
+    throw new SegmentError("account-unknown", problem);
+  }
+  const held = new Set(keptHistory(client.machine.crypto, home, account).paths.keys());
+  const through = isOwn ? Math.min(knownHistory(home)?.through ?? 0, held.size) : 0;
+  const counts = await askAll(client, home, account, held, through);
   const needed = quorum(network.notaries.length);
   if (counts.length < needed) {
     const problem = `${counts.length} of ${network.notaries.length} notaries told the history; ${needed} must`;
@@ -98,8 +113,9 @@ export async function fetchHistory(client: Client, home: Home): Promise<Complete
   }
   const counted = counts.sort((a, b) => b - a)[faultsTolerated(network.notaries.length)] ?? 0;
   // A notary may number what was certified at the same moment otherwise than the one asked last time.
-  if (held.size < counted && through > 0) await askAll(client, home, held, 0);
+  if (held.size < counted && through > 0) await askAll(client, home, account, held, 0);
   const missing = Math.max(0, counted - held.size);
+  if (!isOwn) return { counted, missing };
   const { value: currencies } = await askCurrencies(client);
   saveFile(home, {
     through: missing === 0 ? counted : through,
@@ -110,11 +126,17 @@ export async function fetchHistory(client: Client, home: Home): Promise<Complete
 }
 
 /** Adds what the notaries have to `held`; returns how many movements each of them counts. */
-async function askAll(client: Client, home: Home, held: Set<string>, through: number): Promise<number[]> {
+async function askAll(
+  client: Client,
+  home: Home,
+  account: Uint8Array,
+  held: Set<string>,
+  through: number,
+): Promise<number[]> {
   const counts: number[] = [];
   for (const { id } of client.connection.network.notaries) {
     try {
-      counts.push(await askOne(client, home, id, held, through));
+      counts.push(await askOne(client, home, account, id, held, through));
     } catch (error) {
       if (errorCode(error) === "store-failed") throw error;
       // Away, or talking nonsense: the others will do.
@@ -127,6 +149,7 @@ async function askAll(client: Client, home: Home, held: Set<string>, through: nu
 async function askOne(
   client: Client,
   home: Home,
+  account: Uint8Array,
   notary: string,
   held: Set<string>,
   through: number,
@@ -134,16 +157,16 @@ async function askOne(
   if (!(await meet(client, notary))) throw new SegmentError("message-invalid", "the notary is away");
   // What the one before has told needs no telling again.
   let after = Math.max(through, held.size);
-  let page = await askPage(client, home, notary, after);
+  let page = await askPage(client, home, account, notary, after);
   if (page.count > held.size && after > through) {
     after = through;
-    page = await askPage(client, home, notary, after);
+    page = await askPage(client, home, account, notary, after);
   }
   for (let pages = 0; pages < MAX_PAGES; pages++) {
-    for (const bytes of page.receipts) keepIfOurs(client, home, bytes, held);
+    for (const bytes of page.receipts) keepIfOurs(client, home, account, bytes, held);
     after = Math.max(after, page.first - 1) + page.receipts.length;
     if (page.receipts.length === 0 || after >= page.count) return page.count;
-    page = await askPage(client, home, notary, after);
+    page = await askPage(client, home, account, notary, after);
   }
   throw new SegmentError("message-invalid", "the notary's history has no end", { where: notary });
 }
@@ -151,23 +174,31 @@ async function askOne(
 async function askPage(
   client: Client,
   home: Home,
+  account: Uint8Array,
   notary: string,
   after: number,
 ): Promise<LedgerBody<"history">> {
-  const wanted = { after, limit: MAX_HISTORY_PAGE };
+  const isOwn = equalBytes(account, home.card.root);
+  const wanted = { after, limit: MAX_HISTORY_PAGE, ...(isOwn ? {} : { account }) };
   const { body } = await client.asker.ask(notary, "history-wanted", wanted, ({ kind }) => kind === "history");
   const page = parseBody(LEDGER_SCHEMAS.history, body);
   // A device that is not registered has no account, and so no history yet.
-  const isOurs = page.account === null ? page.count === 0 : equalBytes(page.account, home.card.root);
+  const isOurs = page.account === null ? page.count === 0 : equalBytes(page.account, account);
   if (isOurs) return page;
   throw new SegmentError("message-invalid", "the history is another account's", { where: notary });
 }
 
-function keepIfOurs(client: Client, home: Home, bytes: Uint8Array, held: Set<string>): void {
+function keepIfOurs(
+  client: Client,
+  home: Home,
+  account: Uint8Array,
+  bytes: Uint8Array,
+  held: Set<string>,
+): void {
   const { network } = client.connection;
   const receipt = verifyReceipt(client.machine.crypto, bytes, network);
   const id = toHex(receipt.entryId);
-  if (held.has(id) || accountMovements(receipt, home.card.root).length === 0) return;
+  if (held.has(id) || accountMovements(receipt, account).length === 0) return;
   keepReceipt(home, { receipt, bytes });
   held.add(id);
 }

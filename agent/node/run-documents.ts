@@ -8,7 +8,7 @@ import { readBody } from "../../protocols/ledger/entry.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
 import type { Crypto } from "../../protocols/ports.ts";
-import { writeFileDurably } from "./files.ts";
+import { writeFileDurably, writeSharedFile } from "./files.ts";
 import type { Home } from "./home.ts";
 
 /** Below the home. */
@@ -17,11 +17,17 @@ const REGISTRATION = "registration.receipt";
 
 /** Keeps a receipt as documents/<time>-<kind>-<entry>.receipt. Returns its path. Errors: store-failed. */
 export function keepReceipt(home: Home, { receipt, bytes }: Certified): string {
+  const path = receiptPath(home, receipt);
+  // A running home and a command beside it may hear of the same entry.
+  writeSharedFile(path, bytes);
+  return path;
+}
+
+/** Where a receipt is kept: an entry that was executed has one place. */
+export function receiptPath(home: Home, receipt: VerifiedReceipt): string {
   const time = new Date(receipt.timeMs).toISOString().replaceAll(":", "-");
   const name = `${time}-${receipt.kind}-${toHex(receipt.entryId).slice(0, 16)}.receipt`;
-  const path = join(home.folder, DOCUMENTS, name);
-  writeFileDurably(path, bytes, 0o600);
-  return path;
+  return join(home.folder, DOCUMENTS, name);
 }
 
 /** The receipt that registered the home's present card on its present network, if there is one. */

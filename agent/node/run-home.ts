@@ -10,8 +10,6 @@ import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Timer } from "../../protocols/ports.ts";
 import { keepContact, readContacts } from "./contacts.ts";
-import { runContracts } from "./contracts-run.ts";
-import type { RunningContracts } from "./contracts-run.ts";
 import { lockHome } from "./home.ts";
 import type { Home, Role } from "./home.ts";
 import { openJournal } from "./journal-store.ts";
@@ -19,7 +17,10 @@ import { openClient } from "./run-client.ts";
 import type { Client } from "./run-client.ts";
 import { connect } from "./run-connection.ts";
 import type { Connection, Machine } from "./run-connection.ts";
+import { runDealings } from "./run-dealings.ts";
+import type { Dealings } from "./run-dealings.ts";
 import { register, registration } from "./run-documents.ts";
+import type { RadioOpeners } from "./radio-run.ts";
 import { runHealth } from "./run-health.ts";
 import type { RunningHealth } from "./run-health.ts";
 import { openLedgerClient, openOrderLog, runKeeper, runNotary } from "./run-roles.ts";
@@ -35,6 +36,10 @@ export interface RunOptions {
   broker: string | null;
   /** Between two samples of the machine's health; 0 for none. */
   healthMs: number;
+  /** How long the home may be without a network: what others pay it offline must be redeemed by then. */
+  longestOfflineMs: number;
+  /** How to open the machine's radio; absent: it uses none. */
+  radio?: RadioOpeners;
   /** Lines for people who watch. */
   say: (line: string) => void;
 }
@@ -77,7 +82,7 @@ export class RunningHome {
   #notary: RunningNotary | undefined;
   #keeper: RunningKeeper | undefined;
   #health: RunningHealth | undefined;
-  #contracts: RunningContracts | undefined;
+  #dealings: Dealings | undefined;
   #url = "";
   #connected = false;
   #registered = false;
@@ -109,6 +114,7 @@ export class RunningHome {
     this.#ledger = openLedgerClient(this.#machine, connection);
     this.#closers.push(() => connection.close());
     for (const card of readContacts(folder, this.#machine.crypto)) connection.messenger.meet(card);
+    await this.#openDealings(connection, this.#ledger);
     await this.#openHealth(connection);
     if (this.#plays("keeper")) {
       const keeper = await runKeeper(this.#machine, connection);
@@ -188,9 +194,11 @@ export class RunningHome {
     await bus.ready().catch((error: unknown) => {
       if (this.#stopping) throw error;
       say(`offline: ${(error as Error).message} [${errorCode(error)}]; goes on trying`);
+      const by = this.#dealings?.radio === undefined ? "wait for the network" : "go over Bluetooth meanwhile";
+      say(`ready offline: contracts and tabs ${by}`);
+      this.#dealings?.begin();
     });
     if (this.#plays("notary")) await this.#openNotary(connection);
-    this.#openContracts(connection);
     await serve(messenger, this.#answer);
     await messenger.welcome((card) => this.#keepContact(card));
     if (this.#keeper !== undefined) say(`keeper: holds ${this.#keeper.keeper.usage().chunks} shard(s)`);
@@ -199,7 +207,7 @@ export class RunningHome {
     await connection.time?.known(TIME_PATIENCE_MS);
     await this.#register();
     if (this.#stopping) return;
-    this.#contracts?.begin();
+    this.#dealings?.begin();
     this.#openStanding(connection);
     say("ready");
   }
@@ -207,17 +215,20 @@ export class RunningHome {
   #keepContact(card: Uint8Array): void {
     try {
       keepContact(this.#home.folder, this.#machine.crypto, card);
+      this.#dealings?.met(card);
     } catch (error) {
       this.#connection?.messenger.countDrop(errorCode(error));
     }
   }
 
-  #openContracts(connection: Connection): void {
-    if (this.#ledger === undefined || this.#stopping) return;
-    const { say } = this.#options;
-    const contracts = runContracts(this.#machine, connection, { ledger: this.#ledger, say });
-    this.#contracts = contracts;
-    this.#closers.push(async () => contracts.close());
+  async #openDealings(connection: Connection, ledger: LedgerClient): Promise<void> {
+    const { say, longestOfflineMs, radio } = this.#options;
+    const dealings = await runDealings(this.#machine, connection, {
+      ...{ ledger, longestOfflineMs, radio, say },
+      radioChanged: () => this.#tellStatus(),
+    });
+    this.#dealings = dealings;
+    this.#closers.push(() => dealings.close());
   }
 
   /** The owner's standing orders, each over a short connection of its own. */
@@ -249,7 +260,7 @@ export class RunningHome {
 
   /** Each message goes to the one part whose business it is. */
   readonly #answer: Answer = async (from, kind, body) => {
-    if (this.#contracts?.received(from, kind, body) === true) return null;
+    if (this.#dealings?.received(from, kind, body) === true) return null;
     if (this.#ledger?.received({ kind, body }) === true) return null;
     const telemetry = this.#health?.telemetry;
     if (telemetry?.handles(kind) === true) {
@@ -270,7 +281,7 @@ export class RunningHome {
     this.#connected = connected;
     // Those who came while this agent was away do not know it, nor it them.
     if (connected) messenger.announce().catch((error: unknown) => messenger.countDrop(errorCode(error)));
-    if (connected) this.#contracts?.reachable();
+    if (connected) this.#dealings?.reachable();
   }
 
   /** Once in the life of a card; what cannot be done now is tried again later. */
@@ -292,14 +303,17 @@ export class RunningHome {
     }
   }
 
-  #writeStatusAgain(): void {
-    const { clock, failed } = this.#machine;
+  #tellStatus(): void {
     try {
       this.#writeStatus();
     } catch (error) {
-      failed(error);
-      return;
+      this.#machine.failed(error);
     }
+  }
+
+  #writeStatusAgain(): void {
+    const { clock } = this.#machine;
+    this.#tellStatus();
     const { healthMs } = this.#options;
     const everyMs = healthMs === 0 ? STATUS_EVERY_MS : healthMs;
     this.#statusTimer = clock.at(clock.now() + everyMs, () => this.#writeStatusAgain());
@@ -326,6 +340,7 @@ export class RunningHome {
             },
       notary: core === undefined ? null : { height: core.height, logTimeMs: core.timeMs },
       keeper: this.#keeper?.keeper.usage() ?? null,
+      ...(this.#dealings?.radio === undefined ? {} : { radio: this.#dealings.radio }),
       dropped: Object.fromEntries(this.#connection?.messenger.dropped ?? []),
     });
   }

@@ -33,6 +33,8 @@ const statusSchema = z.strictObject({
     .nullable(),
   notary: z.strictObject({ height: count, logTimeMs: count }).nullable(),
   keeper: z.strictObject({ bytes: count, streams: count, chunks: count }).nullable(),
+  /** Which parts its radio plays; absent where it has none. */
+  radio: z.strictObject({ isFound: z.boolean(), looks: z.boolean() }).optional(),
   /** Messages that were dropped, by error code. */
   dropped: z.record(z.string(), count),
 });

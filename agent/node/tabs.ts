@@ -4,23 +4,30 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { createPayee } from "../../devices/tab/payee.ts";
 import type { PayeeState } from "../../devices/tab/payee.ts";
 import { payer } from "../../devices/tab/payer.ts";
 import type { PayerState } from "../../devices/tab/payer.ts";
 import type { Device, DeviceEffect, DeviceEvent } from "../../devices/device.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
-import { SegmentError } from "../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
-import type { Crypto, TimeMs } from "../../protocols/ports.ts";
+import type { Clock, Crypto, TimeMs } from "../../protocols/ports.ts";
 import { isFunded, readTab } from "../../protocols/tab/tab.ts";
-import { makeFolder, writeFileDurably } from "./files.ts";
+import { makeFolder, writeFileDurably, writeSharedFile } from "./files.ts";
 import { lockHome } from "./home.ts";
 import type { Home } from "./home.ts";
 
 const MAX_FILE_BYTES = 16 << 20;
 const MAX_RECEIPTS = 64;
+/** Another process of the home has the tabs for a step, not for longer. */
+const LOCK_PATIENCE_MS = 5_000;
+const LOCK_AGAIN_MS = 20;
+
+/** What tabs need of a home. */
+export type TabHome = Pick<Home, "folder" | "id" | "keys" | "network">;
 
 /** A tab's terms and the receipt of its deposit, as the home's contracts keep them. */
 export interface KeptTab {
@@ -56,13 +63,13 @@ interface Surroundings {
  */
 export class TabBook<State extends PayerState | PayeeState> {
   readonly #device: Device<State>;
-  readonly #home: Home;
+  readonly #home: TabHome;
   readonly #around: Surroundings;
   readonly #path: string;
   readonly #unlock: () => void;
   #state: State;
 
-  private constructor(home: Home, device: Device<State>, around: Surroundings) {
+  private constructor(home: TabHome, device: Device<State>, around: Surroundings) {
     const folder = join(home.folder, "tabs");
     makeFolder(folder);
     this.#device = device;
@@ -80,11 +87,11 @@ export class TabBook<State extends PayerState | PayeeState> {
     }
   }
 
-  static ofPayer(home: Home, around: Surroundings): TabBook<PayerState> {
+  static ofPayer(home: TabHome, around: Surroundings): TabBook<PayerState> {
     return new TabBook(home, payer, around);
   }
 
-  static ofPayee(home: Home, around: Surroundings, longestOfflineMs: number): TabBook<PayeeState> {
+  static ofPayee(home: TabHome, around: Surroundings, longestOfflineMs: number): TabBook<PayeeState> {
     return new TabBook(home, createPayee({ longestOfflineMs }), around);
   }
 
@@ -112,6 +119,67 @@ export class TabBook<State extends PayerState | PayeeState> {
 
   close(): void {
     this.#unlock();
+  }
+}
+
+/**
+ * Opens a book, works, and lets others at it again; waits for a moment where another process has it. Errors:
+ * home-locked, those of `work`.
+ */
+export async function withBook<State extends PayerState | PayeeState, T>(
+  open: () => TabBook<State>,
+  clock: Clock,
+  work: (book: TabBook<State>) => T,
+): Promise<T> {
+  const untilMs = clock.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    try {
+      const book = open();
+      try {
+        return work(book);
+      } finally {
+        book.close();
+      }
+    } catch (error) {
+      if (errorCode(error) !== "home-locked" || clock.now() >= untilMs) throw error;
+    }
+    await new Promise<void>((resolve) => clock.at(clock.now() + LOCK_AGAIN_MS, resolve));
+  }
+}
+
+/** What a home pays by, as it stands on disk; changes are made in a book only. Errors: store-failed. */
+export function readPayer(home: TabHome): PayerState {
+  const path = payerFile(home);
+  try {
+    if (!existsSync(path)) return payer.initial();
+    return decodeMessage(readFileSync(path), { maxBytes: MAX_FILE_BYTES }) as PayerState;
+  } catch (cause) {
+    throw new SegmentError("store-failed", "the file of the tabs is damaged", { where: path, cause });
+  }
+}
+
+/** Where that stands: another file each time that it changes. */
+export function payerFile({ folder }: TabHome): string {
+  return join(folder, "tabs", `${payer.kind}.cbor`);
+}
+
+const refusalSchema = z.strictObject({ inAll: z.string(), code: z.string(), message: z.string() });
+/** What a payee has answered to a voucher over so much in all. */
+export type KeptRefusal = z.infer<typeof refusalSchema>;
+
+/** Told by the running agent to the commands beside it. Errors: store-failed. */
+export function keepRefusal({ folder }: TabHome, termsId: string, refusal: KeptRefusal): void {
+  writeSharedFile(join(folder, "tabs", `${termsId}.refused`), JSON.stringify(refusal));
+}
+
+export function readRefusal({ folder }: TabHome, termsId: string): KeptRefusal | undefined {
+  const path = join(folder, "tabs", `${termsId}.refused`);
+  if (!existsSync(path)) return undefined;
+  try {
+    return refusalSchema.safeParse(JSON.parse(readFileSync(path, "utf8"))).data;
+  } catch {
+    // Cut short by a power loss: the payee says it again.
+    return undefined;
   }
 }
 

@@ -9,7 +9,7 @@ import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import type { DeviceContext, DeviceEffect, Step } from "../device.ts";
 import { choose } from "../delivery.ts";
 import { keep, progress, send, stay, timer } from "../effects.ts";
-import { ANSWER_MS, inquireAt, inquiryTimer } from "../inquiry.ts";
+import { ANSWER_MS, inquireAt, inquiryTimer, isBeforeFlight } from "../inquiry.ts";
 import { ASK_AGAIN_MS, MAX_ATTEMPTS, saysPapers, sendPapers } from "./meeting.ts";
 import { submitParcel } from "./parcel.ts";
 import { isInRange, isLoaded, reading, vetoReason } from "./senses.ts";
@@ -207,9 +207,8 @@ function onAwaited(left: Awaited, label: string, context: DeviceContext): Device
       return left.label === "awaiting-deposit" ? [choose(termsId, "cancel")] : [];
     case "may-land":
       return left.label === "may-land" ? [] : [choose(termsId, "cancel")];
-    case "awaiting-deposit":
-      return [];
     default:
+      if (isBeforeFlight(label)) return [];
       return [inquireAt(termsId, endsMs + ANSWER_MS, context.now)];
   }
 }

@@ -14,13 +14,13 @@ import type { DeviceContext, DeviceEffect, DeviceEvent, Step } from "../device.t
 import { keep, progress, send, stay } from "../effects.ts";
 import type { PhoneState } from "./state.ts";
 
-/** Whether the contract's end left the buyer nothing of the price. */
+/** Whether the contract's end left the buyer nothing of the price (nor of an insurer's cover). */
 export function isPaid(plan: DeliveryPlan, { payments }: ContractResult, context: DeviceContext): boolean {
   const own = openCard(context.crypto, context.card).root;
   const toOthers = payments
     .filter(({ account, currency }) => currency === plan.currency && !equalBytes(account, own))
     .reduce((sum, { amount }) => sum + amount, 0n);
-  return toOthers >= BigInt(plan.priceMinor);
+  return toOthers >= BigInt(plan.priceMinor) + BigInt(plan.coverMinor);
 }
 
 /** The shop may be away: this waits for it. */

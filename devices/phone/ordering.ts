@@ -35,7 +35,7 @@ export function onOrder(state: PhoneState, value: unknown, context: DeviceContex
   const { shopCard, ...wish } = parsed.data;
   if (wish.slotUntil <= context.now || wish.slotUntil < wish.slotFrom) return problem("the slot has passed");
   if (!isCardOf(wish.shop, shopCard, context)) return problem("the card is not this shop's, or has expired");
-  const { currency: _currency, maxPriceMinor: _max, shop, ...order } = wish;
+  const { currency: _currency, maxPriceMinor: _max, shop, arbiter: _arbiter, ...order } = wish;
   const answerByMs = Math.min(context.now + ANSWER_MS, wish.slotUntil);
   return enter({ phase: "ordered", wish, answerByMs }, context, [
     meet(shopCard),

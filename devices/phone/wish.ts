@@ -6,6 +6,8 @@ export const wishSchema = z.strictObject({
   orderId: z.instanceof(Uint8Array).refine((bytes) => bytes.length === 16, "expected 16 bytes"),
   shop: z.string().max(100),
   shopCard: z.instanceof(Uint8Array),
+  /** Whom the person lets decide a dispute. */
+  arbiter: z.string().max(100).optional(),
   article: z.string().min(1).max(64),
   address: z.string().min(1).max(200),
   point: pointSchema,

@@ -10,7 +10,17 @@ import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { DeviceContext, DeviceEffect, DeviceEvent, Step } from "../device.ts";
 import { progress, send, stay, timer } from "../effects.ts";
-import { inquire, inquireAt, inquireOn, inquiryTimer, isInVain, toldByMs, unheardTimer } from "../inquiry.ts";
+import {
+  inquire,
+  inquireAt,
+  inquireOn,
+  inquiryTimer,
+  isBeforeFlight,
+  isInVain,
+  toldByMs,
+  unheardTimer,
+} from "../inquiry.ts";
+import { feesOf } from "./offer.ts";
 import { isOver, refuseOrder, replace, signTimer } from "./orders.ts";
 import type { ShopConfig, ShopOrder, ShopState } from "./state.ts";
 
@@ -25,6 +35,9 @@ export function openContract(
 ): Result {
   const { termsId, terms, signatures } = order;
   const totalMinor = BigInt(order.priceMinor);
+  const services = feesOf(config);
+  const besides = signatures.length > 3 ? ", and who takes part besides" : "";
+  const fees = services.reduce((sum, { minor }) => sum + minor, 0n);
   const invoice = signInvoice(context.signer, {
     number: state.nextInvoice.toString().padStart(6, "0"),
     termsId,
@@ -33,8 +46,9 @@ export function openContract(
     buyer: order.address,
     currency: config.currency,
     lines: [
-      { text: order.article, minor: totalMinor - config.deliveryFeeMinor },
+      { text: order.article, minor: totalMinor - fees - config.deliveryFeeMinor },
       { text: "Delivery by drone", minor: config.deliveryFeeMinor },
+      ...services,
     ],
     totalMinor,
   });
@@ -44,7 +58,7 @@ export function openContract(
     effects: [
       timer(signTimer(order), null),
       askLater(order, "awaiting-deposit", context),
-      progress("signed", "buyer, drone and shop have signed the terms"),
+      progress("signed", `buyer, drone and shop have signed the terms${besides}`),
       {
         kind: "submit",
         id: `open/${toHex(termsId)}`,
@@ -94,11 +108,11 @@ export function onReceipt(
     const effects = [timer(inquiryTimer(order.termsId), null)];
     return { state: replace(state, { ...order, status: "ended" }), effects };
   }
-  if (label !== "awaiting-deposit") {
+  if (!isBeforeFlight(label)) {
     const effects = [askLater(order, label, context)];
     return { state: replace(state, { ...order, status: "held" }), effects };
   }
-  if (!own) return stay(state);
+  if (!own || label !== "awaiting-deposit") return stay(state);
   // The buyer may have missed the notaries' word, and pays nothing without it.
   const passed = send(`certified/open/${toHex(order.termsId)}`, order.buyer, "certified", { receipt: bytes });
   return { state, effects: [passed] };

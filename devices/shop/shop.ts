@@ -20,7 +20,7 @@ import type { Device, DeviceContext, DeviceEffect, DeviceEvent, Step } from "../
 import { meet, progress, send, stay, timer } from "../effects.ts";
 import { inquiries, onInquiryTimer, onInvoiceWanted, onReceipt, openContract } from "./contract.ts";
 import { examinationProblem } from "./examination.ts";
-import { makeTerms, priceOf } from "./offer.ts";
+import { makeTerms, priceOf, othersCards } from "./offer.ts";
 import { isOver, refusalTo, refuseOrder, replace, signTimer, withRoom } from "./orders.ts";
 import type { ShopConfig, ShopOrder, ShopState } from "./state.ts";
 
@@ -40,7 +40,8 @@ function step(config: ShopConfig, state: ShopState, event: DeviceEvent, context:
     case "started":
     case "time-corrected": {
       const waiting = state.orders.filter(isUnsigned).map((order) => timer(signTimer(order), order.signByMs));
-      return { state, effects: [meet(config.droneCard), ...waiting, ...inquiries(state, context)] };
+      const cards = [config.droneCard, ...othersCards(config)].map(meet);
+      return { state, effects: [...cards, ...waiting, ...inquiries(state, context)] };
     }
     case "message":
       return onMessage(config, state, event, context);
@@ -70,7 +71,7 @@ function onMessage(config: ShopConfig, state: ShopState, event: Message, context
     case "signature":
       return onSignature(config, state, event, context);
     case "refusal":
-      return onRefusal(config, state, event);
+      return onRefusal(config, state, event, context);
     case "invoice-wanted":
       return onInvoiceWanted(state, event);
     default:
@@ -134,16 +135,20 @@ function offer(
 }
 
 function offerTo(to: string, order: ShopOrder, config: ShopConfig, context: DeviceContext): DeviceEffect {
-  const cards = [order.buyerCard, config.droneCard, context.card];
+  const cards = [order.buyerCard, config.droneCard, context.card, ...othersCards(config)];
   const body = { orderId: order.orderId, terms: order.terms, cards };
   return send(`offer/${toHex(order.termsId)}/${to}`, to, "offer", body);
 }
 
-/** First the buyer, with the certified examination of the wallet, then the drone. */
+/**
+ * First the buyer, with the certified examination of the wallet, then the drone and, if there are any,
+ * arbiter and services.
+ */
 function onSignature(config: ShopConfig, state: ShopState, event: Message, context: DeviceContext): Result {
   const signed = parseBody(signatureSchema, event.body);
   const order = state.orders.find(({ termsId: id }) => equalBytes(id, signed.termsId));
-  if (order === undefined || event.from !== awaitedSigner(config, order)) return stay(state);
+  const awaited = order === undefined ? [] : awaitedSigners(config, order, context);
+  if (order === undefined || !awaited.includes(event.from)) return stay(state);
   const signer = verifyTermsSignature(context.crypto, order.termsId, signed.signature);
   if (!equalBytes(signer, publicKeyFromId(event.from))) {
     throw new SegmentError("signature-invalid", "another key has signed the terms");
@@ -152,7 +157,10 @@ function onSignature(config: ShopConfig, state: ShopState, event: Message, conte
     return refuseOrder(config, state, order, "terms-expired", "the signature came too late");
   }
   const next = { ...order, signatures: [...order.signatures, signed.signature] };
-  if (order.status === "assigned") return openContract(config, state, next, context);
+  if (order.status === "assigned") {
+    if (awaited.length > 1) return stay(replace(state, next));
+    return openContract(config, state, next, context);
+  }
   const problem = examinationProblem(config, order, signed.examination, context);
   if (problem !== undefined) return refuseOrder(config, state, order, "funds-short", problem);
   const assigned: ShopOrder = { ...next, status: "assigned" };
@@ -160,24 +168,35 @@ function onSignature(config: ShopConfig, state: ShopState, event: Message, conte
     state: replace(state, assigned),
     effects: [
       progress("buyer-signed", "the buyer has signed and can pay; the drone is asked"),
-      offerTo(config.drone, assigned, config, context),
+      ...[config.drone, ...othersOf(config, context)].map((to) => offerTo(to, assigned, config, context)),
     ],
   };
 }
 
-function awaitedSigner(config: ShopConfig, order: ShopOrder): string | undefined {
-  if (order.status === "offered") return order.buyer;
-  return order.status === "assigned" ? config.drone : undefined;
+/** Who has been asked to sign, and has not yet. */
+function awaitedSigners(config: ShopConfig, order: ShopOrder, context: DeviceContext): string[] {
+  if (order.status === "offered") return [order.buyer];
+  if (order.status !== "assigned") return [];
+  const others = othersOf(config, context);
+  if (others.length === 0) return [config.drone];
+  const signers = order.signatures.map((signature) =>
+    agentId(verifyTermsSignature(context.crypto, order.termsId, signature)),
+  );
+  return [config.drone, ...others].filter((id) => !signers.includes(id));
+}
+
+function othersOf(config: ShopConfig, { crypto }: DeviceContext): string[] {
+  return othersCards(config).map((card) => agentId(openCard(crypto, card).identity));
 }
 
 function isUnsigned(order: ShopOrder): boolean {
   return order.status === "offered" || order.status === "assigned";
 }
 
-function onRefusal(config: ShopConfig, state: ShopState, event: Message): Result {
+function onRefusal(config: ShopConfig, state: ShopState, event: Message, context: DeviceContext): Result {
   const { orderId, code, message } = parseBody(refusalSchema, event.body);
   const order = state.orders.find((one) => equalBytes(one.orderId, orderId));
   if (order === undefined || isOver(order) || !isUnsigned(order)) return stay(state);
-  const asked = event.from === order.buyer || (event.from === config.drone && order.status === "assigned");
+  const asked = event.from === order.buyer || awaitedSigners(config, order, context).includes(event.from);
   return asked ? refuseOrder(config, state, order, code, message) : stay(state);
 }

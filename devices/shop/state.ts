@@ -1,4 +1,5 @@
 /** The shop's till: what it sells, and the orders under way. */
+import type { Commission } from "../../protocols/contract/templates/services.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
 import type { AgentId } from "../device.ts";
 
@@ -19,6 +20,28 @@ export interface ShopConfig {
   /** How old a signed position may be when the notaries look at it. */
   maxAgeMs: number;
   timing: ShopTiming;
+  /** The signed card of who decides disputes; without one a dispute shares the loss. */
+  arbiterCard?: Uint8Array;
+  /** Those who take part in each delivery for a fee, which the buyer pays besides the price. */
+  services?: ShopServices;
+}
+
+export interface ShopService {
+  card: Uint8Array;
+  feeMinor: bigint;
+}
+
+/** See contract/templates/services.ts; amounts in minor units, spans in ms. */
+export interface ShopServices {
+  /** Loses its cover to the insured where an ending is their loss (only an arbiter can find one). */
+  insurer?: ShopService & { coverMinor: bigint; insured: string[] };
+  certifier?: ShopService;
+  payment?: ShopService;
+  recommendation?: ShopService;
+  /** How long each of insurer and certifier may take before the flight. */
+  joinMs?: number;
+  /** The network's part of the fees, as its genesis has it. */
+  commission?: Commission;
 }
 
 /** Spans in milliseconds of the network's time. */
@@ -47,7 +70,7 @@ export interface ShopOrder {
   signByMs: TimeMs;
   /** What the buyer is to deposit, in minor units, as text (plain data). */
   priceMinor: string;
-  /** Who has signed so far: the shop, then the buyer, then the drone. */
+  /** Who has signed so far: the shop, then the buyer, then the drone and the services. */
   signatures: Uint8Array[];
   /** Written when all have signed. */
   invoice: Uint8Array | null;
@@ -55,8 +78,9 @@ export interface ShopOrder {
 }
 
 /**
- * `offered`: the buyer's signature is awaited; `assigned`: the drone's; `open`: the notaries open the
- * contract, the deposit is awaited; `held`: the drone flies; `ended` and `refused` are over.
+ * `offered`: the buyer's signature is awaited; `assigned`: the drone's (and services'); `open`: the notaries
+ * open the contract, deposit (and services) are awaited; `held`: the drone flies; `ended` and `refused` are
+ * over.
  */
 export type OrderStatus = "offered" | "assigned" | "open" | "held" | "ended" | "refused";
 

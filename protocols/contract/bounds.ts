@@ -18,4 +18,7 @@ export const MAX_TIME_MS = 253_402_300_799_999;
 export const MAX_RADIUS_MM = 1_000_000_000;
 /** Facts, and preimages, of one input. */
 export const MAX_FACTS = 32;
+/** Facts that parties keep of one contract, and of one of them. */
+export const MAX_KEPT_FACTS = 64;
+export const MAX_FACTS_OF_PARTY = 8;
 export const MAX_PREIMAGE_BYTES = 256;

@@ -1,11 +1,13 @@
 /**
- * What parties say to each other before a contract is open. Over MQTT these travel sealed and signed
- * (protocols/messaging), over BLE inside the Noise session; either way the receiver knows who speaks.
+ * What parties say to each other before a contract is open, and the facts that they state in it. Over MQTT
+ * these travel sealed and signed (protocols/messaging), over BLE inside the Noise session; either way the
+ * receiver knows who speaks.
  */
 import { z } from "zod";
 import { encodeMessage } from "../encoding/messages.ts";
 import { parseBody } from "../messaging/schemas.ts";
-import { MAX_PARTIES, MAX_TERMS_BYTES } from "./bounds.ts";
+import { MAX_KEPT_FACTS, MAX_PARTIES, MAX_TERMS_BYTES } from "./bounds.ts";
+import { MAX_FACT_BYTES } from "./facts.ts";
 import { UNREADABLE } from "./terms.ts";
 
 /** Characters of a note, and of the reason for declining. */
@@ -43,6 +45,8 @@ export const NEGOTIATION_SCHEMAS = {
   /** Another signature under terms that the receiver has. */
   "contract-signature": z.strictObject({ termsId: id32, signature }),
   "contract-decline": z.strictObject({ termsId: id32, code, text: line }),
+  /** What its sender states, once all have signed: evidence that the others may hand in, or sign too. */
+  "contract-fact": z.strictObject({ termsId: id32, fact: bytes(1, MAX_FACT_BYTES) }),
   /**
    * The answer to each of the others: what its sender holds of these terms now, so that nobody repeats
    * what has arrived. `refused` says why it takes none of it.
@@ -52,6 +56,8 @@ export const NEGOTIATION_SCHEMAS = {
     signers: z.array(agent).max(MAX_PARTIES),
     /** Who has declined. */
     decliners: z.array(agent).max(MAX_PARTIES),
+    /** SHA-256 of each fact that it keeps. */
+    facts: z.array(id32).max(MAX_KEPT_FACTS),
     refused: code.nullable(),
   }),
 } as const;

@@ -27,6 +27,8 @@ export interface Negotiation {
   readonly mayDeposit: boolean;
   /** The ledger has opened it. */
   readonly isOpened: boolean;
+  /** What parties have stated about it, by the SHA-256 of each signed fact in hex. */
+  readonly facts: ReadonlyMap<string, Uint8Array>;
   /** What the others have said that they hold; forgotten at a restart. */
   readonly heldBy: ReadonlyMap<AgentId, Held>;
 }
@@ -98,7 +100,7 @@ export function blank(
   terms: Terms,
   origin: Origin,
 ): Negotiation {
-  const empty = { signatures: new Map(), declines: new Map(), heldBy: new Map() };
+  const empty = { signatures: new Map(), declines: new Map(), heldBy: new Map(), facts: new Map() };
   return { termsId, termsBytes, terms, ...origin, ...empty, mayDeposit: false, isOpened: false };
 }
 

@@ -9,10 +9,12 @@
  * A version that a counter-offer replaces is not signed here any more; signatures that were given before
  * hold until the offer expires, and when all have signed, it is a contract, whatever else was said.
  */
-import { toHex } from "../encoding/bytes.ts";
+import { fromHex, toHex } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
+import { agentId } from "../identity/keys.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
+import { withFact } from "./negotiation-facts.ts";
 import type { Held, NegotiationBody, NegotiationMessage } from "./negotiation-messages.ts";
 import { makeRoom, readOffer, requireReplaceable, signerOf } from "./negotiation-rules.ts";
 import type { OfferReader } from "./negotiation-rules.ts";
@@ -36,6 +38,8 @@ export type NegotiationEvent =
   | { kind: "sign"; termsId: Uint8Array; mayDeposit: boolean }
   | ({ kind: "decline"; termsId: Uint8Array } & Decline)
   | { kind: "opened"; termsId: Uint8Array }
+  /** A fact for the other parties, this agent's own or one that it was given. */
+  | { kind: "fact"; termsId: Uint8Array; fact: Uint8Array }
   /** The contract has ended, or is not to be followed any more: it leaves the state, and stays on disk. */
   | { kind: "settled"; termsId: Uint8Array }
   /** Time passes; what can never become a contract is forgotten some time after it has expired. */
@@ -51,7 +55,15 @@ export type NegotiationEffect =
   /** All have signed, and the offer has not expired: whoever can reach the ledger opens it. */
   | { kind: "open"; termsId: Uint8Array };
 
-export type NewsKind = "offered" | "countered" | "signed" | "declined" | "refused" | "agreed" | "opened";
+export type NewsKind =
+  | "offered"
+  | "countered"
+  | "signed"
+  | "declined"
+  | "refused"
+  | "agreed"
+  | "opened"
+  | "stated";
 
 export interface NegotiationStep {
   state: Negotiations;
@@ -65,7 +77,7 @@ const KEEP_SIGNED_MS = 30 * KEEP_OFFER_MS;
 /**
  * One step. Throws for what does not count, with nothing changed: the codes of `readOffer` and
  * `signerOf`, `contract-unknown`, `offer-foreign`, `offer-replaced`, `offer-declined`, `terms-expired`,
- * `contract-not-expected`, `queue-full`.
+ * `contract-not-expected`, `queue-full`, and those of `withFact`.
  */
 export function stepNegotiation(
   state: Negotiations,
@@ -87,6 +99,8 @@ export function stepNegotiation(
       const news = newsOf(known, "opened", context.self, "");
       return { state: put(state, { ...known, isOpened: true }), effects: [stored(known), news] };
     }
+    case "fact":
+      return stated(state, find(state, event.termsId), event.fact, context);
     case "settled":
       return { state: without(state, event.termsId), effects: [] };
     case "tick":
@@ -128,11 +142,12 @@ export function owedTo(one: Negotiation, peer: AgentId, self: AgentId): Negotiat
 /** What this agent holds of these terms, in its own words to a peer. */
 export function heldOf(one: Negotiation): Held {
   const { termsId, signatures, declines } = one;
-  return { termsId, signers: [...signatures.keys()], decliners: [...declines.keys()], refused: null };
+  const facts = [...one.facts.keys()].map(fromHex);
+  return { termsId, signers: [...signatures.keys()], decliners: [...declines.keys()], facts, refused: null };
 }
 
 export function refusalOf(termsId: Uint8Array, code: ErrorCode): Held {
-  return { termsId, signers: [], decliners: [], refused: code };
+  return { termsId, signers: [], decliners: [], facts: [], refused: code };
 }
 
 /** Whether a refusal stays: who has no room, or lacks the terms, may be told again. */
@@ -161,6 +176,11 @@ function onMessage(
       const { termsId, code, text } = message.body;
       const known = partyOf(state, termsId, from);
       return answered(declined(state, known, from, { code, text }), from, termsId);
+    }
+    case "contract-fact": {
+      const { termsId, fact } = message.body;
+      const known = partyOf(state, termsId, from);
+      return answered(stated(state, known, fact, context), from, termsId);
     }
     case "contract-held":
       return onHeld(state, from, message.body);
@@ -233,6 +253,21 @@ function declined(state: Negotiations, known: Negotiation, by: AgentId, why: Dec
   if (known.declines.has(by)) return { state, effects: [] };
   const next = { ...known, declines: new Map([...known.declines, [by, why] as const]) };
   return { state: put(state, next), effects: [stored(next), newsOf(next, "declined", by, why.text)] };
+}
+
+/** A fact of a party, by whoever brings it. Throws as `withFact`. */
+function stated(
+  state: Negotiations,
+  known: Negotiation,
+  bytes: Uint8Array,
+  { crypto, self }: NegotiationContext,
+): NegotiationStep {
+  const added = withFact(crypto, known, bytes);
+  if (added === undefined) return { state, effects: [] };
+  const { next, fact } = added;
+  const by = agentId(fact.signer);
+  const news = by === self ? [] : [newsOf(next, "stated", by, fact.kind)];
+  return { state: put(state, next), effects: [stored(next), ...news] };
 }
 
 /** What a peer has shown that it holds, and the answer to it. */

@@ -44,6 +44,12 @@ export function roleName(role: string, language: TextLanguage): string {
   return WORDS[language].role(role);
 }
 
+/** What a party states by a fact of this kind: "The lock states that the door was opened." */
+export function factText(role: string, kind: string, language: TextLanguage): string {
+  const words = WORDS[language];
+  return words.sentence(words.attests(words.role(role), words.statement(kind)));
+}
+
 export interface EndingRow {
   /** How it came to this. */
   ending: string;

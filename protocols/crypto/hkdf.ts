@@ -1,5 +1,4 @@
 /** HKDF with SHA-256 (RFC 5869). */
-import { concat } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { Crypto } from "../ports.ts";
 
@@ -18,7 +17,7 @@ export function hkdfExpand(crypto: Crypto, prk: Uint8Array, info: Uint8Array, le
   const output = new Uint8Array(length);
   let previous: Uint8Array = new Uint8Array(0);
   for (let counter = 1, at = 0; at < length; counter++, at += HASH_LENGTH) {
-    previous = crypto.hmacSha256(prk, concat(previous, info, Uint8Array.of(counter)));
+    previous = crypto.hmacSha256(prk, previous, info, Uint8Array.of(counter));
     output.set(previous.subarray(0, length - at), at);
   }
   return output;

@@ -47,6 +47,7 @@ describe("readPlan", () => {
       radiusMm: 15_000,
       currency: EUR,
       priceMinor: "2490",
+      coverMinor: "0",
       signByMs: ORDERED_AT + 10 * MINUTE,
       payByMs: ORDERED_AT + 12 * MINUTE,
       payEndsMs: ORDERED_AT + 16 * MINUTE,

@@ -4,14 +4,17 @@
  * so that nothing hides in a branch that no device looks at.
  */
 import { partyOf, termsId, decodeTerms, encodeTerms } from "../contract/terms.ts";
-import type { Node, Terms, When } from "../contract/terms.ts";
+import type { Node, Party, Terms, When } from "../contract/terms.ts";
 import { DELIVERY_TEMPLATE, deliveryTerms } from "../contract/templates/delivery.ts";
 import type { DeliveryParams } from "../contract/templates/delivery.ts";
+import { SERVICE_ROLES } from "../contract/templates/services.ts";
 import { equalBytes } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import { agentId } from "../identity/keys.ts";
 import type { Crypto, TimeMs } from "../ports.ts";
 import type { Point } from "./messages.ts";
+import { joiningOf, requireServed } from "./services.ts";
+import type { Joining } from "./services.ts";
 
 export type { Point } from "./messages.ts";
 
@@ -24,13 +27,15 @@ export interface DeliveryPlan {
   point: Point;
   radiusMm: number;
   currency: string;
-  /** What the buyer deposits, in minor units, as text (plain data). */
+  /** What the buyer deposits, services' fees included; in minor units, as text (plain data). */
   priceMinor: string;
+  /** What an insurer deposits, "0" without one: at the end it is there besides the price. */
+  coverMinor: string;
   /** All must have signed, and the contract must be open, by then. */
   signByMs: TimeMs;
   /** The deposit must be made by then. */
   payByMs: TimeMs;
-  /** Without a deposit the contract ends from here on. */
+  /** Without the deposit, or without what services must do before the flight, it ends from here on. */
   payEndsMs: TimeMs;
   /** Facts of the meeting count if made up to here; until here the drone may cancel before it has met. */
   landByMs: TimeMs;
@@ -47,8 +52,8 @@ export interface DeliveryPlan {
 }
 
 /**
- * Reads terms made from the template `delivery/1`. Errors: terms-invalid, terms-too-large, terms-unsafe,
- * and key-invalid for a party whose key is weak.
+ * Reads terms made from the template `delivery/1`, which services may have joined. Errors: terms-invalid,
+ * terms-too-large, terms-unsafe, and key-invalid for a party whose key is weak.
  */
 export function readPlan(crypto: Crypto, termsBytes: Uint8Array): DeliveryPlan {
   const terms = decodeTerms(termsBytes);
@@ -56,11 +61,15 @@ export function readPlan(crypto: Crypto, termsBytes: Uint8Array): DeliveryPlan {
     throw invalid(`the template is ${terms.template}, not ${DELIVERY_TEMPLATE}`);
   }
   const stages = stagesOf(terms);
-  const { deposit, flight, landing, dispute, arbitration, place } = stages;
+  const { deposit, joining, flight, landing, dispute, arbitration, place } = stages;
   const params = paramsOf(terms, stages);
-  if (!equalBytes(encodeTerms(deliveryTerms(params)), termsBytes)) {
+  const plain = deliveryTerms(params);
+  const { coverMinor } = joining;
+  const paidMinor = caseOf(deposit, "deposit").amount;
+  const isPlain = joining.steps.length === 0 && terms.parties.length === plain.parties.length;
+  if (!isPlain) requireServed(terms, plain, joining, paidMinor - priceOf(params) + coverMinor);
+  else if (!equalBytes(encodeTerms(plain), termsBytes))
     throw invalid(`the terms differ from what the template ${DELIVERY_TEMPLATE} makes of their numbers`);
-  }
   return {
     termsId: termsId(crypto, termsBytes),
     buyer: agentId(params.buyer.identity),
@@ -69,10 +78,11 @@ export function readPlan(crypto: Crypto, termsBytes: Uint8Array): DeliveryPlan {
     point: params.point,
     radiusMm: place.radiusMm,
     currency: params.currency,
-    priceMinor: caseOf(deposit, "deposit").amount.toString(),
+    priceMinor: paidMinor.toString(),
+    coverMinor: coverMinor.toString(),
     signByMs: terms.offerExpires,
     payByMs: deposit.actBy,
-    payEndsMs: deposit.refundFrom,
+    payEndsMs: (joining.steps.at(-1) ?? deposit).refundFrom,
     landByMs: flight.actBy,
     landClaimByMs: flight.claimBy,
     removeByMs: landing.actBy,
@@ -86,6 +96,8 @@ export interface Expected {
   network: string;
   buyer: string;
   shop: string;
+  /** Whom the buyer lets decide a dispute; nobody else may have a say. */
+  arbiter?: string | undefined;
   point: Point;
   currency: string;
   maxPriceMinor: string;
@@ -102,7 +114,10 @@ export function checkPlan(plan: DeliveryPlan, terms: Terms, expected: Expected):
   if (terms.network !== expected.network) throw invalid(`the terms are of the network ${terms.network}`);
   if (plan.buyer !== expected.buyer) throw invalid("the terms name another buyer");
   if (plan.shop !== expected.shop) throw invalid("the terms name another shop");
-  if (terms.parties.length !== 3) throw invalid("the terms give a say to a party that nobody asked for");
+  const isAskedFor = ({ role, identity }: Party): boolean =>
+    SERVICE_ROLES.includes(role) || (role === "arbiter" && agentId(identity) === expected.arbiter);
+  const others = terms.parties.filter(({ role }) => !["buyer", "drone", "shop"].includes(role));
+  if (!others.every(isAskedFor)) throw invalid("the terms give a say to a party that nobody asked for");
   if (plan.currency !== expected.currency) throw invalid("the terms are in another currency");
   if (BigInt(plan.priceMinor) > BigInt(expected.maxPriceMinor)) {
     throw invalid("the price is higher than what was allowed");
@@ -123,6 +138,7 @@ export function checkPlan(plan: DeliveryPlan, terms: Terms, expected: Expected):
 
 interface Stages {
   deposit: When;
+  joining: Joining;
   flight: When;
   landing: When;
   dispute: When;
@@ -133,7 +149,9 @@ interface Stages {
 /** Walks the happy path and the dispute; whatever else the tree holds is compared with the template's. */
 function stagesOf(terms: Terms): Stages {
   const deposit = expectWhen(terms.contract, "awaiting-deposit");
-  const flight = expectWhen(caseOf(deposit, "deposit").then, "in-flight");
+  const { currency, then: after } = caseOf(deposit, "deposit");
+  const joining = joiningOf(after, "buyer", currency);
+  const flight = expectWhen(joining.flight, "in-flight");
   const meeting = caseOf(flight, "facts");
   const landing = expectWhen(meeting.then, "may-land");
   const [, droneSays] = landing.cases;
@@ -141,14 +159,26 @@ function stagesOf(terms: Terms): Stages {
   const dispute = expectWhen(droneSays.then, "disputable");
   const objected = caseOf(dispute, "choice").then;
   const arbitration = objected.kind === "when" ? expectWhen(objected, "arbitration") : undefined;
-  return { deposit, flight, landing, dispute, arbitration, place: nearOf(meeting.condition, "drone") };
+  return {
+    deposit,
+    joining,
+    flight,
+    landing,
+    dispute,
+    arbitration,
+    place: nearOf(meeting.condition, "drone"),
+  };
 }
 
 /** The numbers that the template was filled with. */
 function paramsOf(terms: Terms, stages: Stages): DeliveryParams {
-  const { deposit, flight, landing, dispute, arbitration, place } = stages;
-  const { amount: priceMinor, currency } = caseOf(deposit, "deposit");
-  const goodsMinor = constantsOf(caseOf(landing, "facts").then).get("shop") ?? 0n;
+  const { deposit, joining, flight, landing, dispute, arbitration, place } = stages;
+  const { amount: paidMinor, currency } = caseOf(deposit, "deposit");
+  const released = constantsOf(caseOf(landing, "facts").then);
+  const goodsMinor = released.get("shop") ?? 0n;
+  // What services have of a delivery as agreed, the buyer has paid them, or the insurer itself.
+  const servedMinor = [...released].reduce((sum, [role, minor]) => (role === "shop" ? sum : sum + minor), 0n);
+  const priceMinor = paidMinor + joining.coverMinor - servedMinor;
   const noShow = constantsOf(flight.onTimeout);
   const lossShared = constantsOf(arbitration?.onTimeout ?? caseOf(dispute, "choice").then);
   const arbiter = partyOf(terms, "arbiter");
@@ -164,7 +194,7 @@ function paramsOf(terms: Terms, stages: Stages): DeliveryParams {
     deliveryFeeMinor: priceMinor - goodsMinor,
     noShowFeeMinor: noShow.get("drone") ?? 0n,
     noShowPenaltyMinor: noShow.get("shop") ?? 0n,
-    disputedRefundMinor: priceMinor - [...lossShared.values()].reduce((sum, minor) => sum + minor, 0n),
+    disputedRefundMinor: priceMinor - (lossShared.get("shop") ?? 0n) - (lossShared.get("drone") ?? 0n),
     point: {
       latitudeE7: place.latitudeE7,
       longitudeE7: place.longitudeE7,
@@ -182,6 +212,10 @@ function paramsOf(terms: Terms, stages: Stages): DeliveryParams {
     disputeMs: dispute.actBy - landing.claimBy,
     ...(arbitration === undefined ? {} : { arbitrationMs: arbitration.actBy - dispute.claimBy }),
   };
+}
+
+function priceOf({ goodsMinor, deliveryFeeMinor }: DeliveryParams): bigint {
+  return goodsMinor + deliveryFeeMinor;
 }
 
 function expectWhen(node: Node, label: string): When {
@@ -204,7 +238,7 @@ function caseOf<Kind extends Case["kind"]>(when: When, kind: Kind): Extract<Case
 function constantsOf(node: Node): Map<string, bigint> {
   const amounts = new Map<string, bigint>();
   for (let at = node; at.kind === "pay"; at = at.then) {
-    if (at.amount.kind === "constant") amounts.set(at.to, at.amount.minor);
+    if (at.amount.kind === "constant") amounts.set(at.to, (amounts.get(at.to) ?? 0n) + at.amount.minor);
   }
   return amounts;
 }

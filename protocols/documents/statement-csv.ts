@@ -33,7 +33,7 @@ export function statementCsv(statement: Statement, words: DocumentWords): string
 }
 
 function partRows(
-  { sinceMs, untilMs }: Statement,
+  { sinceMs, untilMs, names }: Statement,
   { currency, opening, rows, closing }: StatementPart,
   words: DocumentWords,
 ): string[][] {
@@ -45,7 +45,7 @@ function partRows(
   const moved = rows.map((row) => [
     isoTime(row.timeMs),
     code,
-    describeMovement(row, words),
+    describeMovement(row, words, names),
     row.change > 0n ? number(row.change) : "",
     row.change < 0n ? number(-row.change) : "",
     number(row.balance),

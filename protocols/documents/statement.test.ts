@@ -17,6 +17,7 @@ const FRAME = {
   sinceMs: null,
   untilMs: START + 30 * DAY_MS,
   missing: 0,
+  names: new Map<string, string>(),
 };
 
 const movement = (height: number, change: bigint, more: Partial<AccountMovement> = {}): AccountMovement => ({
@@ -113,6 +114,28 @@ describe("a statement", () => {
         french,
       );
     }
+  });
+});
+
+describe("names", () => {
+  it("stand beside the account that has chosen them, in every form", () => {
+    const payer = "z6MkSomebodyElseAltogether";
+    const names = new Map([
+      [payer, "Baker & Sons"],
+      [FRAME.account, "<Ann>"],
+    ]);
+    const moved = [movement(1, 5n, { others: [payer] }), movement(2, -3n, { others: ["z6MkStranger"] })];
+    const statement = makeStatement({ ...FRAME, names }, moved, [EUR]);
+    const said = statement.parts[0]?.rows.map((row) => describeMovement(row, documentWords("en"), names));
+    expect(said).toEqual(["Payment from Baker & Sons (z6MkSome…ther)", "Payment to z6MkStranger"]);
+    expect(readCsv(statementCsv(statement, documentWords("fr")))[2]?.[2]).toBe(
+      "Paiement de Baker & Sons (z6MkSome…ther)",
+    );
+    const page = statementHtml(statement, "fr");
+    expect(page).toContain("Baker &amp; Sons (z6MkSome…ther)");
+    expect(page).toContain(payer);
+    expect(page).toContain("&lt;Ann&gt;");
+    expect(page).not.toContain("<Ann>");
   });
 });
 

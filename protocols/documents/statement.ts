@@ -34,9 +34,12 @@ export interface Statement {
   parts: StatementPart[];
   /** Movements without a receipt; null if nobody could be asked. */
   missing: number | null;
+  /** What accounts are called, by their ids; whoever has an account chose the name. */
+  names: AccountNames;
 }
 
-export type StatementFrame = Pick<Statement, "account" | "network" | "sinceMs" | "untilMs" | "missing">;
+export type AccountNames = ReadonlyMap<string, string>;
+export type StatementFrame = Omit<Statement, "parts">;
 
 /**
  * Balances are sums of the movements alone. A currency that is not among `currencies` is shown in minor units
@@ -91,16 +94,20 @@ export function periodText({ sinceMs, untilMs }: StatementFrame, words: Document
 }
 
 /** What the reader must know about what is not in it; undefined if nothing is missing. */
-export function warningOf({ missing }: Statement, words: DocumentWords): string | undefined {
+export function warningOf({ missing }: Pick<Statement, "missing">, words: DocumentWords): string | undefined {
   if (missing === null) return words.unconfirmed;
   return missing === 0 ? undefined : words.incomplete(missing);
 }
 
-/** What happened, in a few words. */
-export function describeMovement(movement: AccountMovement, { movement: words }: DocumentWords): string {
+/** What happened, in a few words. A name never stands without its account: anybody may choose any name. */
+export function describeMovement(
+  movement: AccountMovement,
+  { movement: words }: DocumentWords,
+  names: AccountNames = new Map(),
+): string {
   const { kind, change, others, termsId } = movement;
   const contract = (termsId ?? "").slice(0, 16);
-  const named = others.map(shortId).join(", ");
+  const named = others.map((id) => nameOf(id, names)).join(", ");
   switch (kind) {
     case "mint":
       return words.issued;
@@ -120,4 +127,9 @@ export function describeMovement(movement: AccountMovement, { movement: words }:
     default:
       return words.contract(contract);
   }
+}
+
+function nameOf(account: string, names: AccountNames): string {
+  const name = names.get(account);
+  return name === undefined ? shortId(account) : `${name} (${shortId(account)})`;
 }

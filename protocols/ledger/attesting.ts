@@ -7,10 +7,10 @@ import { decodeCbor, encodeCbor } from "../encoding/cbor.ts";
 import { agentId } from "../identity/keys.ts";
 import { certificateFields, signVote } from "./certificate.ts";
 import type { Certificate } from "./certificate.ts";
-import { AccountHistory } from "./history.ts";
+import { AccountHistory, movementsOf } from "./history.ts";
 import { LatestReceipts } from "./latest-receipts.ts";
 import type { LatestReceipt } from "./latest-receipts.ts";
-import type { Block } from "./ledger.ts";
+import type { Block, Line } from "./ledger.ts";
 import { merklePath } from "./merkle.ts";
 import { turnOf } from "./notary-context.ts";
 import type { NotaryContext } from "./notary-context.ts";
@@ -28,6 +28,7 @@ const MAX_OLD_VOTES = 256;
 
 export class Attesting {
   readonly #context: NotaryContext;
+  readonly #concernedBy: (line: Line) => Uint8Array[];
   readonly #voting: Voting;
   readonly #latest = new LatestReceipts();
   /** What moved each account. */
@@ -35,8 +36,10 @@ export class Attesting {
   /** Votes and certificates of earlier runs, by store key; each is used once. */
   readonly #saved = new Map<string, Uint8Array>();
 
-  constructor(context: NotaryContext) {
+  /** `concernedBy`: the device keys that a line's receipt goes to. */
+  constructor(context: NotaryContext, concernedBy: (line: Line) => Uint8Array[]) {
     this.#context = context;
+    this.#concernedBy = concernedBy;
     this.#voting = new Voting(context.config.crypto, context.rules.committee);
   }
 
@@ -170,27 +173,30 @@ export class Attesting {
 
   #noteMoved({ block, certificate }: Tally): void {
     const { height } = block.header;
-    for (const [index, { movedTerms, movedAccounts, parties }] of block.lines.entries()) {
-      for (const account of new Set(movedAccounts.map(toHex))) {
+    for (const [index, { result, parties }] of block.lines.entries()) {
+      if (result === null) continue;
+      for (const account of new Set(movementsOf(result).map((movement) => toHex(movement.account)))) {
         this.history.note(account, () => encodeReceipt(partsOf(block, certificate!, index)));
       }
-      if (movedTerms === undefined) continue;
+      if (!("seq" in result)) continue;
       const parts = partsOf(block, certificate!, index);
-      this.#latest.note(toHex(movedTerms), { height, parties, parts });
+      this.#latest.note(toHex(result.termsId), { height, parties, parts });
     }
   }
 
   #settled(tally: Tally, index: number): Settled {
     const { block } = tally;
-    const { entryId, signer, parties, refusal } = block.lines[index]!;
+    const line = block.lines[index]!;
+    const { entryId, signer, refusal } = line;
     const certificate = tally.certificate!;
+    const concernedBy = this.#concernedBy;
     return {
       entryId,
       signer,
       rank: this.#context.rank(turnOf(entryId)),
       refusal,
       get parties() {
-        return parties.map(agentId);
+        return concernedBy(line).map(agentId);
       },
       get bytes() {
         return encodeReceipt(partsOf(block, certificate, index));

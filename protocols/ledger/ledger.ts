@@ -15,7 +15,6 @@ import { Draft, keys, readAmount } from "./draft.ts";
 import type { CurrencyRecord } from "./draft.ts";
 import { openEntry } from "./entry.ts";
 import type { Entry } from "./entry.ts";
-import { movementsOf } from "./history.ts";
 import { ownAccount } from "./joint.ts";
 import type { OwnAccount } from "./joint.ts";
 import { mandateViews } from "./mandates.ts";
@@ -54,12 +53,10 @@ export interface Line {
   /** The signed entry. */
   entry: Uint8Array;
   leaf: Uint8Array;
-  /** Device keys of those whom the receipt concerns. */
+  /** Device keys: the signer's and, of a contract, all parties'. For others see `Ledger.concernedBy`. */
   parties: Uint8Array[];
-  /** The contract that it moved. */
-  movedTerms: Uint8Array | undefined;
-  /** Accounts whose money it moved; one may stand here twice. */
-  movedAccounts: Uint8Array[];
+  /** Null for a refused entry. */
+  result: EntryResult | null;
   /** Undefined for an accepted entry. */
   refusal: Refusal | undefined;
 }
@@ -221,9 +218,9 @@ export class Ledger {
       signer: entry.signer,
       entry: entry.bytes,
       leaf: encodeLeaf({ index, entryId: entry.id, outcome: refusal?.code ?? "ok", result }),
-      parties: this.#partiesOf(entry, result),
-      movedTerms: result !== null && "seq" in result ? result.termsId : undefined,
-      movedAccounts: result === null ? [] : movementsOf(result).map(({ account }) => account),
+      // Looked up now: a contract's terms are forgotten once it ends.
+      parties: partyKeys(entry, this.#contractTouchedBy(result)),
+      result,
       refusal,
     };
   }
@@ -254,10 +251,10 @@ export class Ledger {
     return { header, headerBytes, hash, tree, lines };
   }
 
-  #partiesOf(entry: Entry, result: EntryResult | null): Uint8Array[] {
-    const keys = partyKeys(entry, this.#contractTouchedBy(result));
+  /** Device keys of those whom a line's receipt concerns; of owners, those that are registered now. */
+  concernedBy({ parties, result }: Pick<Line, "parties" | "result">): Uint8Array[] {
     const owners = ownersKeys(result, this.#devices, this.#state);
-    return [...keys, ...owners.filter((owner) => !keys.some((key) => equalBytes(key, owner)))];
+    return [...parties, ...owners.filter((owner) => !parties.some((key) => equalBytes(key, owner)))];
   }
 
   #contractTouchedBy(result: EntryResult | null): Contract | undefined {

@@ -2,9 +2,15 @@
 import { labelledHash } from "../crypto/hash.ts";
 import type { Crypto } from "../ports.ts";
 
-/** All levels of a tree, leaves' hashes first, so that a path is a walk and not a computation. */
+const HASH_BYTES = 32;
+
+/**
+ * All levels of a tree, leaves' hashes first, so that a path is a walk and not a computation. A level is its
+ * hashes one after another: blocks are kept by the thousand, and an array for each hash takes ten times its
+ * bytes.
+ */
 export interface MerkleTree {
-  levels: Uint8Array[][];
+  levels: Uint8Array[];
 }
 
 export function leafHash(crypto: Crypto, leaf: Uint8Array): Uint8Array {
@@ -20,14 +26,15 @@ function nodeHash(crypto: Crypto, left: Uint8Array, right: Uint8Array): Uint8Arr
  * same tree as RFC 6962's split at the largest power of two.
  */
 export function buildTree(crypto: Crypto, leafHashes: Uint8Array[]): MerkleTree {
-  const levels = [leafHashes];
-  let level = leafHashes;
-  while (level.length > 1) {
-    const above: Uint8Array[] = [];
-    for (let i = 0; i < level.length; i += 2) {
-      const left = level[i]!;
-      const right = level[i + 1];
-      above.push(right === undefined ? left : nodeHash(crypto, left, right));
+  let level: Uint8Array = new Uint8Array(leafHashes.length * HASH_BYTES);
+  for (const [index, hash] of leafHashes.entries()) level.set(hash, index * HASH_BYTES);
+  const levels = [level];
+  while (level.length > HASH_BYTES) {
+    const above = new Uint8Array(Math.ceil(level.length / HASH_BYTES / 2) * HASH_BYTES);
+    for (let at = 0; at < above.length; at += HASH_BYTES) {
+      const left = hashAt(level, 2 * at);
+      const right = hashAt(level, 2 * at + HASH_BYTES);
+      above.set(right.length === 0 ? left : nodeHash(crypto, left, right), at);
     }
     levels.push(above);
     level = above;
@@ -35,9 +42,14 @@ export function buildTree(crypto: Crypto, leafHashes: Uint8Array[]): MerkleTree 
   return { levels };
 }
 
+/** Empty beyond the level's end. */
+function hashAt(level: Uint8Array, at: number): Uint8Array {
+  return level.subarray(at, at + HASH_BYTES);
+}
+
 /** A tree has at least one leaf. */
 export function treeRoot(tree: MerkleTree): Uint8Array {
-  return tree.levels.at(-1)![0]!;
+  return tree.levels.at(-1)!;
 }
 
 /** The siblings from the leaf at `index` up. */
@@ -45,8 +57,8 @@ export function merklePath(tree: MerkleTree, index: number): Uint8Array[] {
   const path: Uint8Array[] = [];
   let position = index;
   for (const level of tree.levels) {
-    const sibling = level[position ^ 1];
-    if (sibling !== undefined) path.push(sibling);
+    const sibling = hashAt(level, (position ^ 1) * HASH_BYTES);
+    if (sibling.length > 0) path.push(sibling);
     position >>= 1;
   }
   return path;

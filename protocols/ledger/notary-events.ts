@@ -64,7 +64,10 @@ export interface Settled {
   entryId: Uint8Array;
   /** Public key of the device that signed the entry. */
   signer: Uint8Array;
-  /** Agent ids (z6Mk…) that wait for the receipt: the signer and, of a contract, all parties' devices. */
+  /**
+   * Agent ids (z6Mk…) that wait for the receipt: the signer; of a contract, all parties' devices; and those
+   * of owners whose accounts somebody else has changed.
+   */
   readonly parties: string[];
   /** 0 at the notary whose turn it is to deliver the receipt, 1 at the next, and so on. */
   rank: number;

@@ -52,7 +52,7 @@ export class NotaryCore {
     this.#ledger = new Ledger(rules, config.network.term);
     this.#pool = new EntryPool(config.crypto);
     this.#cutting = new Cutting(rules);
-    this.#attesting = new Attesting(this.#context);
+    this.#attesting = new Attesting(this.#context, (line) => this.#ledger.concernedBy(line));
     this.#deadlines = new ContractDeadlines(this.#context, this.#pool);
   }
 

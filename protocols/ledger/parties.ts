@@ -21,8 +21,8 @@ export function partyKeys(
 }
 
 /**
- * Device keys of those whose accounts somebody else has changed by an entry of legs, payers first, and of
- * the members of a joint account. Others learn of it from the account's history.
+ * Device keys of those whose accounts somebody else has changed by a transfer or an entry of legs, payers
+ * first, and of the members of a joint account. Others learn of it from the account's history.
  */
 export function ownersKeys(
   result: EntryResult | null,
@@ -30,6 +30,8 @@ export function ownersKeys(
   state: StateReader,
 ): Uint8Array[] {
   if (result?.kind === "joint") return rootsKeys(result.members, devices, state);
+  if (result?.kind === "transfer")
+    return rootsKeys(jointRule(state, result.to)?.members ?? [result.to], devices, state);
   if (result?.kind !== "legs") return [];
   const legs = result.legs.toSorted((a, b) => Number(a.change > 0n) - Number(b.change > 0n));
   const accounts = new Map(legs.map(({ account }) => [toHex(account), account]));

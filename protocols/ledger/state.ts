@@ -41,8 +41,8 @@ export class LedgerState implements StateReader {
   readonly #crypto: Crypto;
   readonly #slots = new Map<string, Slot>();
   readonly #buckets = new Map<number, Bucket>();
-  /** An empty bucket hashes to zeros. */
-  readonly #bucketHashes = new Uint8Array(GROUPS * GROUP_BYTES);
+  /** By group, its buckets' hashes; an empty bucket hashes to zeros. */
+  readonly #bucketHashes = new Map<number, Uint8Array>();
   readonly #groupHashes = new Uint8Array(GROUPS * HASH_BYTES);
   /** Written since the last root; who was removed since is not dirty any more. */
   #dirtySlots: { key: string; slot: Slot }[] = [];
@@ -50,7 +50,7 @@ export class LedgerState implements StateReader {
 
   constructor(crypto: Crypto) {
     this.#crypto = crypto;
-    const empty = labelledHash(crypto, "stateGroup", this.#bucketHashes.subarray(0, GROUP_BYTES));
+    const empty = labelledHash(crypto, "stateGroup", new Uint8Array(GROUP_BYTES));
     for (let group = 0; group < GROUPS; group++) this.#groupHashes.set(empty, group * HASH_BYTES);
   }
 
@@ -110,21 +110,33 @@ export class LedgerState implements StateReader {
     const dirtyGroups = new Set<number>();
     for (const index of this.#dirtyBuckets) {
       const bucket = this.#buckets.get(index);
-      const at = index * HASH_BYTES;
+      const group = Math.floor(index / BUCKETS_PER_GROUP);
+      const hashes = this.#hashesOf(group);
+      const at = (index % BUCKETS_PER_GROUP) * HASH_BYTES;
       if (bucket === undefined || bucket.keys.length === 0) {
         this.#buckets.delete(index);
-        this.#bucketHashes.fill(0, at, at + HASH_BYTES);
+        hashes.fill(0, at, at + HASH_BYTES);
       } else {
-        this.#bucketHashes.set(labelledHash(this.#crypto, "stateBucket", joined(bucket.digests)), at);
+        hashes.set(labelledHash(this.#crypto, "stateBucket", joined(bucket.digests)), at);
       }
-      dirtyGroups.add(Math.floor(index / BUCKETS_PER_GROUP));
+      dirtyGroups.add(group);
     }
     this.#dirtyBuckets.clear();
     for (const group of dirtyGroups) {
-      const buckets = this.#bucketHashes.subarray(group * GROUP_BYTES, (group + 1) * GROUP_BYTES);
-      this.#groupHashes.set(labelledHash(this.#crypto, "stateGroup", buckets), group * HASH_BYTES);
+      const hash = labelledHash(this.#crypto, "stateGroup", this.#hashesOf(group));
+      this.#groupHashes.set(hash, group * HASH_BYTES);
     }
     return labelledHash(this.#crypto, "stateGroup", this.#groupHashes);
+  }
+
+  /** Made when first needed: most states are small. */
+  #hashesOf(group: number): Uint8Array {
+    let hashes = this.#bucketHashes.get(group);
+    if (hashes === undefined) {
+      hashes = new Uint8Array(GROUP_BYTES);
+      this.#bucketHashes.set(group, hashes);
+    }
+    return hashes;
   }
 
   /** Puts the digest of a written entry into its bucket. */

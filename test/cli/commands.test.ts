@@ -42,10 +42,18 @@ const COMMANDS = [
   ...["wallet backup", "wallet restore", "wallet addresses", "key list", "key revoke"],
   ...["wallet standing add", "wallet standing list", "wallet standing remove"],
   ...["wallet joint create", "wallet joint show", "wallet joint propose"],
-  ...["wallet joint approve", "wallet joint send"],
+  ...["wallet joint approve", "wallet joint send", "wallet joint list"],
   ...["wallet show", "wallet send", "wallet account", "currency list", "currency create", "currency mint"],
   ...["currency supply"],
-  ...["contract show", "contract check", "telemetry read", "telemetry status", "telemetry keepers"],
+  ...[
+    "contract show",
+    "contract check",
+    "contract fact",
+    "contract claim",
+    "telemetry read",
+    "telemetry status",
+    "telemetry keepers",
+  ],
 ];
 
 beforeAll(async () => {

@@ -59,28 +59,36 @@ export async function document<T>(args: readonly string[], env: NodeJS.ProcessEn
   return JSON.parse(stdout) as T;
 }
 
-/** A running agent. */
+/** A running agent, or another command that goes on until it is told to end. */
 export class Running {
   stderr = "";
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
 
-  constructor(args: readonly string[]) {
-    this.#child = launch(["run", ...args], {});
+  constructor(args: readonly string[], command: readonly string[] = ["run"]) {
+    this.#child = launch([...command, ...args], {});
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.#ended = new Promise((resolve) => this.#child.on("close", resolve));
   }
 
-  /** Resolves with the first line that matches. */
-  async line(pattern: RegExp): Promise<string> {
+  /** Resolves with the first line that matches, of those after `from` (see `mark`). */
+  async line(pattern: RegExp, from = 0): Promise<string> {
     const until = Date.now() + PATIENCE_MS;
     while (Date.now() < until) {
-      const found = this.stderr.split("\n").find((line) => pattern.test(line));
+      const found = this.stderr
+        .slice(from)
+        .split("\n")
+        .find((line) => pattern.test(line));
       if (found !== undefined) return found;
       if (this.#child.exitCode !== null) break;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     throw new Error(`the agent never said ${String(pattern)}:\n${this.stderr}`);
+  }
+
+  /** How much it has said so far. */
+  get mark(): number {
+    return this.stderr.length;
   }
 
   /** Resolves with the exit code. */

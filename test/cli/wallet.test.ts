@@ -102,7 +102,7 @@ describe("wallet history", () => {
     ]);
     const { stdout } = await segment(["wallet", "history", "--home", phone, "--currency", "EUR"]);
     expect(stdout).toMatch(
-      / \+100\.00 EUR {2}Payment from z6Mk.* "=1\+1"\n.* -24\.90 EUR {2}Payment to z6Mk/,
+      / \+100\.00 EUR {2}Payment from .*z6Mk.* "=1\+1"\n.* -24\.90 EUR {2}Payment to .*z6Mk/,
     );
   });
 
@@ -275,6 +275,10 @@ describe("standing orders", () => {
   });
 });
 
+interface Shown {
+  pending: { amount: string; memo: string; approvedBy: string[] }[];
+}
+
 describe("joint accounts", () => {
   it("pay when enough members approve, and not before", async () => {
     const ann = await newHome("ann");
@@ -302,12 +306,32 @@ describe("joint accounts", () => {
     const stranger = await document<{ approval: string }>([
       ...["wallet", "joint", "approve", payment, "--yes", "--home", hub],
     ]);
+    // Ben has met the account by the payment that he was asked to approve.
+    const seen = await document<Shown>(["wallet", "joint", "show", account, "--home", benHome]);
+    expect(seen.pending).toMatchObject([{ amount: "15.00 EUR", memo: "wood", approvedBy: [ben.account] }]);
+    const listed = await document<{ accounts: object[] }>(["wallet", "joint", "list", "--home", annHome]);
+    expect(listed.accounts).toEqual([{ account, k: 2, members: [ann.account, ben.account], pending: 1 }]);
     const send = ["wallet", "joint", "send", payment, "--home", annHome, "--approval"];
     expect((await segment([...send, stranger.approval])).stderr).toContain("[approvals-missing]");
     await document([...send, approval]);
     expect((await segment([...send, approval])).stderr).toContain("[approvals-used]");
-    const shown = await document<object>(["wallet", "joint", "show", account, "--home", benHome]);
-    expect(shown).toMatchObject({ k: 2, balances: [{ currency: euro, minor: "2500", amount: "25.00 EUR" }] });
+    const shown = await document<Shown>(["wallet", "joint", "show", account, "--home", benHome]);
+    expect(shown).toMatchObject({
+      pending: [],
+      k: 2,
+      balances: [{ currency: euro, minor: "2500", amount: "25.00 EUR" }],
+    });
+    const past = ["wallet", "history", "--account", account, "--home"];
+    const { movements, missing } = await document<{ movements: object[]; missing: number }>([
+      ...past,
+      benHome,
+    ]);
+    expect(missing).toBe(0);
+    expect(movements).toMatchObject([
+      { amount: "40.00 EUR", others: [hubMade.account] },
+      { amount: "-15.00 EUR", others: [hubMade.account], memo: "wood" },
+    ]);
+    expect((await segment([...past, hub])).stderr).toContain("[account-unknown]");
     const outside = await segment(["wallet", "joint", "show", account, "--home", hub]);
     expect(outside.stderr).toContain("[account-unknown]");
   });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
+import { movementsOf } from "../../protocols/ledger/history.ts";
 import { approveLegs, jointAccount } from "../../protocols/ledger/joint.ts";
 import { decodeLeaf } from "../../protocols/ledger/result.ts";
 import type { Signer } from "../../protocols/ports.ts";
@@ -238,8 +239,8 @@ describe("money of a joint account", () => {
     const [line] = block.lines;
     expect(decodeLeaf(line!.leaf, "legs")).toMatchObject({ outcome: "ok", result: { legs: spend.legs } });
     const told = [bank, alice, drone, shop].map(({ device }) => toHex(device.publicKey)).sort();
-    expect(line!.parties.map(toHex).sort()).toEqual(told);
-    expect(line!.movedAccounts).toEqual([purse, bank.root.publicKey]);
+    expect(village.ledger.concernedBy(line!).map(toHex).sort()).toEqual(told);
+    expect(movementsOf(line!.result!).map(({ account }) => account)).toEqual([purse, bank.root.publicKey]);
   });
 
   it("is its members' to ask about", () => {

@@ -230,7 +230,7 @@ describe("a mandate", () => {
       account: alice.root.publicKey,
     });
     const told = [phone, alice.device, drone.device, shop.device].map(({ publicKey }) => toHex(publicKey));
-    expect(block.lines[0]!.parties.map(toHex).sort()).toEqual(told.sort());
+    expect(village.ledger.concernedBy(block.lines[0]!).map(toHex).sort()).toEqual(told.sort());
     expect(code(shop.device, chargeAlice(1n))).toBe("mandate-ended");
     expect(code(alice.device, endMandate(0))).toBe("mandate-ended");
     expect(charged().map(([, , isEnded]) => isEnded)).toEqual([true, false]);
@@ -262,7 +262,7 @@ describe("a mandate", () => {
     const draft = { body: legsBody(legsOf(legs, [charge(0, subscription, 0)])) };
     const { block } = village.execute([village.record(shop.device, draft)]);
     const told = [shop, alice, drone, bank].map(({ device }) => toHex(device.publicKey));
-    expect(block.lines[0]!.parties.map(toHex).sort()).toEqual(told.sort());
+    expect(village.ledger.concernedBy(block.lines[0]!).map(toHex).sort()).toEqual(told.sort());
   });
 });
 

@@ -37,6 +37,8 @@ export type BleTransport = "system" | { hciDriver: HciDriverClass };
 export interface BleOptions {
   clock: Clock;
   transport: BleTransport;
+  /** The adapter has gone off; may be called more than once. */
+  lost?: () => void;
 }
 
 /** What both stacks have in common. */
@@ -54,8 +56,8 @@ export interface StackBindings {
   onStateChange?: (state: string) => void;
   _sigIntHandler?: () => void;
   _exitHandler?: () => void;
-  /** Absent on macOS, where the system is the host. */
-  _hci?: StackHci;
+  /** Absent on macOS, where the system is the host, and null in noble where no adapter could be opened. */
+  _hci?: StackHci | null;
 }
 
 interface StackHci {
@@ -77,7 +79,7 @@ const require = createRequire(import.meta.url);
 /** Makes a stack and waits until its adapter is on. Throws `module-missing` or `radio-unavailable`. */
 export async function openStack<T extends Stack>(
   packageName: "@abandonware/noble" | "@abandonware/bleno",
-  { clock, transport }: BleOptions,
+  { clock, transport, lost }: BleOptions,
 ): Promise<T> {
   const withBindings = loadStack(packageName);
   let stack: T | undefined;
@@ -88,7 +90,9 @@ export async function openStack<T extends Stack>(
         : // `loadDriver` of ours takes the class itself where the packages pass a name.
           (withBindings("hci", { hciDriver: transport.hciDriver }) as T);
     await poweredOn(stack, clock);
-    guardInput(stack._bindings._hci);
+    if (lost !== undefined)
+      stack.on("stateChange", (state: string) => (state === "poweredOn" ? undefined : lost()));
+    guardInput(stack._bindings._hci ?? undefined);
     return stack;
   } catch (cause) {
     if (stack !== undefined) stopStack(stack);
@@ -115,7 +119,7 @@ function releaseProcess(
 
 /** Stops a stack whatever state it is in, so that it no longer keeps the process alive. */
 export function stopStack(stack: Stack): void {
-  const hci = stack._bindings._hci;
+  const hci = stack._bindings._hci ?? undefined;
   for (const stop of [() => stack.stop(), () => hci?.stop()]) {
     try {
       stop();
@@ -227,10 +231,29 @@ async function poweredOn(stack: Stack, clock: Clock): Promise<void> {
       timer.cancel();
     };
     tellFailures(stack._bindings, settle);
+    guardLooks(stack._bindings._hci ?? undefined, (error) =>
+      unavailable(`the Bluetooth adapter cannot be opened: ${String(error)}`),
+    );
     // noble starts when its state is read, bleno when somebody listens; both may throw as they do.
     settle(stack.state);
     stack.on("stateChange", settle);
   });
+}
+
+/**
+ * The stacks look each second whether their adapter is up, and where there is none that throws out of a
+ * timer, which would end the process: an adapter that cannot be looked at is not there.
+ */
+function guardLooks(hci: StackHci | undefined, failed: (error: unknown) => void): void {
+  if (hci === undefined) return;
+  const original = hci.pollIsDevUp;
+  hci.pollIsDevUp = () => {
+    try {
+      original.call(hci);
+    } catch (error) {
+      failed(error);
+    }
+  };
 }
 
 /** The stacks print these two states to stdout, where `--json` promises one document: take them aside. */

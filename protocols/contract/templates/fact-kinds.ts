@@ -21,6 +21,14 @@ export function openedBody(opened: { label: string; sessionHash: Uint8Array }): 
   return [opened.label, opened.sessionHash];
 }
 
+/** Throws `fact-invalid` unless the fact is of that shape. */
+export function readOpened(fact: FactContent): { label: string; sessionHash: Uint8Array } {
+  return readBody(fact, OPENED, (reader) => ({
+    label: reader.text("label", { min: 1, max: 32 }),
+    sessionHash: reader.bytes("sessionHash", { length: 32 }),
+  }));
+}
+
 /** Body of a "voucher" fact: [cumulativeMinor], all that the payee may have so far, in minor units. */
 export function voucherBody(cumulativeMinor: bigint): CborValue[] {
   if (cumulativeMinor < 1n || cumulativeMinor > MAX_AMOUNT)
@@ -30,13 +38,18 @@ export function voucherBody(cumulativeMinor: bigint): CborValue[] {
 
 /** The cumulative amount of a voucher. Throws `fact-invalid` unless the fact is one. */
 export function readVoucher(fact: FactContent): bigint {
-  if (fact.kind !== VOUCHER)
-    throw new SegmentError("fact-invalid", `a "${fact.kind}" fact is not a "${VOUCHER}"`);
+  return readBody(fact, VOUCHER, (reader) => reader.bigint("cumulativeMinor", { min: 1n, max: MAX_AMOUNT }));
+}
+
+function readBody<T>(fact: FactContent, kind: string, read: (reader: FieldReader) => T): T {
+  if (fact.kind !== kind) throw new SegmentError("fact-invalid", `a "${fact.kind}" fact is not a "${kind}"`);
   try {
-    const reader = new FieldReader(fact.body, "voucher fact", 1);
-    return reader.bigint("cumulativeMinor", { min: 1n, max: MAX_AMOUNT });
+    const reader = new FieldReader(fact.body, `${kind} fact`);
+    const value = read(reader);
+    reader.end();
+    return value;
   } catch (error) {
     if (!(error instanceof SegmentError)) throw error;
-    throw new SegmentError("fact-invalid", error.message, { where: "voucher fact", cause: error });
+    throw new SegmentError("fact-invalid", error.message, { where: `${kind} fact`, cause: error });
   }
 }

@@ -213,7 +213,7 @@ function decimal(written: string, decimals: number, where: string): number {
 
 /** ISO 8601 with its distance from UTC ("Z", "+02:00"); a day alone begins at midnight UTC. */
 function readTime(written: string, where: string): TimeMs {
-  const clock = "T([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?(Z|[+-][0-9]{2}:[0-9]{2})";
+  const clock = "T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\\.([0-9]{1,3}))?)?(Z|[+-][0-9]{2}:[0-9]{2})";
   const parts = new RegExp(`^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:${clock})?$`).exec(written);
   if (parts === null)
     refuse(where, 'is not a time such as "2026-06-05T15:00:00Z" or "2026-06-05T17:00+02:00"');
@@ -225,11 +225,12 @@ function readTime(written: string, where: string): TimeMs {
     number,
     number,
   ];
-  const zone = parts[7] ?? "Z";
+  const ms = Number((parts[7] ?? "").padEnd(3, "0"));
+  const zone = parts[8] ?? "Z";
   const isDay = month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month);
   if (!isDay || hours > 23 || minutes > 59 || seconds > 59)
     refuse(where, `there is no such time: ${written}`);
-  const local = daysOf({ year, month, day }) * DAY_MS + (hours * 3_600 + minutes * 60 + seconds) * 1_000;
+  const local = daysOf({ year, month, day }) * DAY_MS + (hours * 3_600 + minutes * 60 + seconds) * 1_000 + ms;
   const at = local - zoneMs(zone, where);
   return at >= 0 && at <= MAX_TIME_MS ? at : refuse(where, "is before 1970");
 }

@@ -70,6 +70,9 @@ const SERVICES = [
   { key: "recommendation", role: "recommender" },
 ] as const;
 
+/** The roles of those who can join. */
+export const SERVICE_ROLES: readonly Role[] = SERVICES.map(({ role }) => role);
+
 /** The beneficiary's role: the network's common fund. */
 export const NETWORK_ROLE = "network";
 const MILLION = 1_000_000n;

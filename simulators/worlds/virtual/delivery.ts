@@ -27,6 +27,7 @@ import {
   LedgerWatch,
   missingReceipts,
   TIME_ALLOWANCE_MS,
+  type Buyer,
   type Invariant,
   type Violation,
 } from "./invariants.ts";
@@ -114,7 +115,11 @@ export class VirtualDelivery {
     this.#drone = new DroneBody(clock, seededRandom(seed, "wind"), ROOF);
     this.#person = new Person(clock, temper, offset(GARDEN, 30, -20), GARDEN);
     const violated = (invariant: Invariant, detail: string): void => this.#violated(invariant, detail);
-    this.#watch = new LedgerWatch(village, PRICE_MINOR, () => this.#clocks(), violated);
+    const buyer = (): Buyer => {
+      const { hasParcel, spot } = this.#person;
+      return { hasParcel, isNear: distanceM(spot, GARDEN) <= NEAR_M };
+    };
+    this.#watch = new LedgerWatch(village, PRICE_MINOR, () => this.#clocks(), buyer, violated);
     this.#hearsay = new Hearsay({ clock, violated, areLinked: (a, b) => this.#areLinked(a, b) });
     this.#crew = new Crew({
       ...{ village, seed, faults: options.faults, clock, net: this.#net, air: this.#air },
@@ -328,12 +333,9 @@ export class VirtualDelivery {
   // ---------------------------------------------------------------- the watch
 
   #look(): void {
-    const isNear = distanceM(this.#person.spot, GARDEN) <= NEAR_M;
-    for (const name of NOTARIES) {
-      const core = this.#crew.members.get(name)?.service?.role?.core;
-      if (core !== undefined) this.#watch.look(name, core, this.#person.hasParcel, isNear);
-    }
-    for (const { name, life, agent } of this.#crew.members.values()) {
+    for (const { name, life, agent, service } of this.#crew.members.values()) {
+      const core = service?.role?.core;
+      if (core !== undefined) this.#watch.look(name, core);
       const promises = agent?.pending ?? 0;
       const timers = life?.timers ?? 0;
       const chunks = agent?.telemetry?.waiting ?? 0;

@@ -42,6 +42,12 @@ const QUORUM = 3;
 /** By how much a clock may be off and still not be called wrong; with four notaries, one may be wrong. */
 export const TIME_ALLOWANCE_MS = 130_000;
 
+export interface Buyer {
+  hasParcel: boolean;
+  /** Within the terms' radius of the point. */
+  isNear: boolean;
+}
+
 /** What the watch asks of the ledger: each notary's core, as long as its process lives. */
 export class LedgerWatch {
   readonly #village: Village;
@@ -55,6 +61,7 @@ export class LedgerWatch {
   readonly #executed = new Map<string, Set<string>>();
   #priceMinor: bigint | undefined;
   readonly #clocks: () => { now: number; wrongClocks: number };
+  readonly #buyer: () => Buyer;
   #latestMs = 0;
   termsId: Uint8Array | undefined;
 
@@ -62,11 +69,13 @@ export class LedgerWatch {
     village: Village,
     limitMinor: bigint,
     clocks: () => { now: number; wrongClocks: number },
+    buyer: () => Buyer,
     report: (invariant: Invariant, detail: string) => void,
   ) {
     this.#village = village;
     this.#limitMinor = limitMinor;
     this.#clocks = clocks;
+    this.#buyer = buyer;
     this.#report = report;
   }
 
@@ -88,10 +97,11 @@ export class LedgerWatch {
     return (this.#executed.get(label)?.size ?? 0) >= QUORUM;
   }
 
-  /** Looks at a notary if it has executed a block since; `hasParcel`, `isNear`: the buyer. */
-  look(name: string, core: NotaryCore, hasParcel: boolean, isNear: boolean): void {
+  /** Looks at a notary if it has executed a block since. */
+  look(name: string, core: NotaryCore): void {
     if (this.#looked.get(name) === core.height) return;
     this.#looked.set(name, core.height);
+    const { hasParcel, isNear } = this.#buyer();
     this.#time(name, core);
     this.#money(name, core);
     this.#contract(name, core, isNear);

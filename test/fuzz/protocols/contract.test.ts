@@ -19,6 +19,7 @@ import { startContract, stepContract } from "../../../protocols/contract/machine
 import { decodeNode, encodeNode, NodeBudget } from "../../../protocols/contract/node-codec.ts";
 import { decodeContractState, encodeContractState } from "../../../protocols/contract/state-codec.ts";
 import { describeTerms, endingsTable } from "../../../protocols/contract/text.ts";
+import { OPENED, openedBody, readOpened } from "../../../protocols/contract/templates/fact-kinds.ts";
 import { energyTerms } from "../../../protocols/contract/templates/energy.ts";
 import { rentalPlan } from "../../../protocols/contract/templates/rental.ts";
 import { servicesSchema, withServices } from "../../../protocols/contract/templates/services.ts";
@@ -147,6 +148,12 @@ const contents = [
       gramsAfter: -3,
     }),
   },
+  {
+    kind: OPENED,
+    subject: null,
+    timeMs: ORDERED_AT,
+    body: openedBody({ label: "may-open", sessionHash: new Uint8Array(32) }),
+  },
 ];
 const FACTS = contents.map((content) => signFact(drone, content));
 const FACT_PAYLOADS = FACTS.map((bytes) => verify1(nodeCrypto, "fact", bytes).payload);
@@ -188,6 +195,7 @@ function readBodyOf(fact: Fact): void {
   if (fact.kind === "position") positionBody(readPosition(fact));
   else if (fact.kind === "met") metBody(readMet(fact));
   else if (fact.kind === "parcel-removed") parcelRemovedBody(readParcelRemoved(fact));
+  else if (fact.kind === OPENED) openedBody(readOpened(fact));
 }
 
 function factIn(payload: Uint8Array, signer: Uint8Array): Fact[] {

@@ -1,8 +1,11 @@
 /** Fuzz: the delivery's messages, its invoice, and the plan that devices read from terms. */
 import { describe } from "vitest";
 import { nodeCrypto } from "../../../agent/node/crypto.ts";
-import { deliveryTerms } from "../../../protocols/contract/templates/delivery.ts";
+import { rolesIn } from "../../../protocols/contract/evidence-rules.ts";
+import { deliveryPlan, deliveryTerms } from "../../../protocols/contract/templates/delivery.ts";
+import { servicesSchema, withServices } from "../../../protocols/contract/templates/services.ts";
 import { decodeTerms, encodeTerms } from "../../../protocols/contract/terms.ts";
+import type { Node } from "../../../protocols/contract/terms.ts";
 import * as kit from "../../../protocols/contract/testing/delivery.ts";
 import { openInvoice, signInvoice } from "../../../protocols/delivery/invoice.ts";
 import type { Invoice } from "../../../protocols/delivery/invoice.ts";
@@ -136,8 +139,40 @@ describe("the plan", () => {
     },
     { accepted: 0.03, share: 0.2 },
   );
+  const service = (seed: number) => ({
+    identity: kit.signerOf(seed).publicKey,
+    account: kit.signerOf(seed + 100).publicKey,
+  });
+  const joined = withServices(
+    deliveryPlan({ ...DELIVERY, arbiter: kit.ARBITER }),
+    servicesSchema.parse({
+      insurer: { ...service(11), feeMinor: 50n, coverMinor: 3_000n, insured: ["buyer"] },
+      certifier: { ...service(12), feeMinor: 100n },
+      joinMs: 300_000,
+    }),
+  );
+  fuzz(
+    "readPlan lets no service say who may land, nor what releases the price",
+    mutatedCbor([encodeTerms(joined)]),
+    (bytes) => {
+      readPlan(nodeCrypto, bytes);
+      const heard = deciders(decodeTerms(bytes).contract);
+      must(![...heard].some((role) => role === "insurer" || role === "certifier"), "nobody else decides");
+    },
+    { accepted: 0.03, share: 0.2 },
+  );
   fuzz("readPlan of any bytes", mutated(samples), (terms) => readPlan(nodeCrypto, terms), {
     accepted: 0.05,
     share: 0.3,
   });
 });
+
+/** Whose word moves the contract from the flight on. */
+function deciders(node: Node, isFlight = false): Set<string> {
+  if (node.kind === "pay") return deciders(node.then, isFlight);
+  if (node.kind !== "when") return new Set();
+  const flies = isFlight || node.label === "in-flight";
+  const own = node.cases.flatMap((one) => (one.kind === "facts" ? rolesIn(one.condition) : [one.by]));
+  const later = [...node.cases.map(({ then }) => then), node.onTimeout].map((next) => deciders(next, flies));
+  return new Set([...(flies ? own : []), ...later.flatMap((roles) => [...roles])]);
+}

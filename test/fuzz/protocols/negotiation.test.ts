@@ -9,11 +9,14 @@ import {
   readNegotiationMessage,
 } from "../../../protocols/contract/negotiation-messages.ts";
 import type { NegotiationBody, NegotiationKind } from "../../../protocols/contract/negotiation-messages.ts";
+import { signFact } from "../../../protocols/contract/facts.ts";
+import { readFactOf } from "../../../protocols/contract/negotiation-facts.ts";
 import { readOffer } from "../../../protocols/contract/negotiation-rules.ts";
 import { encodeTerms, partyByIdentity, signTerms, termsId } from "../../../protocols/contract/terms.ts";
 import * as kit from "../../../protocols/contract/testing/delivery.ts";
 import { encodeMessage } from "../../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
+import { verify1 } from "../../../protocols/identity/cose.ts";
 import { agentId, publicKeyFromId } from "../../../protocols/identity/keys.ts";
 import { rememberingCrypto } from "../../../simulators/remembering-crypto.ts";
 import { encodeLoose } from "../support/cbor-tree.ts";
@@ -22,6 +25,7 @@ import { bombs, fuzz } from "../support/harness.ts";
 import { mutated, mutatedBytes, mutatedCbor } from "../support/mutate.ts";
 import { mutatedValue } from "../support/mutate-value.ts";
 import { must, mustEqual } from "../support/must.ts";
+import { fuzzSigned } from "../support/signed.ts";
 
 /** The same few signatures come again and again: each is verified once. */
 const crypto = rememberingCrypto(nodeCrypto);
@@ -41,8 +45,9 @@ const SAMPLES: { [K in NegotiationKind]: NegotiationBody<K> } = {
     ...{ note: "a little later", params: '{"price": "24.90"}' },
   },
   "contract-signature": { termsId: id, signature: SIGNATURES[0]! },
+  "contract-fact": { termsId: id, fact: new Uint8Array(100).fill(3) },
   "contract-decline": { termsId: id, code: "too-dear", text: "no" },
-  "contract-held": { termsId: id, signers: [self], decliners: [peer], refused: "terms-unsafe" },
+  "contract-held": { termsId: id, signers: [self], decliners: [peer], facts: [id], refused: "terms-unsafe" },
 };
 
 describe("messages of a negotiation", () => {
@@ -65,6 +70,35 @@ describe("messages of a negotiation", () => {
   }
   const all = [...cborBombs(), ...bombsIn([encodeMessage(SAMPLES["contract-offer"])])];
   bombs("an offer", all, (bytes) => readNegotiationMessage("contract-offer", bytes));
+});
+
+describe("a fact among the parties", () => {
+  const [about, ...others] = TERMS.map((terms) => termsId(crypto, terms));
+  const contents = [about!, others[0]!, null].flatMap((subject) =>
+    ["certified", "position"].map((kind) => ({
+      kind,
+      subject,
+      timeMs: kit.ORDERED_AT,
+      body: ["as agreed", 7],
+    })),
+  );
+  const facts = contents.flatMap((content) =>
+    [buyer, shop, stranger].map((signer) => signFact(signer, content)),
+  );
+  const payloads = facts.map((bytes) => verify1(crypto, "fact", bytes).payload);
+  const one = { terms: kit.delivery.terms, termsId: about! };
+
+  fuzzSigned("readFactOf takes what a party has signed about these terms alone", {
+    label: "fact",
+    payloads,
+    signers: [buyer, shop, stranger],
+    open: (by, bytes) => {
+      const fact = readFactOf(by, one, bytes);
+      must(partyByIdentity(one.terms, fact.signer) !== undefined, "a party");
+      mustEqual(fact.subject ?? new Uint8Array(), about!, "its subject");
+    },
+    accepted: 0.02,
+  });
 });
 
 describe("an offer", () => {

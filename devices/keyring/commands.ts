@@ -1,0 +1,75 @@
+/** What the person asks of the phone, as the app or the command line hands it in; random bytes come along. */
+import { z } from "zod";
+import { NONCE_LENGTH } from "../../protocols/access/command.ts";
+import { MAX_DEPTH, MAX_REFRESH_MS, MAX_USES, MIN_REFRESH_MS } from "../../protocols/access/key.ts";
+import { MAX_CARD_BYTES } from "../../protocols/access/orders.ts";
+import { ACTIONS, MAX_RIGHTS, TARGET } from "../../protocols/access/rights.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+
+const bytes = (min: number, max: number) =>
+  z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length >= min && value.length <= max,
+    `expected ${min} to ${max} bytes`,
+  );
+const lock = z.string().min(1).max(64);
+const name = z.string().max(64);
+const nonce = bytes(NONCE_LENGTH, NONCE_LENGTH);
+const isNear = z.boolean();
+const time = z.number().int().min(0);
+
+/** Of a key; the windows, hours and offsets are checked where the key is made. */
+const keyContent = {
+  nonce,
+  name,
+  /** Of a phone that is known; null for a link. */
+  holder: bytes(32, 32).nullable(),
+  /** 32 random bytes for a link; null where the holder is named. */
+  secret: bytes(32, 32).nullable(),
+  rights: z
+    .array(z.strictObject({ target: z.string().regex(TARGET), actions: z.array(z.enum(ACTIONS)).min(1) }))
+    .min(1)
+    .max(MAX_RIGHTS),
+  windows: z.array(z.strictObject({ fromMs: time, untilMs: time })),
+  week: z.array(
+    z.strictObject({ days: z.number().int(), fromMinute: z.number().int(), toMinute: z.number().int() }),
+  ),
+  offsets: z.array(z.strictObject({ fromMs: time, minutes: z.number().int() })),
+  uses: z.number().int().min(1).max(MAX_USES).nullable(),
+  depth: z.number().int().min(0).max(MAX_DEPTH),
+  refreshMs: z.number().int().min(MIN_REFRESH_MS).max(MAX_REFRESH_MS).nullable(),
+};
+
+export const COMMANDS = {
+  /** Become the owner of the lock that shows this code. */
+  pair: z.strictObject({ code: z.string().max(512), name, nonce }),
+  /** One tap: over Bluetooth, or (not near) over the bus. */
+  ask: z.strictObject({ lock, nonce, target: z.string().regex(TARGET), action: z.enum(ACTIONS), isNear }),
+  look: z.strictObject({ lock, nonce, isNear }),
+  "read-log": z.strictObject({ lock, nonce, from: time, isNear }),
+  /** As an owner. */
+  give: z.strictObject({ lock, ...keyContent }),
+  /** A part of a key that this phone holds. */
+  "pass-on": z.strictObject({ key: bytes(32, 32), ...keyContent }),
+  /** A key that came as a link or QR code. */
+  take: z.strictObject({ link: z.string().max(32_768), name }),
+  revoke: z.strictObject({ key: bytes(32, 32) }),
+  "add-owner": z.strictObject({ lock, card: bytes(1, MAX_CARD_BYTES) }),
+  "hand-over": z.strictObject({ lock, card: bytes(1, MAX_CARD_BYTES) }),
+  "remove-owner": z.strictObject({ lock, identity: bytes(32, 32) }),
+  rename: z.strictObject({ lock, name }),
+  /** The phone forgets a lock; nothing happens at the lock. */
+  forget: z.strictObject({ lock }),
+} as const;
+
+export type CommandName = keyof typeof COMMANDS;
+export type Command<Name extends CommandName> = z.infer<(typeof COMMANDS)[Name]>;
+export type KeyContentCommand = Omit<Command<"give">, "lock">;
+
+/** Errors: message-invalid. */
+export function parsed<Name extends CommandName>(command: Name, value: unknown): Command<Name> {
+  const result = COMMANDS[command].safeParse(value);
+  if (result.success) return result.data as Command<Name>;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join(".") ?? "";
+  throw new SegmentError("message-invalid", `${command} ${where}: ${issue?.message}`, { where });
+}

@@ -1,0 +1,293 @@
+/** Phones and a lock, each with its real step: from the pairing code to the revoked key. */
+import { describe, expect, it } from "vitest";
+import { ana, bo, olga, sam } from "../lock/testing/door.ts";
+import { LOCK_ID, refusal, Street } from "./testing/street.ts";
+import type { Phone } from "./testing/street.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** Olga's phone owns the lock. */
+function owned(): { street: Street; owner: Phone } {
+  const street = new Street();
+  const owner = street.phone(olga);
+  owner.pair();
+  expect(owner.verdict).toBe("done");
+  return { street, owner };
+}
+
+describe("pairing", () => {
+  it("makes the phone an owner, that opens with one tap", () => {
+    const { street, owner } = owned();
+    expect(owner.state.locks).toMatchObject([{ id: LOCK_ID, name: "Front door", isOwned: true }]);
+    expect(owner.tap()).toBe("done");
+    expect(street.bolts).toEqual(["unlocked"]);
+  });
+
+  it("takes a code once; a wrong or used one leaves the phone without a lock", () => {
+    const street = new Street();
+    const late = street.phone(sam);
+    const code = street.code();
+    street.phone(olga).pair(code);
+    late.pair(code);
+    street.wait(20_000);
+    expect(late.verdict).toBe("radio-failed");
+    expect(late.state.locks).toEqual([]);
+    expect(refusal(() => late.pair("segment:pair:AAAA"))).toBe("pairing-invalid");
+  });
+
+  it("is told apart from a code that is too old", () => {
+    const street = new Street();
+    const phone = street.phone(olga);
+    const code = street.code();
+    street.wait(6 * MINUTE);
+    expect(refusal(() => phone.pair(code))).toBe("pairing-expired");
+  });
+});
+
+describe("a tap", () => {
+  it("opens once, however often the radio fails before it is heard", () => {
+    const { street, owner } = owned();
+    owner.isNear = false;
+    street.settle();
+    expect(owner.tap()).toBe("waiting");
+    street.wait(5_000);
+    owner.isNear = true;
+    street.wait(1_000);
+    expect(owner.verdict).toBe("done");
+    street.wait(HOUR);
+    expect(street.bolts.filter((bolt) => bolt === "unlocked")).toHaveLength(1);
+  });
+
+  it("is forgotten when the lock is not reached in time: nothing opens for somebody who has left", () => {
+    const { street, owner } = owned();
+    owner.isNear = false;
+    street.settle();
+    owner.tap();
+    street.wait(16_000);
+    expect(owner.verdict).toBe("radio-failed");
+    owner.isNear = true;
+    street.wait(MINUTE);
+    expect(street.bolts).toEqual([]);
+  });
+
+  it("is forgotten by a restart of the phone", () => {
+    const { street, owner } = owned();
+    owner.isNear = false;
+    street.settle();
+    owner.tap();
+    owner.restart();
+    owner.isNear = true;
+    street.wait(MINUTE);
+    expect(street.bolts).toEqual([]);
+    expect(owner.tap()).toBe("done");
+  });
+
+  it("leaves the session open for the next one, and not for ever", () => {
+    const { street, owner } = owned();
+    owner.tap();
+    const { id } = owner.session!;
+    street.wait(10_000);
+    owner.tap("unlock");
+    expect(owner.session?.id).toBe(id);
+    street.wait(40_000);
+    expect(owner.session).toBeUndefined();
+  });
+
+  it("goes over the bus from afar, and never later", () => {
+    const { street, owner } = owned();
+    owner.isNear = false;
+    street.settle();
+    expect(owner.tap("open", "door", false)).toBe("done");
+    expect(street.bolts).toEqual(["unlocked"]);
+    street.isOnline = false;
+    street.wait(10_000);
+    const before = street.bolts.length;
+    owner.tap("open", "door", false);
+    street.wait(30_000);
+    expect(owner.verdict).toBe("radio-failed");
+    street.isOnline = true;
+    street.wait(MINUTE);
+    expect(street.bolts.slice(before)).not.toContain("unlocked");
+  });
+
+  it("is not sent to a lock that would only refuse it", () => {
+    const { street, owner } = owned();
+    const guest = street.phone(ana);
+    expect(refusal(() => guest.tap())).toBe("key-foreign");
+    owner.give();
+    guest.take(owner.link());
+    expect(refusal(() => guest.tap("on", "light"))).toBe("right-missing");
+    street.wait(49 * HOUR);
+    expect(refusal(() => guest.tap())).toBe("key-expired");
+    expect(street.door.state.audit.every(({ code }) => code === null)).toBe(true);
+  });
+});
+
+describe("a guest's key", () => {
+  it("comes as a link, opens without a network, and is written down with the name", () => {
+    const { street, owner } = owned();
+    street.isOnline = false;
+    owner.give({ name: "Ana" });
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    expect(guest.tap()).toBe("done");
+    expect(street.bolts).toEqual(["unlocked"]);
+    expect(street.door.state.audit.at(-1)).toMatchObject({ who: ana.id, name: "Ana", code: null });
+  });
+
+  it("belongs to the first who uses the link", () => {
+    const { street, owner } = owned();
+    owner.give();
+    const link = owner.link();
+    const [first, second] = [street.phone(ana), street.phone(bo)];
+    first.take(link);
+    first.look();
+    expect(first.state.held[0]?.isClaimed).toBe(true);
+    second.take(link);
+    expect(second.tap()).toBe("key-claimed");
+    expect(first.tap()).toBe("done");
+  });
+
+  it("for a known phone is refused by any other before it is shown", () => {
+    const { street, owner } = owned();
+    owner.give({ holder: ana.signer.publicKey });
+    expect(refusal(() => street.phone(bo).take(owner.link()))).toBe("key-not-holder");
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    expect(guest.tap()).toBe("done");
+  });
+
+  it("opens as often as it says", () => {
+    const { street, owner } = owned();
+    owner.give({ uses: 2 });
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    expect([guest.tap(), guest.tap(), guest.tap()]).toEqual(["done", "done", "key-used-up"]);
+  });
+
+  it("is passed on narrower, never wider", () => {
+    const { street, owner } = owned();
+    owner.give({ depth: 1, uses: 5 });
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    const key = guest.state.held[0]!;
+    const part = (changes: object) => ({
+      ...{ key: key.id, nonce: guest.nonce(), name: "Bo", holder: bo.signer.publicKey, secret: null },
+      rights: [{ target: "door", actions: ["open"] }],
+      windows: [{ fromMs: street.now, untilMs: street.now + HOUR }],
+      ...{ week: [], offsets: [], uses: 1, depth: 0, refreshMs: null, ...changes },
+    });
+    for (const wider of [
+      { rights: [{ target: "light", actions: ["on"] }] },
+      { windows: [] },
+      { uses: null },
+      { depth: 1 },
+    ])
+      expect(refusal(() => guest.command("pass-on", part(wider)))).toBe("key-exceeds");
+    guest.command("pass-on", part({}));
+    const friend = street.phone(bo);
+    friend.take(guest.link(key.links));
+    expect([friend.tap(), friend.tap()]).toEqual(["done", "key-used-up"]);
+  });
+
+  it("is given only by owners", () => {
+    const { street, owner } = owned();
+    owner.give();
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    expect(refusal(() => guest.give())).toBe("owner-required");
+  });
+});
+
+describe("revoking", () => {
+  it("takes effect at once where there is a network", () => {
+    const { street, owner } = owned();
+    const key = owner.give();
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    owner.command("revoke", { key });
+    expect(owner.state.orders).toEqual([]);
+    expect(guest.tap()).toBe("key-revoked");
+    expect(street.bolts).toEqual([]);
+  });
+
+  it("without one goes with the owner's phone, also after its restart", () => {
+    const { street, owner } = owned();
+    const key = owner.give();
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    street.isOnline = false;
+    owner.isNear = false;
+    street.settle();
+    owner.command("revoke", { key });
+    expect(guest.tap()).toBe("done");
+    owner.restart();
+    owner.isNear = true;
+    owner.look();
+    expect(owner.state.orders).toEqual([]);
+    expect(guest.tap()).toBe("key-revoked");
+  });
+
+  it("reaches a key that must be confirmed within its period, even if nobody visits the lock", () => {
+    const { street, owner } = owned();
+    const key = owner.give({ refreshMs: HOUR });
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    // The lock hears nobody; the guest's phone asks the owner's now and then.
+    const deaf = street.door.post.bind(street.door);
+    street.wait(3 * HOUR);
+    expect(guest.tap()).toBe("done");
+    street.door.post = (event) => (event.kind === "message" ? [] : deaf(event));
+    owner.command("revoke", { key });
+    expect(guest.tap()).toBe("done");
+    street.wait(HOUR);
+    expect(guest.tap()).toBe("key-stale");
+  });
+});
+
+describe("owners", () => {
+  it("add one another, and remove one whose phone was lost, with all keys of it", () => {
+    const { street, owner } = owned();
+    const second = street.phone(bo);
+    owner.command("add-owner", { lock: LOCK_ID, card: bo.card });
+    owner.give();
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    expect(guest.tap()).toBe("done");
+    expect(street.door.state.owners.map(({ id }) => id)).toEqual([olga.id, bo.id]);
+    // What a second owner's phone learns from the first's: how the lock stands.
+    second.state = { ...second.state, locks: owner.state.locks.map((lock) => ({ ...lock, orders: 0 })) };
+    second.command("remove-owner", { lock: LOCK_ID, identity: olga.signer.publicKey });
+    expect(street.door.state.owners.map(({ id }) => id)).toEqual([bo.id]);
+    expect(guest.tap()).toBe("key-foreign");
+    expect(owner.tap()).not.toBe("done");
+  });
+
+  it("read the log; a guest does not", () => {
+    const { street, owner } = owned();
+    owner.give();
+    const guest = street.phone(ana);
+    guest.take(owner.link());
+    guest.tap();
+    const ask = (phone: Phone) =>
+      phone.command("read-log", { lock: LOCK_ID, nonce: phone.nonce(), from: 0, isNear: true });
+    ask(owner);
+    const [page] = owner.logs as { entries: { what: string; who: string }[] }[];
+    expect(page?.entries.map(({ what, who }) => [what, who])).toContainEqual(["request", ana.id]);
+    ask(guest);
+    expect([guest.verdict, guest.logs]).toEqual(["owner-required", []]);
+  });
+
+  it("hear that the door was left open, and that the lock was reset", () => {
+    const { street, owner } = owned();
+    street.door.sense("door-open", true);
+    street.wait(2 * MINUTE);
+    expect(owner.steps).toContain("alert-left-open Front door");
+    street.door.sense("button", true);
+    street.wait(11_000);
+    expect(owner.steps).toContain("alert-reset Front door");
+    expect(owner.state.locks[0]?.isOwned).toBe(false);
+    expect(refusal(() => owner.tap())).toBe("right-missing");
+  });
+});

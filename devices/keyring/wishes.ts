@@ -1,0 +1,280 @@
+/** What the person wants now: one thing at a time, said in a session as soon as there is one. */
+import { openChain } from "../../protocols/access/chain.ts";
+import { signRequest } from "../../protocols/access/command.ts";
+import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
+import type { AccessBody } from "../../protocols/access/messages.ts";
+import { parsePairing } from "../../protocols/access/pairing.ts";
+import { allows } from "../../protocols/access/rights.ts";
+import type { Action } from "../../protocols/access/rights.ts";
+import { timeRefusal } from "../../protocols/access/times.ts";
+import { equalBytes, toHex, utf8 } from "../../protocols/encoding/bytes.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import type { AgentId, DeviceContext, DeviceEffect } from "../device.ts";
+import { progress, say, stay, timer } from "../effects.ts";
+import { parsed } from "./commands.ts";
+import { heldOf, lockOf, requireLock, withKnown, withLock } from "./find.ts";
+import { LINGER_MS, MAX_LOCKS, WISH_MS } from "./state.ts";
+import type { HeldKey, KeyringState, KnownLock, OpenOrder, Result, Wish } from "./state.ts";
+
+/** What sessions with locks are for. */
+export const LOCK_PURPOSE = utf8("lock");
+
+type Answer = AccessBody<"lock-answer">;
+
+/** Errors: pairing-invalid, pairing-expired, message-invalid. */
+export function onPairWish(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { code: text, name } = parsed("pair", value);
+  const { network, identity, sessionKey, psk } = parsePairing(text, context.now);
+  const about = context.crypto.sha256(context.card).slice(0, 16);
+  const lock = agentId(identity);
+  return wished(
+    state,
+    { kind: "pair", lock, about, name, network, sessionKey, psk, ...until(context) },
+    context,
+  );
+}
+
+/** Errors: message-invalid, key-foreign, right-missing, key-… (known before the lock has to say it). */
+export function onAsk(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { lock: id, nonce, target, action, isNear } = parsed("ask", value);
+  const lock = requireLock(state, id);
+  if (!lock.isOwned) bestKey(state, lock, target, action, context);
+  return wished(
+    state,
+    { kind: "ask", lock: id, about: nonce, target, action, isNear, ...until(context) },
+    context,
+  );
+}
+
+export function onLook(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { lock, nonce, isNear } = parsed("look", value);
+  requireLock(state, lock);
+  return wished(state, { kind: "look", lock, about: nonce, isNear, ...until(context) }, context);
+}
+
+export function onReadLog(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { lock, nonce, from, isNear } = parsed("read-log", value);
+  requireLock(state, lock);
+  return wished(state, { kind: "log", lock, about: nonce, from, isNear, ...until(context) }, context);
+}
+
+function until({ now }: DeviceContext): { untilMs: number } {
+  return { untilMs: now + WISH_MS };
+}
+
+/** The wish before it is given up: the person has changed their mind. */
+function wished(before: KeyringState, wish: Wish, context: DeviceContext): Result {
+  const state = { ...before, wish, outcome: null };
+  const waits = timer("wish", wish.untilMs);
+  if (wish.kind !== "pair" && !wish.isNear)
+    return {
+      state,
+      effects: [waits, ...wordsOf(state, wish, null, context).map((one) => overBus(wish, one))],
+    };
+  const { session } = state;
+  if (session?.lock === wish.lock && wish.kind !== "pair")
+    return { state, effects: [waits, timer("linger", null), ...spoken(state, wish, session, context)] };
+  return { state, effects: [waits, timer("linger", null), ...dialled(state, wish)] };
+}
+
+function dialled(state: KeyringState, wish: Wish): DeviceEffect[] {
+  const known = wish.kind === "pair" ? wish : lockOf(state, wish.lock);
+  if (known === undefined) return [];
+  const psk = wish.kind === "pair" ? wish.psk : null;
+  const keys = { sessionKey: known.sessionKey, psk };
+  return [{ kind: "dial", peer: wish.lock, purpose: LOCK_PURPOSE, keys }];
+}
+
+/** A session is open: orders that the lock has not heard go first, then what the person wants. */
+export function onSession(
+  before: KeyringState,
+  session: NonNullable<KeyringState["session"]>,
+  context: DeviceContext,
+): Result {
+  const state = { ...before, session };
+  const { wish } = state;
+  const orders = state.orders.filter(({ lock }) => lock === session.lock);
+  const effects = orders.map(({ bytes }) => say(session.id, "lock-order", { order: bytes }));
+  if (wish?.lock === session.lock) effects.push(...spoken(state, wish, session, context));
+  else effects.push(timer("linger", context.now + LINGER_MS));
+  return { state, effects };
+}
+
+function spoken(
+  state: KeyringState,
+  wish: Wish,
+  session: NonNullable<KeyringState["session"]>,
+  context: DeviceContext,
+): DeviceEffect[] {
+  return wordsOf(state, wish, session.hash, context).map(({ type, body }) => say(session.id, type, body));
+}
+
+interface Words {
+  type: string;
+  body: unknown;
+}
+
+function overBus({ lock, about }: Wish, { type, body }: Words): DeviceEffect {
+  // Not repeated: a door that opens minutes later opens for nobody.
+  return { kind: "send", id: `${type}/${toHex(about)}`, to: lock, type, body, durable: false };
+}
+
+function wordsOf(
+  state: KeyringState,
+  wish: Wish,
+  session: Uint8Array | null,
+  context: DeviceContext,
+): Words[] {
+  switch (wish.kind) {
+    case "pair":
+      return [{ type: "lock-pair", body: { card: context.card } }];
+    case "look":
+      return [...claims(state, wish), { type: "lock-status", body: { nonce: wish.about } }];
+    case "log":
+      return [{ type: "lock-audit", body: { nonce: wish.about, from: wish.from } }];
+    case "ask":
+      return [requestOf(state, wish, session, context)];
+  }
+}
+
+/** A link's key is bound to this phone at the first occasion. */
+function claims(state: KeyringState, { lock }: Wish): Words[] {
+  const open = heldOf(state, lock).filter(({ isClaimed }) => !isClaimed);
+  return open.map(({ links }) => ({ type: "lock-claim", body: { links } }));
+}
+
+function requestOf(
+  state: KeyringState,
+  { lock: id, about: nonce, target, action }: Wish & { kind: "ask" },
+  session: Uint8Array | null,
+  context: DeviceContext,
+): Words {
+  const lock = requireLock(state, id);
+  const key = lock.isOwned ? null : bestKey(state, lock, target, action, context);
+  const request = {
+    ...{ lock: publicKeyFromId(id), tenure: lock.tenure, session, nonce, target, action },
+    ...{ timeMs: context.now, key: key?.id ?? null },
+  };
+  const { links, refreshes } = key ?? { links: [], refreshes: [] };
+  return { type: "lock-request", body: { request: signRequest(request, context.signer), links, refreshes } };
+}
+
+/**
+ * A key that lets this phone do it, one that is valid now before others. Errors: right-missing, or why the
+ * key is not valid now.
+ */
+function bestKey(
+  state: KeyringState,
+  { id }: KnownLock,
+  target: string,
+  action: Action,
+  context: DeviceContext,
+): HeldKey {
+  const able = heldOf(state, id).filter((key) =>
+    rightsOf(key, context).some((one) => allows(one.rights, target, action)),
+  );
+  const reasons = able.map((key) => timeRefusal(rightsOf(key, context)[0]!, context.now));
+  const valid = able.find((_, at) => reasons[at] === undefined);
+  if (valid !== undefined) return valid;
+  const [reason] = reasons;
+  if (reason === undefined)
+    throw new SegmentError("right-missing", `no key of this phone lets anybody ${action} "${target}"`);
+  throw new SegmentError(reason, "this is no time for the key");
+}
+
+/** The lock has answered. */
+export function onAnswer(
+  before: KeyringState,
+  from: AgentId,
+  body: Uint8Array,
+  context: DeviceContext,
+): Result {
+  const answer = parseBody(ACCESS_SCHEMAS["lock-answer"], body);
+  const isAbout = ({ about }: { about: Uint8Array }): boolean => equalBytes(about, answer.about);
+  const order = before.orders.find((one) => one.lock === from && isAbout(one));
+  if (order !== undefined) return ordered(before, order, answer);
+  const claimed = claimedBy(before, from, answer, context);
+  const { wish } = claimed;
+  if (wish === null || wish.lock !== from || !isAbout(wish)) return stay(claimed);
+  return wish.kind === "pair" ? paired(claimed, wish, answer, context) : fulfilled(claimed, answer, context);
+}
+
+function ordered(state: KeyringState, order: OpenOrder, { code, message }: Answer): Result {
+  // Asked too often: it goes with the next session, or over the bus.
+  if (code === "too-many-attempts") return stay(state);
+  const orders = state.orders.filter((one) => one !== order);
+  const said = code === null ? progress("order-done", "the lock obeys") : progress("order-refused", message);
+  return { state: { ...state, orders }, effects: [said] };
+}
+
+function claimedBy(
+  state: KeyringState,
+  from: AgentId,
+  answer: Answer,
+  { crypto }: DeviceContext,
+): KeyringState {
+  if (answer.code !== null) return state;
+  const held = state.held.map((key) => {
+    const about = crypto.sha256(key.links.at(-1)!.key).slice(0, 16);
+    return key.lock === from && equalBytes(about, answer.about) ? { ...key, isClaimed: true } : key;
+  });
+  return { ...state, held };
+}
+
+function paired(
+  before: KeyringState,
+  wish: Wish & { kind: "pair" },
+  answer: Answer,
+  context: DeviceContext,
+): Result {
+  const tenure = answer.state?.tenure;
+  if (answer.code !== null || tenure === null || tenure === undefined)
+    return fulfilled(before, answer, context);
+  const { lock: id, sessionKey, network, name } = wish;
+  const lock = { id, sessionKey, network, name, tenure, isOwned: true, orders: 0, standing: answer.state };
+  return fulfilled(withLock(before, lock, MAX_LOCKS), answer, context);
+}
+
+function fulfilled(before: KeyringState, answer: Answer, context: DeviceContext): Result {
+  const { about, code, message, waitMs, state: standing } = answer;
+  const { wish } = before;
+  const known = wish === null ? undefined : lockOf(before, wish.lock);
+  const seen = known === undefined || standing === null ? before : withKnown(before, { ...known, standing });
+  const state: KeyringState = { ...seen, wish: null, outcome: { about, code, message, waitMs } };
+  const said =
+    code === null ? progress("done", wish?.kind ?? "") : progress("refused", `${code}: ${message}`);
+  return { state, effects: [timer("wish", null), timer("linger", context.now + LINGER_MS), said] };
+}
+
+/** A page of the log came: `log` is for whoever shows it. */
+export function onLog(state: KeyringState, from: AgentId, body: Uint8Array, context: DeviceContext): Result {
+  const page = parseBody(ACCESS_SCHEMAS["lock-log"], body);
+  const { wish } = state;
+  if (wish?.kind !== "log" || wish.lock !== from || !equalBytes(wish.about, page.about)) return stay(state);
+  const answer = { about: page.about, code: null, message: "", waitMs: 0, state: null };
+  const next = fulfilled(state, answer, context);
+  return {
+    ...next,
+    effects: [...next.effects, { kind: "actuate", name: "log", value: { lock: from, ...page } }],
+  };
+}
+
+/** Nobody answered in time: the door must not open for a wish of a while ago. */
+export function onWishOver(state: KeyringState, context: DeviceContext): Result {
+  const { wish } = state;
+  if (wish === null) return stay(state);
+  if (context.now < wish.untilMs) return { state, effects: [timer("wish", wish.untilMs)] };
+  const message = "the lock was not reached";
+  const outcome = { about: wish.about, code: "radio-failed", message, waitMs: 0 };
+  return {
+    state: { ...state, wish: null, outcome },
+    effects: [{ kind: "hang-up" }, progress("not-reached", message)],
+  };
+}
+
+/** What the keys of a chain say: they were verified when the phone took them. */
+function rightsOf({ links }: HeldKey, { crypto }: DeviceContext) {
+  return openChain(crypto, links).map(({ key }) => key);
+}

@@ -1,0 +1,108 @@
+/** What phones and a lock say to each other, in a session or over the bus; validated here, at the edge. */
+import { z } from "zod";
+import { MAX_CHAIN } from "./chain.ts";
+import { NONCE_LENGTH, MAX_REQUEST_BYTES } from "./command.ts";
+import { KEY_ID_LENGTH, MAX_GUEST_KEY_BYTES } from "./key.ts";
+import { MAX_CARD_BYTES, MAX_ORDER_BYTES, MAX_REFRESH_BYTES } from "./orders.ts";
+import { ACTIONS, TARGET } from "./rights.ts";
+import { TENURE_LENGTH } from "./tenure.ts";
+import { MAX_TIME_MS } from "./times.ts";
+
+const bytes = (min: number, max: number) =>
+  z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length >= min && value.length <= max,
+    `expected ${min} to ${max} bytes`,
+  );
+const exactly = (length: number) => bytes(length, length);
+const time = z.number().int().min(0).max(MAX_TIME_MS);
+const code = z.string().min(1).max(64);
+const message = z.string().max(300);
+const name = z.string().regex(TARGET);
+const link = z.strictObject({ key: bytes(1, MAX_GUEST_KEY_BYTES), claim: bytes(1, 256).nullable() });
+const links = z.array(link).max(MAX_CHAIN);
+
+/** How the lock stands, for whoever has a key of it. null: it has no such sensor, or that is silent. */
+const stateSchema = z.strictObject({
+  tenure: exactly(TENURE_LENGTH).nullable(),
+  timeMs: time,
+  isTimeKnown: z.boolean(),
+  isLocked: z.boolean().nullable(),
+  isOpen: z.boolean().nullable(),
+  targets: z.array(z.strictObject({ name, role: name, actions: z.array(z.enum(ACTIONS)).max(6) })).max(32),
+});
+export type LockStanding = z.infer<typeof stateSchema>;
+
+/** One line of the log: who asked for what, by which key, and what came of it. */
+const auditEntrySchema = z.strictObject({
+  number: z.number().int().min(1),
+  timeMs: time,
+  isTimeKnown: z.boolean(),
+  /** Identity, z6Mk…; null where nobody asked. */
+  who: z.string().max(64).nullable(),
+  /** What the key's issuer calls them. */
+  name: z.string().max(64),
+  /** "request", "claim", "add-owner", "left-open", … */
+  what: name,
+  target: name.nullable(),
+  action: z.enum(ACTIONS).nullable(),
+  /** Id of the guest key; null from an owner. */
+  key: exactly(KEY_ID_LENGTH).nullable(),
+  /** Why not; null if it was done. */
+  code: code.nullable(),
+  /** SHA-256 of what was signed; that itself is in the sealed log. */
+  evidence: exactly(32).nullable(),
+});
+export type AuditEntry = z.infer<typeof auditEntrySchema>;
+
+/** Most entries in one answer. */
+export const MAX_AUDIT_PAGE = 20;
+
+/** By the type of the message. */
+export const ACCESS_SCHEMAS = {
+  /** Phone to lock, once, in a session that proved the pairing code: its card. */
+  "lock-pair": z.strictObject({ card: bytes(1, MAX_CARD_BYTES) }),
+  /** Phone to lock: `request` as signed, the chain that gives the right, and what keeps it fresh. */
+  "lock-request": z.strictObject({
+    request: bytes(1, MAX_REQUEST_BYTES),
+    links,
+    refreshes: z.array(bytes(1, MAX_REFRESH_BYTES)).max(MAX_CHAIN),
+  }),
+  /** Phone to lock: binds a link's key to the phone before it is used. */
+  "lock-claim": z.strictObject({ links }),
+  /** Anybody to lock: what an owner has signed. */
+  "lock-order": z.strictObject({ order: bytes(1, MAX_ORDER_BYTES) }),
+  /** Owner or guest to lock. */
+  "lock-status": z.strictObject({ nonce: exactly(NONCE_LENGTH) }),
+  /** Owner to lock. */
+  "lock-audit": z.strictObject({ nonce: exactly(NONCE_LENGTH), from: z.number().int().min(0) }),
+  /**
+   * Lock to phone. `about` is the nonce of the request or question; of a claim, an order or a pairing the
+   * first 16 bytes of the SHA-256 of the last key, the order, the card. `code` is null when it was done.
+   */
+  "lock-answer": z.strictObject({
+    about: exactly(NONCE_LENGTH),
+    code: code.nullable(),
+    message,
+    /** After a refusal for too many attempts: how long to wait. */
+    waitMs: z.number().int().min(0),
+    state: stateSchema.nullable(),
+  }),
+  /** Lock to owner: from the oldest asked for; `next` is where to go on, null at the end. */
+  "lock-log": z.strictObject({
+    about: exactly(NONCE_LENGTH),
+    entries: z.array(auditEntrySchema).max(MAX_AUDIT_PAGE),
+    next: z.number().int().min(1).nullable(),
+  }),
+  /** Lock to owners. */
+  "lock-alert": z.strictObject({
+    kind: z.enum(["left-open", "bolt-jammed", "reset", "many-failures"]),
+    timeMs: time,
+  }),
+  /** Guest to owner, who gave the key: please confirm these. */
+  "key-refresh-ask": z.strictObject({ links }),
+  /** Owner to guest. */
+  "key-refreshed": z.strictObject({ refresh: bytes(1, MAX_REFRESH_BYTES) }),
+} as const;
+
+export type AccessMessage = keyof typeof ACCESS_SCHEMAS;
+export type AccessBody<Type extends AccessMessage> = z.infer<(typeof ACCESS_SCHEMAS)[Type]>;
