@@ -12,7 +12,8 @@ import { SessionDialer, SessionHost } from "./ble-sessions.ts";
 export interface RadioUse {
   /** Whether sessions that are opened for this are its own. */
   serves(purpose: Uint8Array): boolean;
-  opened(session: string, peer: string, purpose: Uint8Array, sessionHash: Uint8Array): void;
+  /** `paired`: the peer has proved the one-time secret of a pairing code. */
+  opened(session: string, peer: string, purpose: Uint8Array, sessionHash: Uint8Array, paired: boolean): void;
   message(session: string, peer: string, bytes: Uint8Array): void;
   closed(session: string, peer: string): void;
 }
@@ -40,11 +41,11 @@ export class SharedRadio {
     this.#parts = parts;
     const { session, peripheral, central } = parts;
     const listener: SessionListener = {
-      opened: (name, peer, hash, purpose) => {
+      opened: (name, peer, hash, purpose, paired) => {
         const use = parts.uses.find((one) => one.serves(purpose));
         if (use === undefined) return;
         this.#users.set(name, use);
-        use.opened(name, peer, purpose, hash);
+        use.opened(name, peer, purpose, hash, paired);
       },
       message: (name, peer, bytes) => {
         try {

@@ -4,12 +4,11 @@ import type { Certified } from "../core/ledger-client.ts";
 import { accountMovements } from "../../protocols/documents/movements.ts";
 import type { AccountMovement } from "../../protocols/documents/movements.ts";
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
-import { openCard } from "../../protocols/identity/card.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { formatAmount } from "../../protocols/money/amounts.ts";
 import { currencyCode, exponentOf } from "../../protocols/money/currencies.ts";
 import type { Crypto } from "../../protocols/ports.ts";
-import { readContacts } from "./contacts.ts";
+import { accountNames } from "./contacts.ts";
 import { knownHistory } from "./history.ts";
 import type { Home } from "./home.ts";
 import { rememberJoint } from "./joint-accounts.ts";
@@ -69,9 +68,8 @@ export class IncomingPayments {
   /** What the owner of an account calls its agents, if this home knows one. */
   #nameOf(account: string): string {
     const { home, crypto } = this.#parts;
-    const cards = readContacts(home.folder, crypto).map((bytes) => openCard(crypto, bytes));
-    const known = cards.find(({ root }) => agentId(root) === account);
-    return known === undefined ? account : `${quoted(known.name)} (${account})`;
+    const name = accountNames(home.folder, crypto).get(account);
+    return name === undefined ? account : `${quoted(name)} (${account})`;
   }
 }
 

@@ -148,10 +148,10 @@ export class HomeRadio {
   #watched(use: RadioUse): RadioUse {
     return {
       serves: (purpose) => use.serves(purpose),
-      opened: (session, peer, purpose, hash) => {
+      opened: (session, peer, purpose, hash, paired) => {
         this.#caller.heard(peer);
         this.#visits.spoken(peer);
-        use.opened(session, peer, purpose, hash);
+        use.opened(session, peer, purpose, hash, paired);
       },
       message: (session, peer, bytes) => {
         this.#caller.heard(peer);
