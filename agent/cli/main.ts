@@ -11,6 +11,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   run: async () => (await import("./run.ts")).addRun,
   status: async () => (await import("./status.ts")).addStatus,
   doctor: async () => (await import("./doctor.ts")).addDoctor,
+  pair: async () => (await import("./pair.ts")).addPair,
+  lock: async () => (await import("./lock.ts")).addLock,
   key: async () => (await import("./key.ts")).addKey,
   wallet: async () => (await import("./wallet.ts")).addWallet,
   currency: async () => (await import("./currency.ts")).addCurrency,

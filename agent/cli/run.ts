@@ -2,7 +2,21 @@
 import type { Command } from "commander";
 import { DAY_MS } from "../../protocols/calendar.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import { brokerUrl, gather, integerOf, loadHome, numberOf, thisMachine, withHome } from "./options.ts";
+import type { Home } from "../node/home.ts";
+import type { RadioOpeners } from "../node/radio-run.ts";
+import type { Machine } from "../node/run-connection.ts";
+import type { RunOptions } from "../node/run-home.ts";
+import {
+  brokerOf,
+  brokerUrl,
+  gather,
+  integerOf,
+  loadHome,
+  networkOf,
+  numberOf,
+  thisMachine,
+  withHome,
+} from "./options.ts";
 import type { HomeFlags } from "./options.ts";
 import { fail, printDocument, say } from "./output.ts";
 import { radioOf } from "./radio.ts";
@@ -48,20 +62,22 @@ async function run(flags: RunFlags): Promise<void> {
   const home = await loadHome(flags);
   const port = flags.port === undefined ? home.config.port : integerOf("--port", flags.port, 0, 65_535);
   const radio = await radioOf(flags.radio ?? [], home.config.kind);
-  // MQTT and lmdb are loaded for what needs them only.
-  const { runHome } = await import("../node/run-home.ts");
   const ended = endOfRun();
   try {
     const startedMs = Date.now();
-    const running = await runHome(thisMachine(ended.failed), home, {
-      host: flags.host,
-      port,
-      broker: broker ?? home.config.broker,
-      healthMs: Math.round(healthS * 1_000),
-      longestOfflineMs,
-      ...(radio === undefined ? {} : { radio }),
-      say,
-    });
+    const machine = thisMachine(ended.failed);
+    const running =
+      home.config.kind === "lock"
+        ? await startLock(machine, home, flags, radio)
+        : await startHome(machine, home, {
+            host: flags.host,
+            port,
+            broker: broker ?? home.config.broker,
+            healthMs: Math.round(healthS * 1_000),
+            longestOfflineMs,
+            ...(radio === undefined ? {} : { radio }),
+            say,
+          });
     running.ready.catch((error: unknown) => ended.failed(error));
     const error = await ended.promise;
     say("ending");
@@ -72,6 +88,36 @@ async function run(flags: RunFlags): Promise<void> {
   } finally {
     ended.forget();
   }
+}
+
+interface Running {
+  /** Rejects when it can never be ready. */
+  ready: Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function startHome(machine: Machine, home: Home, options: RunOptions): Promise<Running> {
+  // MQTT and lmdb are loaded for what needs them only.
+  const { runHome } = await import("../node/run-home.ts");
+  return runHome(machine, home, options);
+}
+
+/** No board is attached: bolt and door are simulated. */
+async function startLock(
+  machine: Machine,
+  home: Home,
+  flags: RunFlags,
+  radio: RadioOpeners | undefined,
+): Promise<Running> {
+  const { runLock } = await import("../node/lock-run.ts");
+  const { simulatedLock } = await import("../../simulators/worlds/lock-pins.ts");
+  const pins = simulatedLock(machine.clock, say);
+  const network = networkOf(home);
+  const running = await runLock(machine, home, { network, broker: brokerOf(flags, home), radio, pins, say });
+  say(`lock ${home.id} ("${home.config.name}"); bolt and door are simulated`);
+  if (radio === undefined) say("no radio: phones reach it over the network only (--radio)");
+  say("ready");
+  return { ready: Promise.resolve(), stop: () => running.stop() };
 }
 
 /** Resolves when the run has to end: with the fault, or with undefined when a signal asks for it. */

@@ -41,5 +41,7 @@ export interface AgentParts<State> {
   surroundings: Surroundings;
   peripheral?: PeripheralRadio;
   central?: CentralRadio;
+  /** The device wakes at once, whether the bus answers or not. Default: it waits for the bus. */
+  worksOffline?: boolean;
   telemetry?: Omit<TelemetryParts, "store" | "crypto" | "random" | "signer" | "send" | "clock" | "linkClock">;
 }

@@ -111,10 +111,17 @@ export class Agent<State> {
 
   /** Joins the bus and wakes the device. Resolves when subscribed. */
   async start(): Promise<void> {
-    await this.messenger.listen((message) => this.#received(message));
+    const listening = this.messenger.listen((message) => this.#received(message));
+    if (this.#parts.worksOffline !== true) await listening;
     this.#documents.resume();
     this.#post({ kind: "started" });
+    await listening;
     this.#parts.bus.onConnected((connected) => this.#link(connected));
+  }
+
+  /** Resolves when all that was posted has been taken in and is durable. */
+  idle(): Promise<void> {
+    return this.#loop.idle();
   }
 
   /**

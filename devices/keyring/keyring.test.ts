@@ -105,7 +105,7 @@ describe("a tap", () => {
     const before = street.bolts.length;
     owner.tap("open", "door", false);
     street.wait(30_000);
-    expect(owner.verdict).toBe("radio-failed");
+    expect(owner.verdict).toBe("broker-unreachable");
     street.isOnline = true;
     street.wait(MINUTE);
     expect(street.bolts.slice(before)).not.toContain("unlocked");
@@ -115,10 +115,10 @@ describe("a tap", () => {
     const { street, owner } = owned();
     const guest = street.phone(ana);
     expect(refusal(() => guest.tap())).toBe("key-foreign");
-    owner.give();
+    owner.give({ windows: [{ fromMs: street.now, untilMs: street.now + HOUR }] });
     guest.take(owner.link());
     expect(refusal(() => guest.tap("on", "light"))).toBe("right-missing");
-    street.wait(49 * HOUR);
+    street.wait(HOUR);
     expect(refusal(() => guest.tap())).toBe("key-expired");
     expect(street.door.state.audit.every(({ code }) => code === null)).toBe(true);
   });
@@ -149,6 +149,20 @@ describe("a guest's key", () => {
     expect(first.tap()).toBe("done");
   });
 
+  it("that is worth nothing any more makes room for another", () => {
+    const { street, owner } = owned();
+    const [first, second] = [street.phone(ana), street.phone(bo)];
+    owner.give();
+    const link = owner.link();
+    first.take(link);
+    first.tap();
+    second.take(link);
+    owner.give({ holder: bo.signer.publicKey });
+    second.take(owner.link());
+    expect([second.tap(), second.tap()]).toEqual(["key-claimed", "done"]);
+    expect(second.state.held).toHaveLength(1);
+  });
+
   it("for a known phone is refused by any other before it is shown", () => {
     const { street, owner } = owned();
     owner.give({ holder: ana.signer.publicKey });
@@ -164,6 +178,7 @@ describe("a guest's key", () => {
     const guest = street.phone(ana);
     guest.take(owner.link());
     expect([guest.tap(), guest.tap(), guest.tap()]).toEqual(["done", "done", "key-used-up"]);
+    expect(guest.state.held).toEqual([]);
   });
 
   it("is passed on narrower, never wider", () => {

@@ -237,8 +237,18 @@ function paired(
   return fulfilled(withLock(before, lock, MAX_LOCKS), answer, context);
 }
 
-function fulfilled(before: KeyringState, answer: Answer, context: DeviceContext): Result {
+/** What a lock says of a key that will never open it again. */
+const WORTHLESS: ReadonlySet<string> = new Set([
+  "key-claimed",
+  "key-revoked",
+  "key-used-up",
+  "key-foreign",
+  "key-not-holder",
+]);
+
+function fulfilled(earlier: KeyringState, answer: Answer, context: DeviceContext): Result {
   const { about, code, message, waitMs, state: standing } = answer;
+  const before = code !== null && WORTHLESS.has(code) ? withoutKeyOf(earlier, context) : earlier;
   const { wish } = before;
   const known = wish === null ? undefined : lockOf(before, wish.lock);
   const seen = known === undefined || standing === null ? before : withKnown(before, { ...known, standing });
@@ -246,6 +256,15 @@ function fulfilled(before: KeyringState, answer: Answer, context: DeviceContext)
   const said =
     code === null ? progress("done", wish?.kind ?? "") : progress("refused", `${code}: ${message}`);
   return { state, effects: [timer("wish", null), timer("linger", context.now + LINGER_MS), said] };
+}
+
+/** The key with which the wish was asked is dropped: another may serve the next tap. */
+function withoutKeyOf(state: KeyringState, context: DeviceContext): KeyringState {
+  const { wish } = state;
+  const lock = wish === null ? undefined : lockOf(state, wish.lock);
+  if (wish?.kind !== "ask" || lock === undefined || lock.isOwned) return state;
+  const { id } = bestKey(state, lock, wish.target, wish.action, context);
+  return { ...state, held: state.held.filter((one) => !equalBytes(one.id, id)) };
 }
 
 /** A page of the log came: `log` is for whoever shows it. */
@@ -266,8 +285,10 @@ export function onWishOver(state: KeyringState, context: DeviceContext): Result 
   const { wish } = state;
   if (wish === null) return stay(state);
   if (context.now < wish.untilMs) return { state, effects: [timer("wish", wish.untilMs)] };
-  const message = "the lock was not reached";
-  const outcome = { about: wish.about, code: "radio-failed", message, waitMs: 0 };
+  const isNear = wish.kind === "pair" || wish.isNear;
+  const message = isNear ? "the lock was not reached" : "the lock has not answered over the network";
+  const code = isNear ? "radio-failed" : "broker-unreachable";
+  const outcome = { about: wish.about, code, message, waitMs: 0 };
   return {
     state: { ...state, wish: null, outcome },
     effects: [{ kind: "hang-up" }, progress("not-reached", message)],

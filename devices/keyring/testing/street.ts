@@ -193,8 +193,10 @@ export class Street {
   }
 
   wait(ms: number): void {
-    for (let left = ms; left > 0; left -= 1_000) {
-      this.door.wait(Math.min(left, 1_000));
+    // A long time goes by in larger steps.
+    const stepMs = ms > 10 * 60_000 ? 30_000 : 1_000;
+    for (let left = ms; left > 0; left -= stepMs) {
+      this.door.wait(Math.min(left, stepMs));
       for (const phone of this.phones) {
         for (const [name, atMs] of [...phone.timers]) {
           if (atMs > this.now) continue;

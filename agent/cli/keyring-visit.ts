@@ -1,0 +1,69 @@
+/** What the commands of locks and keys have in common: a phone's keyring, opened for one command. */
+import type { Command } from "commander";
+import type { Home } from "../node/home.ts";
+import { openKeyring } from "../node/keyring-home.ts";
+import type { RunningKeyring } from "../node/keyring-home.ts";
+import type { KeyringState, KnownLock, Outcome } from "../../devices/keyring/state.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import type { ErrorCode } from "../../protocols/errors.ts";
+import { brokerOf, gather, loadHome, networkOf, thisMachine, withNetwork } from "./options.ts";
+import type { NetworkFlags } from "./options.ts";
+import { say } from "./output.ts";
+import { radioOf } from "./radio.ts";
+
+export interface KeyringFlags extends NetworkFlags {
+  radio?: string[];
+}
+
+export function withKeyringOptions(command: Command): Command {
+  return withNetwork(command).option(
+    "--radio <radio>",
+    "hci for the machine's Bluetooth adapter, or a radio of `segment simulate air`",
+    gather,
+  );
+}
+
+/** Opens the home's keyring, and closes it again. Errors: home-locked, radio-unavailable, those of `work`. */
+export async function withKeyring<T>(
+  flags: KeyringFlags,
+  work: (keyring: RunningKeyring, home: Home) => Promise<T>,
+): Promise<T> {
+  const home = await loadHome(flags);
+  const network = networkOf(home);
+  let fault: Error | undefined;
+  const machine = thisMachine((error) => {
+    fault ??= error instanceof Error ? error : new SegmentError("internal", String(error));
+  });
+  const radio = await radioOf(flags.radio ?? [], "phone");
+  const keyring = await openKeyring(machine, home, { network, broker: brokerOf(flags, home), radio, say });
+  try {
+    const result = await work(keyring, home);
+    if (fault !== undefined) throw fault;
+    return result;
+  } finally {
+    await keyring.close();
+  }
+}
+
+/**
+ * A lock by its name, its id or the beginning of one; the only one if none is given. Errors: key-foreign,
+ * option-invalid (several).
+ */
+export function lockNamed({ locks }: KeyringState, name: string | undefined): KnownLock {
+  const exact = locks.filter((lock) => lock.name === name || lock.id === name);
+  const near = name === undefined ? locks : locks.filter(({ id }) => id.startsWith(name));
+  const [found, ...others] = exact.length > 0 ? exact : near;
+  if (found === undefined) {
+    const problem = name === undefined ? "this phone knows no lock" : `this phone knows no lock "${name}"`;
+    throw new SegmentError("key-foreign", problem);
+  }
+  if (others.length === 0) return found;
+  const list = [found, ...others].map((lock) => `${lock.name} (${lock.id})`).join(", ");
+  throw new SegmentError("option-invalid", `several locks are meant: ${list}`);
+}
+
+/** Throws why a lock did not do what was asked, in its words. */
+export function requireDone(outcome: Outcome | null): void {
+  if (outcome === null || outcome.code === null) return;
+  throw new SegmentError(outcome.code as ErrorCode, outcome.message);
+}

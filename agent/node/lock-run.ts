@@ -1,0 +1,177 @@
+/**
+ * Runs a lock's home: the device decides at the door, with no network either. `segment pair` beside it asks
+ * for a pairing by a file, and reads from another how the lock stands.
+ */
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { createLock } from "../../devices/lock/lock.ts";
+import { ERASE_DRIVER } from "../../devices/lock/state.ts";
+import type { LockConfig, LockState } from "../../devices/lock/state.ts";
+import { PSK_LENGTH } from "../../protocols/access/pairing.ts";
+import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import type { Timer } from "../../protocols/ports.ts";
+import type { Agent } from "../core/agent.ts";
+import { openAgentHome } from "./agent-home.ts";
+import type { AgentHome } from "./agent-home.ts";
+import { writeFileDurably } from "./files.ts";
+import { lockHome } from "./home.ts";
+import type { Home } from "./home.ts";
+import type { RadioOpeners } from "./radio-run.ts";
+import type { Machine } from "./run-connection.ts";
+
+/** What moves, and what feels: a board's, or simulated. */
+export interface LockPins {
+  config: LockConfig;
+  actuate(name: string, value: unknown): void;
+  onSensor(report: (name: string, value: boolean) => void): void;
+  close(): void;
+}
+
+export interface LockRunOptions {
+  network: NetworkDescription;
+  broker: string;
+  radio: RadioOpeners | undefined;
+  pins: LockPins;
+  /** Lines for people who watch. */
+  say: (line: string) => void;
+}
+
+const PAIRING_FILE = "pairing.cbor";
+const STATUS_FILE = "lock.json";
+const TURN_MS = 250;
+/** How long the notaries get to tell the time, each time the network is there. */
+const TIME_PATIENCE_MS = 30_000;
+
+const pairingSchema = z.strictObject({
+  psk: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === PSK_LENGTH),
+  forMs: z.number().int().min(1_000),
+});
+const statusSchema = z.strictObject({ owners: z.array(z.string()), isPairing: z.boolean() });
+
+export type PairingWish = z.infer<typeof pairingSchema>;
+/** What a running lock tells the commands beside it. */
+export type LockStatus = z.infer<typeof statusSchema>;
+
+/** Errors: home-locked, radio-unavailable, module-missing, store-failed, journal-corrupt. */
+export async function runLock(machine: Machine, home: Home, options: LockRunOptions): Promise<RunningLock> {
+  const unlock = lockHome(home.folder);
+  try {
+    const running = new RunningLock(machine, home, options, unlock);
+    await running.start();
+    return running;
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+export class RunningLock {
+  readonly #machine: Machine;
+  readonly #home: Home;
+  readonly #options: LockRunOptions;
+  readonly #unlock: () => void;
+  #opened: AgentHome<LockState> | undefined;
+  #timer: Timer | undefined;
+  #told = "";
+  #isConnected = false;
+
+  constructor(machine: Machine, home: Home, options: LockRunOptions, unlock: () => void) {
+    this.#machine = machine;
+    this.#home = home;
+    this.#options = options;
+    this.#unlock = unlock;
+  }
+
+  async start(): Promise<void> {
+    const { network, broker, radio, pins, say } = this.#options;
+    // A wish of an earlier life: nobody waits at the door any more.
+    rmSync(join(this.#home.folder, PAIRING_FILE), { force: true });
+    this.#opened = await openAgentHome<LockState>(this.#machine, this.#home, {
+      ...{ device: createLock(pins.config), network, broker, radio },
+      actuate: (name, value) => (name === ERASE_DRIVER ? this.#erase() : pins.actuate(name, value)),
+      progress: (step, detail) => say(detail === "" ? step : `${step}: ${detail}`),
+      connected: (isConnected, agent) => this.#connectedChanged(isConnected, agent),
+    });
+    const { agent } = this.#opened;
+    pins.onSensor((name, value) => agent.sensor(name, value));
+    await agent.idle();
+    this.#turn();
+  }
+
+  /** Ends everything in its order. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#opened?.close();
+    this.#options.pins.close();
+    this.#unlock();
+  }
+
+  get agent(): Agent<LockState> {
+    return this.#opened!.agent;
+  }
+
+  /** What the commands beside it want, and what they may know. */
+  #turn(): void {
+    const { linkClock, failed } = this.#machine;
+    try {
+      const wish = takePairing(this.#home.folder);
+      if (wish !== undefined) this.agent.command("pair", wish);
+      this.#tell();
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    this.#timer = linkClock.at(linkClock.now() + TURN_MS, () => this.#turn());
+  }
+
+  #tell(): void {
+    const { owners, pairing } = this.agent.state;
+    const status: LockStatus = { owners: owners.map(({ id }) => id), isPairing: pairing !== null };
+    const text = `${JSON.stringify(status, undefined, 2)}\n`;
+    if (text === this.#told) return;
+    this.#told = text;
+    writeFileDurably(join(this.#home.folder, STATUS_FILE), text, 0o600);
+  }
+
+  #connectedChanged(isConnected: boolean, agent: Agent<LockState>): void {
+    const { say, broker } = this.#options;
+    if (isConnected !== this.#isConnected) say(isConnected ? `connected: to ${broker}` : "offline");
+    this.#isConnected = isConnected;
+    if (!isConnected) return;
+    agent.time
+      .known(TIME_PATIENCE_MS)
+      .then(() => (agent.time.isKnown ? agent.sensor("clock-known", true) : undefined))
+      .catch((error: unknown) => this.#machine.failed(error));
+  }
+
+  /** As from the factory: whom it knew is forgotten as well. */
+  #erase(): void {
+    rmSync(join(this.#home.folder, "contacts"), { recursive: true, force: true });
+    this.#options.say("erased: owners, keys and contacts are forgotten");
+  }
+}
+
+/** Asks the lock that runs in this home to take the first phone that proves the secret. */
+export function wishPairing(folder: string, wish: PairingWish): void {
+  writeFileDurably(join(folder, PAIRING_FILE), encodeMessage(wish), 0o600);
+}
+
+function takePairing(folder: string): PairingWish | undefined {
+  const path = join(folder, PAIRING_FILE);
+  if (!existsSync(path)) return undefined;
+  const bytes = new Uint8Array(readFileSync(path));
+  rmSync(path, { force: true });
+  return pairingSchema.safeParse(decodeMessage(bytes)).data;
+}
+
+/** Undefined if no lock has run there. Errors: store-failed. */
+export function readLockStatus(folder: string): LockStatus | undefined {
+  const path = join(folder, STATUS_FILE);
+  if (!existsSync(path)) return undefined;
+  const parsed = statusSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+  if (parsed.success) return parsed.data;
+  throw new SegmentError("store-failed", "the lock's status is of another version", { where: path });
+}

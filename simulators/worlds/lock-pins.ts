@@ -1,0 +1,56 @@
+/**
+ * What hangs on the pins of a lock that has no board: a bolt that moves, its sensor, and a door that is shut.
+ */
+import type { LockConfig } from "../../devices/lock/state.ts";
+import type { Clock, Timer } from "../../protocols/ports.ts";
+
+export interface SimulatedLock {
+  config: LockConfig;
+  actuate(name: string, value: unknown): void;
+  /** The sensors as they are, and whenever they change. */
+  onSensor(report: (name: string, value: boolean) => void): void;
+  close(): void;
+}
+
+/** A motor bolt that locks again 5 s after the door was shut, and a light in the hall. */
+export const SIMULATED_LOCK: LockConfig = {
+  door: { pulseMs: 500, relockMs: 5_000, hasContact: true, hasBoltSensor: true, openAlarmMs: 60_000 },
+  home: { light: { role: "light", actuator: "light", pulseMs: 100 } },
+  resetHoldMs: 10_000,
+  keepsTime: true,
+};
+
+/** `say` tells what moves, for people who watch. */
+export function simulatedLock(clock: Clock, say: (line: string) => void): SimulatedLock {
+  const sensors = new Map([
+    ["door-open", false],
+    ["bolt-locked", true],
+    ["button", false],
+  ]);
+  let report: (name: string, value: boolean) => void = () => undefined;
+  let moving: Timer | undefined;
+  const set = (name: string, value: boolean): void => {
+    sensors.set(name, value);
+    report(name, value);
+  };
+  return {
+    config: SIMULATED_LOCK,
+    actuate(name, value) {
+      if (name === "bolt") {
+        const { to, pulseMs } = value as { to: "locked" | "unlocked"; pulseMs: number };
+        moving?.cancel();
+        moving = clock.at(clock.now() + pulseMs, () => {
+          say(`bolt: ${to}`);
+          set("bolt-locked", to === "locked");
+        });
+      } else if (name === "light") {
+        say(`light: ${(value as { action: string }).action}`);
+      }
+    },
+    onSensor(listener) {
+      report = listener;
+      for (const [name, value] of sensors) report(name, value);
+    },
+    close: () => moving?.cancel(),
+  };
+}
