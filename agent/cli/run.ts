@@ -5,7 +5,8 @@ import { SegmentError } from "../../protocols/errors.ts";
 import type { Home } from "../node/home.ts";
 import type { RadioOpeners } from "../node/radio-run.ts";
 import type { Machine } from "../node/run-connection.ts";
-import type { RunOptions } from "../node/run-home.ts";
+import type { RunningLock } from "../node/lock-run.ts";
+import type { RunningHome, RunOptions } from "../node/run-home.ts";
 import {
   brokerOf,
   brokerUrl,
@@ -66,21 +67,27 @@ async function run(flags: RunFlags): Promise<void> {
   try {
     const startedMs = Date.now();
     const machine = thisMachine(ended.failed);
-    const running =
-      home.config.kind === "lock"
-        ? await startLock(machine, home, flags, radio)
-        : await startHome(machine, home, {
-            host: flags.host,
-            port,
-            broker: broker ?? home.config.broker,
-            healthMs: Math.round(healthS * 1_000),
-            longestOfflineMs,
-            ...(radio === undefined ? {} : { radio }),
-            say,
-          });
+    const isLock = home.config.kind === "lock";
+    const running = await startHome(machine, home, {
+      host: flags.host,
+      port,
+      broker: broker ?? home.config.broker,
+      healthMs: Math.round(healthS * 1_000),
+      longestOfflineMs,
+      // A lock's radio belongs to the door.
+      ...(radio === undefined || isLock ? {} : { radio }),
+      say,
+    });
     running.ready.catch((error: unknown) => ended.failed(error));
+    const lock = isLock
+      ? await startLock(machine, home, flags, radio).catch(async (error: unknown) => {
+          await running.stop();
+          throw error;
+        })
+      : undefined;
     const error = await ended.promise;
     say("ending");
+    await lock?.stop();
     await running.stop();
     if (error !== undefined) throw error;
     say("ended");
@@ -90,13 +97,7 @@ async function run(flags: RunFlags): Promise<void> {
   }
 }
 
-interface Running {
-  /** Rejects when it can never be ready. */
-  ready: Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function startHome(machine: Machine, home: Home, options: RunOptions): Promise<Running> {
+async function startHome(machine: Machine, home: Home, options: RunOptions): Promise<RunningHome> {
   // MQTT and lmdb are loaded for what needs them only.
   const { runHome } = await import("../node/run-home.ts");
   return runHome(machine, home, options);
@@ -108,16 +109,16 @@ async function startLock(
   home: Home,
   flags: RunFlags,
   radio: RadioOpeners | undefined,
-): Promise<Running> {
+): Promise<RunningLock> {
   const { runLock } = await import("../node/lock-run.ts");
   const { simulatedLock } = await import("../../simulators/worlds/lock-pins.ts");
   const pins = simulatedLock(machine.clock, say);
   const network = networkOf(home);
   const running = await runLock(machine, home, { network, broker: brokerOf(flags, home), radio, pins, say });
-  say(`lock ${home.id} ("${home.config.name}"); bolt and door are simulated`);
-  if (radio === undefined) say("no radio: phones reach it over the network only (--radio)");
-  say("ready");
-  return { ready: Promise.resolve(), stop: () => running.stop() };
+  say("lock: bolt and door are simulated");
+  if (radio === undefined) say("lock: no radio, so phones reach it over the network only (--radio)");
+  say("lock: ready");
+  return running;
 }
 
 /** Resolves when the run has to end: with the fault, or with undefined when a signal asks for it. */

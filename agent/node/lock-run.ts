@@ -1,6 +1,6 @@
 /**
- * Runs a lock's home: the device decides at the door, with no network either. `segment pair` beside it asks
- * for a pairing by a file, and reads from another how the lock stands.
+ * The lock of a running home: the device decides at the door, with no network either. `segment pair` beside
+ * it asks for a pairing by a file, and reads from another how the lock stands.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,6 @@ import type { Agent } from "../core/agent.ts";
 import { openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { writeFileDurably } from "./files.ts";
-import { lockHome } from "./home.ts";
 import type { Home } from "./home.ts";
 import type { RadioOpeners } from "./radio-run.ts";
 import type { Machine } from "./run-connection.ts";
@@ -55,34 +54,28 @@ export type PairingWish = z.infer<typeof pairingSchema>;
 /** What a running lock tells the commands beside it. */
 export type LockStatus = z.infer<typeof statusSchema>;
 
-/** Errors: home-locked, radio-unavailable, module-missing, store-failed, journal-corrupt. */
+/**
+ * Beside the running home, which holds the folder's lock and deals in contracts. Errors: radio-unavailable,
+ * module-missing, store-failed, journal-corrupt.
+ */
 export async function runLock(machine: Machine, home: Home, options: LockRunOptions): Promise<RunningLock> {
-  const unlock = lockHome(home.folder);
-  try {
-    const running = new RunningLock(machine, home, options, unlock);
-    await running.start();
-    return running;
-  } catch (error) {
-    unlock();
-    throw error;
-  }
+  const running = new RunningLock(machine, home, options);
+  await running.start();
+  return running;
 }
 
 export class RunningLock {
   readonly #machine: Machine;
   readonly #home: Home;
   readonly #options: LockRunOptions;
-  readonly #unlock: () => void;
   #opened: AgentHome<LockState> | undefined;
   #timer: Timer | undefined;
   #told = "";
-  #isConnected = false;
 
-  constructor(machine: Machine, home: Home, options: LockRunOptions, unlock: () => void) {
+  constructor(machine: Machine, home: Home, options: LockRunOptions) {
     this.#machine = machine;
     this.#home = home;
     this.#options = options;
-    this.#unlock = unlock;
   }
 
   async start(): Promise<void> {
@@ -106,7 +99,6 @@ export class RunningLock {
     this.#timer?.cancel();
     await this.#opened?.close();
     this.#options.pins.close();
-    this.#unlock();
   }
 
   get agent(): Agent<LockState> {
@@ -137,9 +129,6 @@ export class RunningLock {
   }
 
   #connectedChanged(isConnected: boolean, agent: Agent<LockState>): void {
-    const { say, broker } = this.#options;
-    if (isConnected !== this.#isConnected) say(isConnected ? `connected: to ${broker}` : "offline");
-    this.#isConnected = isConnected;
     if (!isConnected) return;
     agent.time
       .known(TIME_PATIENCE_MS)

@@ -22,7 +22,7 @@ const withRadio = (name: string, home: string): string[] => ["--home", home, "--
 async function startLock(): Promise<void> {
   lock = new Running(withRadio("front", front));
   started.push(lock);
-  await lock.line(/^ready$/);
+  await lock.line(/^lock: ready$/);
 }
 
 /** What the lock shows. */
