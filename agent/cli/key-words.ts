@@ -1,6 +1,8 @@
 /** What the commands of guest keys say around a key's own sentences, in the languages of those. */
 import type { TextLanguage } from "../../protocols/contract/text-format.ts";
 import { formatDuration } from "../../protocols/contract/words.ts";
+import { UNITS as UNITS_EN } from "../../protocols/contract/words-en.ts";
+import { UNITS as UNITS_FR } from "../../protocols/contract/words-fr.ts";
 
 export interface GuestKeyWords {
   made(key: string, lock: string): string;
@@ -24,21 +26,6 @@ export interface GuestKeyWords {
   isNotBound: string;
   wasNotBound: string;
 }
-
-const UNITS_EN = [
-  ["day", "days"],
-  ["hour", "hours"],
-  ["minute", "minutes"],
-  ["second", "seconds"],
-  ["millisecond", "milliseconds"],
-] as const;
-const UNITS_FR = [
-  ["jour", "jours"],
-  ["heure", "heures"],
-  ["minute", "minutes"],
-  ["seconde", "secondes"],
-  ["milliseconde", "millisecondes"],
-] as const;
 
 export const GUEST_KEY_WORDS: Readonly<Record<TextLanguage, GuestKeyWords>> = {
   en: {

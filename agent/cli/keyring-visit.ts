@@ -8,7 +8,6 @@ import { SegmentError } from "../../protocols/errors.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
 import { brokerOf, gather, loadHome, networkOf, thisMachine, withNetwork } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
-import { say } from "./output.ts";
 import { radioOf } from "./radio.ts";
 
 export interface KeyringFlags extends NetworkFlags {
@@ -35,7 +34,7 @@ export async function withKeyring<T>(
     fault ??= error instanceof Error ? error : new SegmentError("internal", String(error));
   });
   const radio = await radioOf(flags.radio ?? [], "phone");
-  const keyring = await openKeyring(machine, home, { network, broker: brokerOf(flags, home), radio, say });
+  const keyring = await openKeyring(machine, home, { network, broker: brokerOf(flags, home), radio });
   try {
     const result = await work(keyring, home);
     if (fault !== undefined) throw fault;

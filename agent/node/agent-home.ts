@@ -1,7 +1,6 @@
 /** A home's agent whose device decides for itself, with no network either: its journal, bus and radio. */
 import { join } from "node:path";
 import { Agent } from "../core/agent.ts";
-import type { AgentParts } from "../core/agent.ts";
 import type { Device } from "../../devices/device.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { CentralRadio, PeripheralRadio } from "../../protocols/ports.ts";
@@ -22,7 +21,6 @@ export interface AgentHomeOptions<State> {
   actuate: (name: string, value: unknown) => void;
   progress: (step: string, detail: string) => void;
   connected: (isConnected: boolean, agent: Agent<State>) => void;
-  telemetry?: AgentParts<State>["telemetry"];
 }
 
 export interface AgentHome<State> {
@@ -44,7 +42,7 @@ export async function openAgentHome<State>(
   options: AgentHomeOptions<State>,
 ): Promise<AgentHome<State>> {
   const { crypto, random, clock, linkClock, steadyClock, failed } = machine;
-  const { device, network, radio, telemetry } = options;
+  const { device, network, radio } = options;
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const one of closers.splice(0).reverse()) await one();
@@ -62,13 +60,14 @@ export async function openAgentHome<State>(
     });
     closers.push(() => bus.close());
     const peripheral: PeripheralRadio | undefined = await radio?.peripheral?.(lost);
+    closers.push(async () => peripheral?.close());
     const central: CentralRadio | undefined = await radio?.central?.(lost);
+    closers.push(async () => central?.close());
     const agent = new Agent<State>({
       ...{ device, keys: home.keys, network, bus, store, clock, linkClock, crypto, random },
       ...(steadyClock === undefined ? {} : { steadyClock }),
       ...(peripheral === undefined ? {} : { peripheral }),
       ...(central === undefined ? {} : { central }),
-      ...(telemetry === undefined ? {} : { telemetry }),
       worksOffline: true,
       surroundings: {
         actuate: options.actuate,

@@ -22,8 +22,6 @@ export interface KeyringOptions {
   network: NetworkDescription;
   broker: string;
   radio: RadioOpeners | undefined;
-  /** Lines for people who watch. */
-  say: (line: string) => void;
 }
 
 export interface RunningKeyring {
@@ -85,14 +83,12 @@ class HomeKeyring implements RunningKeyring {
   readonly #machine: Machine;
   readonly #home: Home;
   readonly #network: NetworkDescription;
-  readonly #hasRadio: boolean;
   readonly #parts: Opened;
 
-  constructor(machine: Machine, home: Home, { network, radio }: KeyringOptions, parts: Opened) {
+  constructor(machine: Machine, home: Home, { network }: KeyringOptions, parts: Opened) {
     this.#machine = machine;
     this.#home = home;
     this.#network = network;
-    this.#hasRadio = radio !== undefined;
     this.#parts = parts;
     this.logs = parts.logs;
   }
@@ -127,10 +123,6 @@ class HomeKeyring implements RunningKeyring {
   async close(): Promise<void> {
     await this.#parts.opened.close();
     this.#parts.unlock();
-  }
-
-  get hasRadio(): boolean {
-    return this.#hasRadio;
   }
 
   #context(): DeviceContext {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
-import type { Link } from "../../protocols/access/chain.ts";
 import { DAY, HOUR, MONDAY_8H, person } from "../../protocols/access/testing/kit.ts";
 import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
@@ -8,6 +7,7 @@ import {
   alertsOf,
   ana,
   answers,
+  asked,
   bo,
   bolts,
   lastLine,
@@ -20,10 +20,6 @@ import {
 import type { Door, Person } from "./testing/door.ts";
 
 const MINUTE = 60_000;
-
-function asked(door: Door, who: Person, links: Link[], asking = {}): string {
-  return verdict(door.ask(door.open(who), { links, ...asking }));
-}
 
 describe("over the bus", () => {
   const light = { target: "light", action: "on" } as const;

@@ -10,6 +10,7 @@ import { encodeMessage } from "../../protocols/encoding/messages.ts";
 import {
   ana,
   answers,
+  asked,
   bo,
   bolts,
   CONFIG,
@@ -23,11 +24,6 @@ import {
 import type { Door, Person } from "./testing/door.ts";
 
 const MINUTE = 60_000;
-
-/** What Ana's phone gets when she asks. */
-function asked(door: Door, who: Person, links: Link[], asking = {}): string {
-  return verdict(door.ask(door.open(who), { links, ...asking }));
-}
 
 describe("an owner", () => {
   it("opens: a pulse, an answer, a line in the log with what the phone signed", () => {

@@ -1,6 +1,8 @@
 /** What is said of guest keys, in the languages that people read. */
 import type { TextLanguage } from "../contract/text-format.ts";
 import { formatDuration, listed } from "../contract/words.ts";
+import { UNITS as UNITS_EN } from "../contract/words-en.ts";
+import { UNITS as UNITS_FR } from "../contract/words-fr.ts";
 import type { Action } from "./rights.ts";
 
 export interface KeyWords {
@@ -21,21 +23,6 @@ export interface KeyWords {
   refreshed(ms: number): string;
   notRefreshed(end: string | null): string;
 }
-
-const UNITS_EN = [
-  ["day", "days"],
-  ["hour", "hours"],
-  ["minute", "minutes"],
-  ["second", "seconds"],
-  ["millisecond", "milliseconds"],
-] as const;
-const UNITS_FR = [
-  ["jour", "jours"],
-  ["heure", "heures"],
-  ["minute", "minutes"],
-  ["seconde", "secondes"],
-  ["milliseconde", "millisecondes"],
-] as const;
 
 const DAYS_EN = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const DAYS_FR = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];

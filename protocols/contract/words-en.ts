@@ -117,7 +117,8 @@ const TEMPLATES = new Map([
   ["tab", "payments offline"],
 ]);
 
-const UNITS = [
+/** Of durations, the largest first. */
+export const UNITS = [
   ["day", "days"],
   ["hour", "hours"],
   ["minute", "minutes"],

@@ -117,7 +117,8 @@ const TEMPLATES = new Map([
   ["tab", "des paiements hors ligne"],
 ]);
 
-const UNITS = [
+/** Of durations, the largest first. */
+export const UNITS = [
   ["jour", "jours"],
   ["heure", "heures"],
   ["minute", "minutes"],

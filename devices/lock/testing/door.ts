@@ -243,6 +243,11 @@ export function verdict(effects: readonly DeviceEffect[]): string {
   return all[0]!.code ?? "done";
 }
 
+/** What somebody's phone gets when it comes, shows these keys and asks. */
+export function asked(door: Door, who: Person, links: Link[], asking: Asking = {}): string {
+  return verdict(door.ask(door.open(who), { links, ...asking }));
+}
+
 export function alertsOf(effects: readonly DeviceEffect[]): string[] {
   return effects.flatMap((effect) => {
     if (effect.kind !== "send" || effect.type !== "lock-alert") return [];
