@@ -37,10 +37,13 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 const HEX_DIGITS = utf8Encoder.encode("0123456789abcdef");
+/** Of a key or a hash, as most are. */
+const keyDigits = Array.from({ length: 64 }, () => 0);
 
 /** Lower case. */
 export function toHex(bytes: Uint8Array): string {
   const length = 2 * bytes.length;
+  if (length === keyDigits.length) return keyHex(bytes);
   const digits = length <= scratch.length ? scratch : new Uint8Array(length);
   let at = 0;
   for (const byte of bytes) {
@@ -48,6 +51,15 @@ export function toHex(bytes: Uint8Array): string {
     digits[at++] = HEX_DIGITS[byte & 15]!;
   }
   return utf8Decoder.decode(digits.subarray(0, length));
+}
+
+function keyHex(bytes: Uint8Array): string {
+  for (let at = 0; at < 32; at++) {
+    const byte = bytes[at]!;
+    keyDigits[2 * at] = HEX_DIGITS[byte >> 4]!;
+    keyDigits[2 * at + 1] = HEX_DIGITS[byte & 15]!;
+  }
+  return String.fromCharCode(...keyDigits);
 }
 
 /** Either case. Throws `text-malformed`. */

@@ -21,6 +21,8 @@ const MAX_DEPTH = 512;
 const TWO_TO_64 = 1n << 64n;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const utf8Encoder = new TextEncoder();
+/** UTF-16 code units: below, a loop is faster than TextEncoder. */
+const SHORT_TEXT = 64;
 
 /** Written into again and again: what is made is copied out of it, and most values fit. */
 const scratch = new Uint8Array(2048);
@@ -98,10 +100,23 @@ class Writer {
     const start = this.length;
     this.head(TEXT, value.length);
     this.reserve(value.length);
-    const { read, written } = utf8Encoder.encodeInto(value, this.buffer.subarray(this.length));
-    const isAscii = read === value.length && written === value.length;
-    this.length = isAscii ? this.length + written : start;
+    const isAscii = value.length <= SHORT_TEXT ? this.shortAscii(value) : this.longAscii(value);
+    this.length = isAscii ? this.length + value.length : start;
     return isAscii;
+  }
+
+  private shortAscii(value: string): boolean {
+    for (let at = 0; at < value.length; at++) {
+      const code = value.charCodeAt(at);
+      if (code >= 0x80) return false;
+      this.buffer[this.length + at] = code;
+    }
+    return true;
+  }
+
+  private longAscii(value: string): boolean {
+    const { read, written } = utf8Encoder.encodeInto(value, this.buffer.subarray(this.length));
+    return read === value.length && written === value.length;
   }
 
   private bytes(value: Uint8Array): void {

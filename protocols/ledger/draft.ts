@@ -10,6 +10,7 @@ import { SegmentError } from "../errors.ts";
 import { MAX_AMOUNT } from "../money/amounts.ts";
 import { decayed, periodAt } from "../money/demurrage.ts";
 import type { TimeMs } from "../ports.ts";
+import { remembered, rememberedLast, rememberedPairs } from "./key-names.ts";
 import { policyFields, readPolicy } from "./policy.ts";
 import type { CurrencyPolicy, Demurrage } from "./policy.ts";
 import type { Loss } from "./result.ts";
@@ -35,13 +36,13 @@ export interface CurrencyRecord {
 }
 
 export const keys = {
-  account: (root: Uint8Array, currency: string) => `account/${toHex(root)}/${currency}`,
-  hold: (termsId: Uint8Array, currency: string) => `hold/${toHex(termsId)}/${currency}`,
-  device: (identity: Uint8Array) => `device/${toHex(identity)}`,
-  owner: (root: Uint8Array) => `owner/${toHex(root)}`,
+  account: rememberedPairs((root, currency) => `account/${toHex(root)}/${currency}`),
+  hold: rememberedPairs((termsId, currency) => `hold/${toHex(termsId)}/${currency}`),
+  device: remembered((identity) => `device/${toHex(identity)}`),
+  owner: remembered((root) => `owner/${toHex(root)}`),
   revoked: (identity: Uint8Array, root: Uint8Array) => `revoked/${toHex(identity)}/${toHex(root)}`,
-  currency: (id: string) => `currency/${id}`,
-  policy: (currency: string) => `policy/${currency}`,
+  currency: rememberedLast((id) => `currency/${id}`),
+  policy: rememberedLast((currency) => `policy/${currency}`),
   minted: (currency: string) => `minted/${currency}`,
   terms: (termsId: Uint8Array) => `terms/${toHex(termsId)}`,
   contract: (termsId: Uint8Array) => `contract/${toHex(termsId)}`,
@@ -57,7 +58,7 @@ export class Draft implements StateReader {
   /** To demurrage. */
   readonly losses: Loss[] = [];
   /** Per currency: what accounts and holds gained, less what the supply did. */
-  readonly #imbalance = new Map<string, bigint>();
+  readonly #imbalance: { currency: string; sum: bigint }[] = [];
   /** The last one that was asked for: nearly all entries move one currency. */
   #policy: { currency: string; policy: CurrencyPolicy | undefined } | undefined;
 
@@ -142,7 +143,7 @@ export class Draft implements StateReader {
     }
     if (after > MAX_AMOUNT)
       throw new SegmentError("amount-overflow", `${currency}: beyond 2^63 - 1 minor units`);
-    this.#imbalance.set(currency, (this.#imbalance.get(currency) ?? 0n) + change);
+    this.#weigh(currency, change);
     if (after === 0n) this.remove(key);
     else this.put(key, encodeMoney(after, period));
   }
@@ -169,7 +170,7 @@ export class Draft implements StateReader {
 
   putCurrency(id: string, record: CurrencyRecord): void {
     const before = this.currency(id)?.supply ?? 0n;
-    this.#imbalance.set(id, (this.#imbalance.get(id) ?? 0n) - (record.supply - before));
+    this.#weigh(id, before - record.supply);
     const { issuer, code, exponent, name, supply } = record;
     this.put(keys.currency(id), encodeCbor([issuer, code, exponent, name, supply]));
   }
@@ -257,10 +258,17 @@ export class Draft implements StateReader {
     return device.root;
   }
 
+  /** A list and no map: nearly all entries move one currency. */
+  #weigh(currency: string, change: bigint): void {
+    const known = this.#imbalance.find((one) => one.currency === currency);
+    if (known === undefined) this.#imbalance.push({ currency, sum: change });
+    else known.sum += change;
+  }
+
   /** Throws `internal` if the entry would make or destroy money. */
   assertConserved(): void {
-    for (const [currency, difference] of this.#imbalance) {
-      if (difference !== 0n) throw new SegmentError("internal", `the entry changes the sum of ${currency}`);
+    for (const { currency, sum } of this.#imbalance) {
+      if (sum !== 0n) throw new SegmentError("internal", `the entry changes the sum of ${currency}`);
     }
   }
 }
@@ -276,9 +284,10 @@ const moneyBytes = new Uint8Array(money.buffer);
 /** Eight bytes each, big-endian. */
 function encodeMoney(amount: bigint, period: number | undefined): Uint8Array {
   money.setBigUint64(0, amount);
-  if (period === undefined) return moneyBytes.slice(0, 8);
-  money.setBigUint64(8, BigInt(period));
-  return moneyBytes.slice();
+  if (period !== undefined) money.setBigUint64(8, BigInt(period));
+  const bytes = new Uint8Array(period === undefined ? 8 : 16);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = moneyBytes[at]!;
+  return bytes;
 }
 
 /** What demurrage has left of a stored amount. */

@@ -32,9 +32,8 @@ export function buildTree(crypto: Crypto, leafHashes: Uint8Array[]): MerkleTree 
   while (level.length > HASH_BYTES) {
     const above = new Uint8Array(Math.ceil(level.length / HASH_BYTES / 2) * HASH_BYTES);
     for (let at = 0; at < above.length; at += HASH_BYTES) {
-      const left = hashAt(level, 2 * at);
-      const right = hashAt(level, 2 * at + HASH_BYTES);
-      above.set(right.length === 0 ? left : nodeHash(crypto, left, right), at);
+      const pair = level.subarray(2 * at, 2 * at + 2 * HASH_BYTES);
+      above.set(pair.length === HASH_BYTES ? pair : labelledHash(crypto, "merkleNode", pair), at);
     }
     levels.push(above);
     level = above;

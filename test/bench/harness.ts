@@ -24,6 +24,8 @@ export interface Bench {
   close?(): void | Promise<void>;
   /** Rounds of this bench, for those that take long; 5 unless told. */
   rounds?: number;
+  /** Rounds that are not counted, because the compiler still works on what runs; 1 unless told. */
+  warmUps?: number;
 }
 
 export interface Spread {
@@ -45,14 +47,16 @@ export interface BenchResult {
 
 const ROUNDS = 5;
 
-/** Runs one bench, figure and limit in turn; the first round of each warms up and is not counted. */
+/** Runs one bench, figure and limit in turn; the first rounds of each warm up and are not counted. */
 export async function measure(bench: Bench, rounds = bench.rounds ?? ROUNDS): Promise<BenchResult> {
   const figures: number[] = [];
   const limits: number[] = [];
   await bench.open?.();
   try {
-    await bench.run();
-    await bench.limit.run();
+    for (let round = 0; round < (bench.warmUps ?? 1); round++) {
+      await bench.run();
+      await bench.limit.run();
+    }
     for (let round = 0; round < rounds; round++) {
       // Each goes first in every other round: whatever the first pays for, both pay.
       if (round % 2 === 0) figures.push(await bench.run());
