@@ -72,6 +72,7 @@ export const KEY_LABELS = {
   keyTreeRight: "segment/1/key/tree-right",
   deviceIdentity: "segment/1/key/device-identity",
   deviceSession: "segment/1/key/device-session",
+  pairing: "segment/1/key/pairing",
 } as const;
 
 export type KeyLabel = keyof typeof KEY_LABELS;

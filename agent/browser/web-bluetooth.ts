@@ -92,6 +92,25 @@ export class WebBluetoothCentral implements CentralRadio {
     }
   }
 
+  /** Whether a device of this advertised name was chosen, as far as is known by now. */
+  knows(name: string): boolean {
+    return [...this.#devices.values()].some((device) => device.name === name);
+  }
+
+  /** The person chooses anew: it may be there, and the browser not find it by what it remembers. */
+  forget(name: string): void {
+    for (const [id, device] of this.#devices) if (device.name === name) this.#devices.delete(id);
+  }
+
+  /** Finds those that were chosen in earlier visits, where the browser remembers them. */
+  async remember(): Promise<void> {
+    try {
+      for (const device of (await this.#bluetooth.getDevices?.()) ?? []) this.#add(device);
+    } catch {
+      // A browser that remembers none: the person chooses again.
+    }
+  }
+
   /** Sees what was chosen, now or in earlier visits where the browser remembers them. */
   async scan(serviceUuid: string, sighted: (sighting: Sighting) => void, signal: AbortSignal): Promise<void> {
     if (!this.#open) throw radioFailed("the radio is closed");
@@ -108,7 +127,7 @@ export class WebBluetoothCentral implements CentralRadio {
       this.#scans.add(scan);
       signal.addEventListener("abort", scan.end);
       for (const device of this.#devices.values()) if (this.#scans.has(scan)) scan.sight(device);
-      void this.#remember();
+      void this.remember();
     });
   }
 
@@ -139,14 +158,6 @@ export class WebBluetoothCentral implements CentralRadio {
     this.#open = false;
     for (const { end } of [...this.#scans]) end();
     await Promise.all([...this.#links].map((link) => link.disconnect()));
-  }
-
-  async #remember(): Promise<void> {
-    try {
-      for (const device of (await this.#bluetooth.getDevices?.()) ?? []) this.#add(device);
-    } catch {
-      // A browser that remembers none: the person chooses again.
-    }
   }
 
   #add(device: WebDevice): void {

@@ -1,6 +1,6 @@
 /** What the contract commands share: whom and what a person means, money in words, and a visit that talks. */
 import { readContacts } from "../node/contacts.ts";
-import type { ContractStore } from "../node/contracts.ts";
+import type { ContractStore } from "../platform/contract-store.ts";
 import { openContracts } from "../node/contracts.ts";
 import { nodeCrypto, steadyClock, systemClock } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
@@ -10,6 +10,7 @@ import { runningProcess } from "../node/run-status.ts";
 import { readStatement } from "../node/run-wallet.ts";
 import type { ContractInfo } from "../core/negotiation-follow.ts";
 import { Negotiator } from "../core/negotiator.ts";
+import { currenciesIn, currencyAsNamed } from "../platform/money-text.ts";
 import { stepAt } from "../../protocols/contract/negotiation-next.ts";
 import { statusOf } from "../../protocols/contract/negotiation-state.ts";
 import type {
@@ -18,23 +19,20 @@ import type {
   NegotiationStatus,
 } from "../../protocols/contract/negotiation-state.ts";
 import type { When } from "../../protocols/contract/terms.ts";
-import type { Commission } from "../../protocols/contract/templates/services.ts";
-import { plainFormat } from "../../protocols/contract/text.ts";
-import type { TextFormat, TextLanguage } from "../../protocols/contract/text.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { openCard } from "../../protocols/identity/card.ts";
 import type { Card } from "../../protocols/identity/card.ts";
-import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
-import type { NetworkDescription } from "../../protocols/ledger/network.ts";
-import { formatAmount } from "../../protocols/money/amounts.ts";
-import { currencyCode, exponentOf } from "../../protocols/money/currencies.ts";
+import { agentId } from "../../protocols/identity/keys.ts";
 import { printable } from "./layout.ts";
 import { networkOf, optionInvalid } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
 import { say } from "./output.ts";
 import { visitFrom } from "./visit.ts";
 import type { CurrencyName } from "./visit.ts";
+
+export { commissionOf } from "../platform/offers.ts";
+export { formatOf } from "../platform/money-text.ts";
 
 export interface ContractFlags extends NetworkFlags {
   lang: string;
@@ -95,21 +93,6 @@ export function peopleOf(home: Home): Map<string, Card> {
   return new Map([...cards, home.card].map((card) => [agentId(card.identity), card]));
 }
 
-/** The agent that a person calls so: by its id, by the name on its card, or "me". Errors: option-invalid. */
-export function findPerson(home: Home, people: ReadonlyMap<string, Card>, name: string): Card | undefined {
-  if (name === "me") return home.card;
-  const byId = people.get(name.replace(/^did:key:/, ""));
-  if (byId !== undefined) return byId;
-  const named = [...people.values()].filter((card) => card.name === name);
-  if (named.length < 2) return named[0];
-  const ids = named.map(({ identity }) => agentId(identity)).join(", ");
-  throw optionInvalid(
-    "a party",
-    `one id where ${named.length} agents call themselves "${name}": ${ids}`,
-    name,
-  );
-}
-
 /** "Bob (z6Mk…)": the name is what the agent calls itself. */
 export function personText(people: ReadonlyMap<string, Card>, home: Home, id: string): string {
   if (id === home.id) return `this agent (${id})`;
@@ -140,42 +123,7 @@ export async function currenciesOf(
   );
   const known = new Set(held.map(({ id }) => id));
   const named = new Set(ours.flatMap(({ terms }) => currenciesIn(terms.contract)));
-  return [...held, ...[...named].filter((id) => !known.has(id)).flatMap(asNamed)];
-}
-
-/** Wherever the contract speaks of money. */
-function currenciesIn(part: unknown): string[] {
-  if (typeof part !== "object" || part === null || part instanceof Uint8Array) return [];
-  return Object.entries(part).flatMap(([name, value]) => {
-    return name === "currency" && typeof value === "string" ? [value] : currenciesIn(value);
-  });
-}
-
-/** Those of ISO 4217; how many decimals another has is known to the network only. */
-function asNamed(id: string): CurrencyName[] {
-  const code = currencyCode(id);
-  const exponent = exponentOf(code);
-  return exponent === undefined ? [] : [{ id, code, exponent }];
-}
-
-/** What the network keeps of the fees of services that join, if its genesis says so. */
-export function commissionOf({ commission }: NetworkDescription): Commission | undefined {
-  return commission && { account: publicKeyFromId(commission.account), ppm: commission.ppm };
-}
-
-/** Money as the person's language writes it; where issuers share a code, with the issuer. */
-export function formatOf(language: TextLanguage, currencies: readonly CurrencyName[]): TextFormat {
-  const plain = plainFormat(language);
-  return {
-    time: (timeMs) => plain.time(timeMs),
-    amount: (minor, id) => {
-      const known = currencies.find((one) => one.id === id);
-      if (known === undefined) return plain.amount(minor, id);
-      const text = formatAmount(minor, known.exponent, known.code, language === "fr" ? "," : ".");
-      const isAlone = currencies.every((one) => one.code !== known.code || one.id === id);
-      return isAlone ? text : `${text} (${id.slice(known.code.length + 1)})`;
-    },
-  };
+  return [...held, ...[...named].filter((id) => !known.has(id)).flatMap((id) => currencyAsNamed(id) ?? [])];
 }
 
 // ---------------------------------------------------------------- visits

@@ -3,11 +3,11 @@ import { nodeRandom, systemClock } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
 import { meet } from "../node/run-client.ts";
 import type { Client } from "../node/run-client.ts";
-import { MAX_PARAMS_LENGTH } from "../../protocols/contract/negotiation-messages.ts";
+import { makeTerms, sharedParams } from "../platform/offers.ts";
+import type { OfferMaker } from "../platform/offers.ts";
 import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
-import { party as partyField } from "../../protocols/contract/templates/fields.ts";
-import { TEMPLATES, templateOf, termsFromParams } from "../../protocols/contract/templates/index.ts";
+import { TEMPLATES, templateOf } from "../../protocols/contract/templates/index.ts";
 import type { Json } from "../../protocols/contract/templates/index.ts";
 import { encodeTerms, partyByIdentity } from "../../protocols/contract/terms.ts";
 import type { Terms } from "../../protocols/contract/terms.ts";
@@ -19,10 +19,8 @@ import { agreeTo } from "./contract-consent.ts";
 import type { DecisionFlags } from "./contract-consent.ts";
 import {
   carrierText,
-  commissionOf,
   currenciesOf,
   delivered,
-  findPerson,
   formatOf,
   negotiatorOf,
   peopleOf,
@@ -113,18 +111,6 @@ export async function counter(idText: string, flags: ProposeFlags): Promise<void
   await offer(home, flags, templateOf(name).name, paramsOf(flags, sharedParams(replaced)), replaced);
 }
 
-/** What the other side has said that the terms were made from; they are made anew, whatever it says. */
-function sharedParams({ params }: Negotiation): Record<string, Json> {
-  try {
-    const value: unknown = JSON.parse(params);
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return value as Record<string, Json>;
-  } catch {
-    // None came with it.
-  }
-  return {};
-}
-
 function paramsOf({ params, set = [] }: ProposeFlags, base: Record<string, Json>): Record<string, Json> {
   const all = params === undefined ? structuredClone(base) : jsonFile(params);
   for (const assignment of set) {
@@ -188,7 +174,7 @@ async function offer(
   await perhapsOnline(flags, home, async (client) => {
     const currencies = await currenciesOf(home, client, replaced);
     const people = await everybody(home, client, params);
-    const made = makeTerms(home, client, template, params, people, currencies);
+    const made = makeTerms(makerOf(home, client, people, currencies), template, params);
     const format = formatOf(language, currencies);
     const own = requireOwn(made.terms, home);
     await agreeTo({ ...made, replaced, own, home, flags, format, language, people });
@@ -231,56 +217,14 @@ async function everybody(
   return people;
 }
 
-function makeTerms(
+function makerOf(
   home: Home,
   client: Client | undefined,
-  template: string,
-  params: Record<string, Json>,
-  people: Map<string, Card>,
+  people: ReadonlyMap<string, Card>,
   currencies: readonly CurrencyName[],
-): { terms: Terms; shared: string } {
-  const network = networkOf(home);
-  const commission = commissionOf(network);
-  const called = new Map<string, string>();
-  const terms = termsFromParams(template, params, {
-    network: network.network,
-    ...(commission === undefined ? {} : { commission }),
-    nowMs: (client?.connection.clock ?? systemClock).now(),
-    nonce: nodeRandom.bytes(16),
-    party: (name) => {
-      const card = findPerson(home, people, name);
-      if (card === undefined && /^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/.test(name)) {
-        const problem = `no card of ${name} is known here: its agent must have been there once (segment run)`;
-        throw new SegmentError("card-invalid", problem, { where: name });
-      }
-      if (card === undefined) return undefined;
-      called.set(name, agentId(card.identity));
-      return { identity: card.identity, account: card.root };
-    },
-    currency: (name) => {
-      const found = currencies.filter(({ id, code }) => name === id || name === code);
-      const [one, ...others] = found;
-      if (others.length === 0) return one;
-      const ids = found.map(({ id }) => id).join(", ");
-      throw optionInvalid("currency", `one id where ${found.length} currencies share a code: ${ids}`, name);
-    },
-  });
-  return { terms, shared: shareable(template, params, called) };
-}
-
-/** The parameters with ids for names: these are this home's own. Empty if they are too many. */
-function shareable(
-  template: string,
-  params: Record<string, Json>,
-  called: ReadonlyMap<string, string>,
-): string {
-  const { fields } = templateOf(template);
-  const named = Object.entries(params).map(([name, value]): [string, Json] => {
-    const isParty = Object.hasOwn(fields, name) && fields[name]?.kind === partyField.kind;
-    return [name, (isParty && typeof value === "string" ? called.get(value) : undefined) ?? value];
-  });
-  const text = JSON.stringify(Object.fromEntries(named));
-  return text.length <= MAX_PARAMS_LENGTH ? text : "";
+): OfferMaker {
+  const nowMs = (client?.connection.clock ?? systemClock).now();
+  return { self: home.card, people, network: networkOf(home), currencies, nowMs, random: nodeRandom };
 }
 
 function requireOwn(terms: Terms, home: Home): string {

@@ -1,5 +1,8 @@
 /** `segment contract status | act | claim`: how an open contract stands, and what its parties do in it. */
 import { nodeCrypto, systemClock } from "../node/crypto.ts";
+import { choiceOf, depositOf } from "../platform/contract-acts.ts";
+import { keptEvidence, sameAsOthers } from "../platform/contract-facts.ts";
+import { awaitTimeout } from "../platform/contract-timeout.ts";
 import type { Home } from "../node/home.ts";
 import { keepReceipt } from "../node/run-documents.ts";
 import { askContract } from "../node/run-client.ts";
@@ -12,23 +15,14 @@ import { missingSigners } from "../../protocols/contract/negotiation-state.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { requireSignable } from "../../protocols/contract/signable.ts";
 import type { Case, When } from "../../protocols/contract/terms.ts";
-import { currencyChosen, describeStep, roleName } from "../../protocols/contract/text.ts";
+import { describeStep, roleName } from "../../protocols/contract/text.ts";
 import type { TextFormat } from "../../protocols/contract/text.ts";
 import { toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { draftFacts } from "../../protocols/ledger/drafts.ts";
-import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
-import { parseAmount } from "../../protocols/money/amounts.ts";
-import {
-  factLines,
-  factsDocument,
-  keptEvidence,
-  MAX_FACT_FILE_BYTES,
-  sameAsOthers,
-} from "./contract-fact.ts";
-import { awaitTimeout } from "./contract-timeout.ts";
+import { factLines, factsDocument, MAX_FACT_FILE_BYTES } from "./contract-fact.ts";
 import {
   currenciesOf,
   formatOf,
@@ -161,36 +155,6 @@ export async function act(
   });
 }
 
-function depositOf({ termsId }: Negotiation, mine: readonly Case[]): EntryDraft["body"] {
-  const [deposit] = mine.flatMap((one) => (one.kind === "deposit" ? [one] : []));
-  if (deposit === undefined)
-    throw new SegmentError("contract-not-expected", "the contract waits for no deposit of yours now");
-  return { kind: "deposit", termsId, currency: deposit.currency, amount: deposit.amount };
-}
-
-function choiceOf(
-  { termsId }: Negotiation,
-  mine: readonly Case[],
-  name: string,
-  valueText: string | undefined,
-  currencies: readonly CurrencyName[],
-): EntryDraft["body"] {
-  const choices = mine.flatMap((one) => (one.kind === "choice" ? [one] : []));
-  const wanted = choices.find((one) => one.name === name);
-  if (wanted === undefined) {
-    const there = choices.length === 0 ? "none of yours" : choices.map((one) => one.name).join(", ");
-    throw new SegmentError("contract-not-expected", `there is no choice "${name}" now; there are: ${there}`);
-  }
-  const { min, max } = wanted;
-  if (valueText === undefined && min !== max)
-    throw optionInvalid("<value>", `a value for "${name}"`, "nothing");
-  const paid = currencies.find(({ id }) => id === currencyChosen(wanted.then, wanted));
-  const value = valueText === undefined ? min : parseAmount(valueText, paid?.exponent ?? 0);
-  if (value < min || value > max)
-    throw optionInvalid("<value>", `${min} to ${max} minor units`, valueText ?? "");
-  return { kind: "choice", termsId, name, value };
-}
-
 // ---------------------------------------------------------------- claim
 
 export interface ClaimFlags extends ContractFlags {
@@ -211,7 +175,7 @@ export async function claim(idText: string, flags: ClaimFlags): Promise<void> {
     const nowMs = client.connection.clock.now();
     for (const path of countersign) facts.push(countersigned(home, one, step, nowMs, read(path)));
     if (facts.length + preimages.length === 0)
-      facts.push(...(keptEvidence({ one, step, nowMs }) ?? []).map(({ bytes }) => bytes));
+      facts.push(...(keptEvidence(nodeCrypto, { one, step, nowMs }) ?? []).map(({ bytes }) => bytes));
     if (facts.length + preimages.length > 0) {
       const draft = draftFacts(nodeCrypto, one.termsId, facts, preimages);
       done(home, flags, one, await submitDraft(client, home, draft), await currenciesOf(home, client));
@@ -222,7 +186,7 @@ export async function claim(idText: string, flags: ClaimFlags): Promise<void> {
       const due = "before that, evidence is due: `segment contract fact` says which";
       throw new SegmentError("contract-too-early", `${left}; ${due}`);
     }
-    const after = await awaitTimeout(client, one.termsId, info.seq);
+    const after = await awaitTimeout(client, client.ledger, nodeCrypto, one.termsId, info.seq);
     if (after.closed) storeOf(home).settle(one.termsId);
     if (flags.json === true) {
       const { label, seq, closed } = after;
@@ -242,7 +206,7 @@ function countersigned(
 ): Uint8Array {
   const given = readFactOf(nodeCrypto, one, bytes);
   const signable = requireSignable(step, roleIn(one, home), given.kind, nowMs);
-  const other = sameAsOthers({ home, one, nowMs }, signable, bytes);
+  const other = sameAsOthers(nodeCrypto, { signer: home.keys.signer, one, nowMs }, signable, bytes);
   return countersignFact(home.keys.signer, other, nowMs);
 }
 

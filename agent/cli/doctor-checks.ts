@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, readdirSync, statfsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { readAppCertificate } from "../node/app-certificate.ts";
 import { systemClock, nodeCrypto, nodeRandom } from "../node/crypto.ts";
 import { openHome, readHomeNetwork } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
@@ -132,6 +133,7 @@ export async function homeChecks(
     card(home),
     room(folder),
     joined(network),
+    ...appCertificate(folder),
   ];
   return { checks, home };
 }
@@ -197,6 +199,26 @@ function joined(network: NetworkDescription | undefined): Check {
   const { length } = network.notaries;
   const bears = `bears ${faultsTolerated(length)} liars among ${length}`;
   return check("home", "network file", "ok", `the network "${network.network}" ${bears}`);
+}
+
+/** Of a home that serves the phone's app. */
+function appCertificate(folder: string): Check[] {
+  const certificate = readAppCertificate(folder);
+  if (certificate === undefined) return [];
+  const { notAfter, lacks, fingerprint } = certificate;
+  const again = "Start `segment run --app` again: it renews the certificate, and phones go on trusting it.";
+  if (notAfter < systemClock.now())
+    return [check("home", "app", "warning", `the app's certificate ended on ${utc(notAfter)}`, again)];
+  if (lacks.length > 0)
+    return [check("home", "app", "warning", `the app's certificate lacks ${lacks.join(", ")}`, again)];
+  const how =
+    `the app's certificate is valid until ${utc(notAfter)}. A phone trusts it once it has its authority: ` +
+    "open https://…/authority.crt of the app there, compare the fingerprint " +
+    `${fingerprint}, and install it: Android: Settings, Security, More, Install a certificate, CA; ` +
+    "iPhone: Settings, Profile downloaded, then General, About, Certificate Trust Settings; " +
+    "a computer: in the browser's settings, as an authority for websites. " +
+    "It can vouch for local names and addresses only";
+  return [check("home", "app", "ok", how)];
 }
 
 /** Of a home that has joined a network. */

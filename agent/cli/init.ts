@@ -1,6 +1,7 @@
 /** `segment init`: makes a home: a device's keys, its card, its part in a network. */
 import type { Command } from "commander";
 import { z } from "zod";
+import { ensureAppCertificate } from "../node/app-certificate.ts";
 import { foundNetwork, saveCommittee } from "../node/committee.ts";
 import { nodeCrypto, nodeRandom, systemClock } from "../node/crypto.ts";
 import { createHome, joinNetwork, ROLES, writeConfig } from "../node/home.ts";
@@ -154,6 +155,8 @@ function foundHere(home: Home, name: string, keepsItsOwn: boolean, ppm: number |
   const [secret] = secrets;
   if (secret !== undefined) saveCommittee(home.folder, secret);
   joinNetwork(home.folder, network);
+  // Here, because the machine that founds a network is the one that residents' phones will come to.
+  ensureAppCertificate(home.folder, { random: nodeRandom, now: systemClock.now() });
   if (keepsItsOwn && home.config.roles.includes("keeper")) {
     writeConfig(home.folder, { ...home.config, keepers: [home.id] });
   }

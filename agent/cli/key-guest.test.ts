@@ -11,11 +11,11 @@ import { DAY, HOUR, keyOf, MONDAY_8H } from "../../protocols/access/testing/kit.
 import { fromHex, toHex } from "../../protocols/encoding/bytes.ts";
 import { addInit } from "./init.ts";
 import { addKey } from "./key.ts";
-import { workMsOf } from "./key-guest.ts";
+import { workMsOf } from "../../devices/keyring/given.ts";
 import { guestKeyDocuments, guestKeyRows, keyNamed, linkOf, sentencesOf, tellLink } from "./key-shown.ts";
-import { workText } from "./key-words.ts";
+import { workText } from "../platform/key-words.ts";
 import { call } from "./testing/call.ts";
-import { zoneOf } from "./wall-clock.ts";
+import { zoneOf } from "../platform/wall-clock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "segment-key-"));
 beforeAll(() => vi.stubEnv("SEGMENT_HOME", join(folder, "no-home")));

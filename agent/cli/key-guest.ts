@@ -7,14 +7,14 @@ import { openGuestKey } from "../../protocols/access/key.ts";
 import type { GuestKey } from "../../protocols/access/key.ts";
 import { parseKeyLink } from "../../protocols/access/link.ts";
 import { allows } from "../../protocols/access/rights.ts";
-import { endsMs } from "../../protocols/access/times.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
-import { keyWish, USUAL_REFRESH } from "./key-content.ts";
-import type { ContentFlags, KeyWish } from "./key-content.ts";
+import { keyWish, USUAL_REFRESH } from "../platform/key-content.ts";
+import type { ContentFlags, KeyWish } from "../platform/key-content.ts";
+import { bytesOf, workMsOf } from "../../devices/keyring/given.ts";
+import type { AnyKey } from "../../devices/keyring/given.ts";
 import {
-  bytesOf,
   isOrderWaiting,
   keyNamed,
   linkOf,
@@ -27,14 +27,14 @@ import {
   tellLink,
   writePicture,
 } from "./key-shown.ts";
-import type { AnyKey, LinkFlags, Text, TextFlags } from "./key-shown.ts";
-import { GUEST_KEY_WORDS, workText } from "./key-words.ts";
+import type { LinkFlags, Text, TextFlags } from "./key-shown.ts";
+import { GUEST_KEY_WORDS, workText } from "../platform/key-words.ts";
 import { lockNamed, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
 import type { KeyringFlags } from "./keyring-visit.ts";
 import { printable } from "./layout.ts";
 import { gather, languageOf, optionInvalid } from "./options.ts";
 import { printDocument, say } from "./output.ts";
-import { zoneFormat, zoneOf } from "./wall-clock.ts";
+import { zoneFormat, zoneOf } from "../platform/wall-clock.ts";
 
 type MakeFlags = LinkFlags & ContentFlags;
 
@@ -281,14 +281,6 @@ export async function revokeGuestKey(idText: string, flags: KeyringFlags): Promi
     if (heard) return tell("The lock has heard it: the key opens nothing any more.");
     tell(`It waits until this phone meets the lock, or the network carries it; ${workText(workMs)}.`);
   });
-}
-
-/** How long the key works at most while the lock does not hear of its end; null: without a bound. */
-export function workMsOf(key: GuestKey, now: number): number | null {
-  const endMs = endsMs(key);
-  const bounds = [key.refreshMs, endMs === null ? null : Math.max(0, endMs - now)];
-  const known = bounds.filter((bound) => bound !== null);
-  return known.length === 0 ? null : Math.min(...known);
 }
 
 function explained(error: unknown): never {

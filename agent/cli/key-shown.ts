@@ -1,22 +1,25 @@
 /** Guest keys as people see them: ids, sentences, links, QR codes and lists. */
 import { nodeCrypto as crypto } from "../node/crypto.ts";
 import { writeFileDurably } from "../node/files.ts";
-import type { GivenKey, HeldKey, KeyringState, KnownLock } from "../../devices/keyring/state.ts";
-import type { Link } from "../../protocols/access/chain.ts";
+import {
+  bytesOf,
+  isOrderWaiting as isKeyOrderWaiting,
+  linkOf as keyLinkOf,
+} from "../../devices/keyring/given.ts";
+import type { AnyKey } from "../../devices/keyring/given.ts";
+import type { GivenKey, KeyringState, KnownLock } from "../../devices/keyring/state.ts";
 import { openGuestKey } from "../../protocols/access/key.ts";
-import { formatKeyLink } from "../../protocols/access/link.ts";
-import { openOrder } from "../../protocols/access/orders.ts";
 import { keySentences } from "../../protocols/access/text.ts";
 import type { TextLanguage } from "../../protocols/contract/text-format.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import { GUEST_KEY_WORDS } from "./key-words.ts";
+import { GUEST_KEY_WORDS } from "../platform/key-words.ts";
 import type { KeyringFlags } from "./keyring-visit.ts";
 import { paragraph, printable, terminalWidth, utc } from "./layout.ts";
 import { optionInvalid } from "./options.ts";
 import { print, say } from "./output.ts";
-import { zoneFormat } from "./wall-clock.ts";
-import type { Zone } from "./wall-clock.ts";
+import { zoneFormat } from "../platform/wall-clock.ts";
+import type { Zone } from "../platform/wall-clock.ts";
 
 export interface TextFlags extends KeyringFlags {
   lang: string;
@@ -34,9 +37,6 @@ export interface Text {
   zone: Zone;
 }
 
-/** Of either kind. */
-export type AnyKey = GivenKey | HeldKey;
-
 /** Digits of a key's id that people are shown; and how few they may write. */
 const SHORT_ID = 12;
 const GUEST_KEY_ID = /^[0-9a-f]{4,64}$/i;
@@ -47,10 +47,6 @@ const QR_LOOK = { ecc: "low", border: 2 } as const;
 /** Whether people mean a guest key: a device's id begins with z6Mk. */
 export function isGuestKeyId(text: string): boolean {
   return GUEST_KEY_ID.test(text);
-}
-
-export function bytesOf(key: AnyKey): Uint8Array {
-  return "bytes" in key ? key.bytes : key.links.at(-1)!.key;
 }
 
 export function shortId({ id }: { id: Uint8Array }): string {
@@ -88,13 +84,7 @@ export function keyNamed<Key extends { id: Uint8Array }>(
 
 /** As it is given to the guest; undefined where the keys of which it is a part are gone from this phone. */
 export function linkOf(state: KeyringState, key: GivenKey): string | undefined {
-  const lock = lockOf(state, key.lock);
-  const { parent } = openGuestKey(crypto, key.bytes);
-  const before: readonly Link[] | undefined =
-    parent === null ? [] : state.held.find(({ id }) => equalBytes(id, parent))?.links;
-  if (lock === undefined || before === undefined) return undefined;
-  const links = [...before, { key: key.bytes, claim: null }];
-  return formatKeyLink({ network: lock.network, sessionKey: lock.sessionKey, links, secret: key.secret });
+  return keyLinkOf(crypto, state, key);
 }
 
 export function sentencesOf(bytes: Uint8Array, { language, zone }: Text): string[] {
@@ -184,10 +174,6 @@ export function guestKeyRows(state: KeyringState, now: number): { given: string[
 }
 
 /** Whether the lock has not answered yet that it knows of the key's end. */
-export function isOrderWaiting({ orders }: KeyringState, { id, lock }: GivenKey): boolean {
-  return orders.some((one) => {
-    if (one.lock !== lock) return false;
-    const { act } = openOrder(crypto, one.bytes).order;
-    return act.kind === "revoke" && act.keys.some((revoked) => equalBytes(revoked.id, id));
-  });
+export function isOrderWaiting(state: KeyringState, key: GivenKey): boolean {
+  return isKeyOrderWaiting(crypto, state, key);
 }

@@ -14,6 +14,21 @@ export interface KeyringFlags extends NetworkFlags {
   radio?: string[];
 }
 
+/** For what reaches a lock by either way. */
+export interface WayFlags extends KeyringFlags {
+  far?: boolean;
+}
+
+/** Whether over Bluetooth. Errors: option-invalid. */
+export function wayOf({ far, radio }: WayFlags): boolean {
+  if (far !== true && radio === undefined)
+    throw new SegmentError(
+      "option-invalid",
+      "say by which way: --radio for Bluetooth, --far for the network",
+    );
+  return far !== true;
+}
+
 export function withKeyringOptions(command: Command): Command {
   return withNetwork(command).option(
     "--radio <radio>",

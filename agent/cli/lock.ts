@@ -6,15 +6,13 @@ import type { Home } from "../node/home.ts";
 import type { LockStanding } from "../../protocols/access/messages.ts";
 import { ACTIONS } from "../../protocols/access/rights.ts";
 import type { Action } from "../../protocols/access/rights.ts";
-import { SegmentError } from "../../protocols/errors.ts";
-import { lockNamed, requireDone, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
-import type { KeyringFlags } from "./keyring-visit.ts";
+import { lockNamed, requireDone, wayOf, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
+import type { KeyringFlags, WayFlags } from "./keyring-visit.ts";
 import { utc } from "./layout.ts";
 import { print, printDocument } from "./output.ts";
 
-interface AskFlags extends KeyringFlags {
+interface AskFlags extends WayFlags {
   target: string;
-  far?: boolean;
 }
 
 export function addLock(program: Command): void {
@@ -89,10 +87,7 @@ interface LogPage {
   next: number | null;
 }
 
-async function readLog(
-  name: string | undefined,
-  flags: Pick<AskFlags, keyof KeyringFlags | "far">,
-): Promise<void> {
+async function readLog(name: string | undefined, flags: WayFlags): Promise<void> {
   const isNear = wayOf(flags);
   await withKeyring(flags, async (keyring, home) => {
     const lock = lockNamed(keyring.state, name);
@@ -126,16 +121,6 @@ function lineOf(
     who === home.id ? "this phone" : name === "" ? (who ?? "the lock") : `${name} (${who ?? ""})`;
   const deed = target === null ? what : `${action ?? ""} ${target}`;
   return `${utc(timeMs)}  ${person}  ${deed}  ${code === null ? "done" : `refused [${code}]`}`;
-}
-
-/** Whether over Bluetooth. Errors: option-invalid. */
-function wayOf({ far, radio }: Pick<AskFlags, "far" | "radio">): boolean {
-  if (far !== true && radio === undefined)
-    throw new SegmentError(
-      "option-invalid",
-      "say by which way: --radio for Bluetooth, --far for the network",
-    );
-  return far !== true;
 }
 
 async function list(flags: KeyringFlags): Promise<void> {

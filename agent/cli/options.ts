@@ -7,11 +7,14 @@ import { nodeCrypto, nodeRandom, steadyClock, systemClock } from "../node/crypto
 import { openHome } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
 import type { Machine } from "../node/run-connection.ts";
+import { optionInvalid } from "../platform/option-values.ts";
 import { readRunStatus, runningProcess } from "../node/run-status.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseNetwork } from "../../protocols/ledger/network.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+
+export { integerOf, numberOf, optionInvalid } from "../platform/option-values.ts";
 
 const MAX_SMALL_FILE_BYTES = 4_096;
 const MAX_NETWORK_BYTES = 64 * 1024;
@@ -117,18 +120,6 @@ export function gather(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-export function numberOf(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max) return value;
-  throw optionInvalid(name, `a number from ${min} to ${max}`, text);
-}
-
-export function integerOf(name: string, text: string, min: number, max: number): number {
-  const value = numberOf(name, text, min, max);
-  if (Number.isInteger(value)) return value;
-  throw optionInvalid(name, `a whole number from ${min} to ${max}`, text);
-}
-
 export function languageOf(text: string): "en" | "fr" {
   if (text === "en" || text === "fr") return text;
   throw optionInvalid("--lang", "en or fr", text);
@@ -147,10 +138,6 @@ export function idsOf(name: string, texts: readonly string[]): string[] {
   const plain = ids.map((id) => id.replace(/^did:key:/, ""));
   if (new Set(plain).size !== plain.length) throw optionInvalid(name, "every id once", texts.join(" "));
   return plain;
-}
-
-export function optionInvalid(name: string, takes: string, given: string): SegmentError {
-  return new SegmentError("option-invalid", `${name} takes ${takes}, not "${given}"`, { where: name });
 }
 
 /** This machine, for commands: what fails ends the command. */

@@ -6,13 +6,13 @@ import { readLockStatus, wishPairing } from "../node/lock-run.ts";
 import { runningProcess } from "../node/run-status.ts";
 import { formatPairing, PAIRING_MS, PSK_LENGTH } from "../../protocols/access/pairing.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import { requireDone, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
-import type { KeyringFlags } from "./keyring-visit.ts";
+import { requireDone, wayOf, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
+import type { WayFlags } from "./keyring-visit.ts";
 import { utc } from "./layout.ts";
 import { integerOf, loadHome, networkOf } from "./options.ts";
 import { print, printDocument } from "./output.ts";
 
-interface PairFlags extends KeyringFlags {
+interface PairFlags extends WayFlags {
   name: string;
   minutes: string;
   svg?: string;
@@ -24,11 +24,13 @@ export function addPair(program: Command): void {
     .argument("[code]", "at the phone: segment:pair:…, as the lock shows it")
     .option("--name <name>", "at the phone: what the lock is to be called", "lock")
     .option("--minutes <n>", "at the lock: how long the code counts", String(PAIRING_MS / 60_000))
+    .option("--far", "at the phone: over the network instead of Bluetooth")
     .option("--svg <file>", "at the lock: write the QR code as a picture, to print")
     .addHelpText(
       "after",
       "\nExamples:\n  segment pair --home lock                                    # shows the code\n" +
-        '  segment pair segment:pair:… --name "Front door" --home phone --radio air/phone\n\n' +
+        '  segment pair segment:pair:… --name "Front door" --home phone --radio air/phone\n' +
+        "  segment pair segment:pair:… --far --home phone              # over the network\n\n" +
         "Whoever reads the code first owns the lock: show it to nobody else. It is used up by the first phone\n" +
         "that proves it, or after its minutes; strangers who try in vain do not use it up.\n",
     )
@@ -68,8 +70,10 @@ async function showCode(flags: PairFlags): Promise<void> {
 
 /** At the phone. */
 async function readCode(code: string, flags: PairFlags): Promise<void> {
+  const isNear = wayOf(flags);
   await withKeyring(flags, async (keyring) => {
-    const outcome = await keyring.run("pair", { code, name: flags.name, nonce: nodeRandom.bytes(16) });
+    const nonce = nodeRandom.bytes(16);
+    const outcome = await keyring.run("pair", { code, name: flags.name, nonce, isNear });
     requireDone(outcome);
     const lock = keyring.state.locks.at(-1)!;
     if (flags.json === true) printDocument({ lock: lock.id, name: lock.name, owner: true });

@@ -29,7 +29,12 @@ interface RunFlags extends HomeFlags {
   healthS: string;
   radio?: string[];
   offlineDays: string;
+  app?: string | true;
+  appName?: string[];
 }
+
+/** Like 443, but for everybody to use. */
+export const APP_PORT = 8443;
 
 export function addRun(program: Command): void {
   withHome(program.command("run"))
@@ -44,10 +49,16 @@ export function addRun(program: Command): void {
         "that fits (a phone looks for others, the rest is found), twice to be found and to look",
       gather,
     )
+    .option(
+      "--app [port]",
+      `serve the phone's app, over TLS to other machines (port ${APP_PORT} unless told)`,
+    )
+    .option("--app-name <name>", "what the app's server is called besides the machine's own names", gather)
     .option("--offline-days <n>", "how long it may be without a network while others pay it by vouchers", "7")
     .addHelpText(
       "after",
-      "\nExamples:\n  segment run --home hub --host 0.0.0.0\n  segment run --home phone --radio hci\n\n" +
+      "\nExamples:\n  segment run --home hub --host 0.0.0.0\n  segment run --home hub --app\n" +
+        "  segment run --home phone --radio hci\n\n" +
         'Status goes to stderr; the line "ready" says that all is up, "ready offline" that there is no ' +
         "network yet.\n",
     )
@@ -62,6 +73,7 @@ async function run(flags: RunFlags): Promise<void> {
   const longestOfflineMs = Math.round(numberOf("--offline-days", flags.offlineDays, 0, 366) * DAY_MS);
   const home = await loadHome(flags);
   const port = flags.port === undefined ? home.config.port : integerOf("--port", flags.port, 0, 65_535);
+  const appPort = flags.app === true ? APP_PORT : integerOf("--app", flags.app ?? "0", 0, 65_535);
   const radio = await radioOf(flags.radio ?? [], home.config.kind);
   const ended = endOfRun();
   try {
@@ -76,6 +88,9 @@ async function run(flags: RunFlags): Promise<void> {
       longestOfflineMs,
       // A lock's radio belongs to the door.
       ...(radio === undefined || isLock ? {} : { radio }),
+      ...(flags.app === undefined
+        ? {}
+        : { app: { host: flags.host, port: appPort, names: flags.appName ?? [] } }),
       say,
     });
     running.ready.catch((error: unknown) => ended.failed(error));
@@ -122,7 +137,7 @@ async function startLock(
 }
 
 /** Resolves when the run has to end: with the fault, or with undefined when a signal asks for it. */
-function endOfRun(): {
+export function endOfRun(): {
   promise: Promise<Error | undefined>;
   failed: (error: unknown) => void;
   forget: () => void;

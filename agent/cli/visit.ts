@@ -6,12 +6,14 @@ import type { Home } from "../node/home.ts";
 import { register } from "../node/run-documents.ts";
 import type { EntryDraft } from "../../protocols/ledger/drafts.ts";
 import type { EntryBody } from "../../protocols/ledger/entry.ts";
+import { pickCurrency } from "../platform/money-text.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
-import { formatAmount, parseAmount } from "../../protocols/money/amounts.ts";
-import { isCurrencyId } from "../../protocols/money/currencies.ts";
 import { brokerOf, loadHome, networkOf, thisMachine } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
 import { utc } from "./layout.ts";
+
+export { amountOf, moneyText } from "../platform/money-text.ts";
+export type { DocumentCurrency as CurrencyName } from "../../protocols/documents/money.ts";
 
 /** Connects with the home's identity, works, and leaves in any case. Errors: broker-*, those of `work`. */
 export async function visit<T>(
@@ -64,32 +66,7 @@ export async function submitDraft(client: Client, home: Home, draft: EntryDraft)
   }
 }
 
-/** The currency that people name by its code, or by its whole id where two issuers share a code. */
+/** As `pickCurrency`, among those of the network. Errors: those, quorum-missing. */
 export async function findCurrency(client: Client, name: string): Promise<CurrencyInfo> {
-  const { value: currencies } = await askCurrencies(client);
-  const found = currencies.filter(({ id, code }) => (isCurrencyId(name) ? id === name : code === name));
-  const [one, ...others] = found;
-  if (one === undefined) throw new SegmentError("currency-unknown", `the network has no currency "${name}"`);
-  if (others.length === 0) return one;
-  const ids = found.map(({ id }) => id).join(", ");
-  throw new SegmentError(
-    "option-invalid",
-    `${found.length} currencies are called ${name}: write one of ${ids}`,
-  );
-}
-
-/** Minor units of what people write: "24.90". Errors: amount-invalid, amount-overflow. */
-export function amountOf(text: string, { exponent, code }: CurrencyInfo): bigint {
-  const minor = parseAmount(text, exponent);
-  if (minor > 0n) return minor;
-  throw new SegmentError("amount-invalid", `an amount above 0 ${code} is needed`);
-}
-
-export type CurrencyName = Pick<CurrencyInfo, "id" | "code" | "exponent">;
-
-/** "24.90 EUR", or "24.90 EUR (of 1f0c…)" where another issuer has a currency of that code. */
-export function moneyText(minor: bigint, currency: CurrencyName, all: readonly CurrencyName[]): string {
-  const text = formatAmount(minor, currency.exponent, currency.code);
-  const isAlone = all.every(({ id, code }) => code !== currency.code || id === currency.id);
-  return isAlone ? text : `${text} (of ${currency.id.slice(currency.code.length + 1)})`;
+  return pickCurrency((await askCurrencies(client)).value, name);
 }

@@ -1,7 +1,6 @@
 /** `segment wallet`: what the account holds, and payments from it. */
 import type { Command } from "commander";
-import { askAccount, askCurrencies } from "../node/run-client.ts";
-import type { Client } from "../node/run-client.ts";
+import { askStatement } from "../platform/wallet-statement.ts";
 import { readStatement, saveStatement } from "../node/run-wallet.ts";
 import type { WalletStatement } from "../node/run-wallet.ts";
 import { errorCode } from "../../protocols/errors.ts";
@@ -57,7 +56,7 @@ async function show(flags: NetworkFlags): Promise<void> {
   let statement: WalletStatement | undefined;
   let offline: string | null = null;
   try {
-    statement = await visitFrom(flags, home, askStatement);
+    statement = await visitFrom(flags, home, (client) => askStatement(client, client.connection.clock));
     saveStatement(home.folder, statement);
   } catch (error) {
     const code = errorCode(error);
@@ -83,20 +82,6 @@ async function show(flags: NetworkFlags): Promise<void> {
   const { agreeing, notaries, askedMs } = statement;
   const said = `${agreeing} of ${counted(notaries, "notary", "notaries")} said so at ${utc(askedMs)}`;
   print(offline === null ? said : `${said}; this is the last that is known, no notary could be asked now`);
-}
-
-async function askStatement(client: Client): Promise<WalletStatement> {
-  const { value: account, agreeing, notaries } = await askAccount(client);
-  const { value: currencies } = await askCurrencies(client);
-  const balances = account.balances.flatMap(({ currency, minor }) => {
-    const info = currencies.find(({ id }) => id === currency);
-    if (info === undefined) return [];
-    return [{ currency, code: info.code, exponent: info.exponent, minor: minor.toString() }];
-  });
-  balances.sort((a, b) => (a.currency < b.currency ? -1 : 1));
-  const network = client.connection.network.network;
-  const askedMs = client.connection.clock.now();
-  return { version: 1, network, ledgerMs: account.timeMs, askedMs, agreeing, notaries, balances };
 }
 
 function balanceLines({ balances }: WalletStatement): string[] {

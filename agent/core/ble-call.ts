@@ -15,7 +15,7 @@ import { SessionInitiator } from "../../protocols/session/initiator.ts";
 import type { SessionEvent } from "../../protocols/session/messages.ts";
 
 /** A connection that does not shake hands in this time is dropped: it would keep honest phones out. */
-export const HANDSHAKE_MS = 5_000;
+export const HANDSHAKE_MS = 2_000;
 const CONNECT_MS = 10_000;
 
 export interface SessionParts {

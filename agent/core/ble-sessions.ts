@@ -25,6 +25,13 @@ export const ANYONE = "*";
 const REDIAL_MS = 1_000;
 /** How long the last words may take before the radio is stopped. */
 const FAREWELL_MS = 1_000;
+/**
+ * With so many connections, those whose session rests make room for who comes: a controller holds eight or
+ * so, and then nobody else can even connect.
+ */
+const CROWD = 6;
+/** Nothing said for so long: the session rests. */
+const REST_MS = 200;
 
 /** The device's side: advertises, and answers those whom it expects. */
 export class SessionHost {
@@ -36,6 +43,7 @@ export class SessionHost {
   #psk: Uint8Array | null = null;
   #advertising = false;
   #sessions = 0;
+  #crowd: Timer | undefined;
   #work: Promise<void> = Promise.resolve();
 
   constructor(radio: PeripheralRadio, parts: SessionParts, listener: SessionListener) {
@@ -76,6 +84,7 @@ export class SessionHost {
   async close(): Promise<void> {
     this.expect([]);
     await this.#work;
+    this.#crowd?.cancel();
     await this.#radio.close();
   }
 
@@ -154,13 +163,36 @@ export class SessionHost {
       leave = resolve;
     });
     const sending = Promise.resolve();
-    const guest: Guest = { connection, responder, patience, session: undefined, sending, gone, leave };
+    const guest: Guest = {
+      ...{ connection, responder, patience, session: undefined, sending, gone, leave },
+      ...{ spokeMs: linkClock.now(), isDismissed: false },
+    };
     this.#guests.set(connection.id, guest);
+    this.#makeRoom();
     return guest;
+  }
+
+  /** Whoever rests longest goes first; they come again when they want something. */
+  #makeRoom(): void {
+    this.#crowd?.cancel();
+    const { linkClock } = this.#parts;
+    const here = [...this.#guests.values()].filter(({ isDismissed }) => !isDismissed);
+    const open = here.filter(({ responder }) => responder.isOpen).sort((a, b) => a.spokeMs - b.spokeMs);
+    for (const guest of open.slice(0, Math.max(0, here.length - CROWD))) {
+      const restsMs = guest.spokeMs + REST_MS;
+      if (linkClock.now() < restsMs) {
+        this.#crowd = linkClock.at(restsMs, () => this.#makeRoom());
+        return;
+      }
+      guest.isDismissed = true;
+      notifyAll(guest, guest.responder.close());
+      guest.sending = guest.sending.then(() => guest.connection.disconnect());
+    }
   }
 
   #written(connection: PeripheralConnection, value: Uint8Array): void {
     const guest = this.#guestOf(connection);
+    guest.spokeMs = this.#parts.linkClock.now();
     const { notifications, events } = guest.responder.received(value, this.#parts.linkClock.now());
     // The answer leaves before the device speaks, so that the peer's session is open when it does.
     notifyAll(guest, notifications);
@@ -175,6 +207,7 @@ export class SessionHost {
         guest.session = { id: `ble-in-${(this.#sessions += 1)}`, peer: agentId(event.peerIdentity) };
         const { id, peer } = guest.session;
         this.#listener.opened(id, peer, event.sessionHash, event.purpose, event.paired);
+        this.#makeRoom();
         return;
       }
       case "message":
@@ -211,6 +244,10 @@ interface Guest {
   session: { id: string; peer: string } | undefined;
   /** Notifications leave in order. */
   sending: Promise<void>;
+  /** When it wrote something last, by the radio's clock. */
+  spokeMs: number;
+  /** It was told to make room. */
+  isDismissed: boolean;
   /** Resolves when the connection has ended; `leave` says so. */
   gone: Promise<void>;
   leave: () => void;

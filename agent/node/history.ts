@@ -9,26 +9,23 @@ import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { accountMovements, inOrder } from "../../protocols/documents/movements.ts";
 import type { DocumentCurrency } from "../../protocols/documents/money.ts";
 import type { AccountMovement } from "../../protocols/documents/movements.ts";
-import { errorCode, SegmentError } from "../../protocols/errors.ts";
+import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
-import { LEDGER_SCHEMAS, MAX_HISTORY_PAGE } from "../../protocols/ledger/messages.ts";
-import type { LedgerBody } from "../../protocols/ledger/messages.ts";
-import { faultsTolerated, quorum } from "../../protocols/ledger/network.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { MAX_RECEIPT_BYTES, verifyReceipt } from "../../protocols/ledger/receipt.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
-import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Crypto } from "../../protocols/ports.ts";
+import type { Certified } from "../core/ledger-client.ts";
+import { fetchReceipts } from "../platform/history-questions.ts";
+import type { Completeness } from "../platform/history-questions.ts";
 import { writeFileDurably } from "./files.ts";
 import type { Home } from "./home.ts";
-import { askAccount, askCurrencies, meet } from "./run-client.ts";
+import { askAccount, askCurrencies } from "./run-client.ts";
 import type { Client } from "./run-client.ts";
 import { DOCUMENTS, keepReceipt } from "./run-documents.ts";
 
 const FILE = "history.json";
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** More than a notary keeps. */
-const MAX_PAGES = 1_000;
 
 export interface History {
   /** In the order in which the ledger made them. */
@@ -79,14 +76,6 @@ function* keptReceipts(
   }
 }
 
-/** How complete a history is. */
-export interface Completeness {
-  /** Movements that the notaries count; f+1 at least say as many, so one honest notary does. */
-  counted: number;
-  /** Of these, those whose receipt neither the home nor a notary has any more. */
-  missing: number;
-}
-
 /**
  * Fetches the receipts that the home lacks and keeps them, of its own account or of a joint one. Errors:
  * quorum-missing (fewer than 2f+1 notaries answer), account-unknown (not a joint one of the owner's),
@@ -97,24 +86,16 @@ export async function fetchHistory(
   home: Home,
   account = home.card.root,
 ): Promise<Completeness> {
-  const { network } = client.connection;
   const isOwn = equalBytes(account, home.card.root);
   if (!isOwn && (await askAccount(client, account)).value.joint === undefined) {
     const problem = `${agentId(account)} is no joint account of which this home's owner is a member`;
     throw new SegmentError("account-unknown", problem);
   }
-  const held = new Set(keptHistory(client.machine.crypto, home, account).paths.keys());
+  const { crypto } = client.machine;
+  const held = new Set(keptHistory(crypto, home, account).paths.keys());
   const through = isOwn ? Math.min(knownHistory(home)?.through ?? 0, held.size) : 0;
-  const counts = await askAll(client, home, account, held, through);
-  const needed = quorum(network.notaries.length);
-  if (counts.length < needed) {
-    const problem = `${counts.length} of ${network.notaries.length} notaries told the history; ${needed} must`;
-    throw new SegmentError("quorum-missing", problem);
-  }
-  const counted = counts.sort((a, b) => b - a)[faultsTolerated(network.notaries.length)] ?? 0;
-  // A notary may number what was certified at the same moment otherwise than the one asked last time.
-  if (held.size < counted && through > 0) await askAll(client, home, account, held, 0);
-  const missing = Math.max(0, counted - held.size);
+  const keep = (certified: Certified): void => void keepReceipt(home, certified);
+  const { counted, missing } = await fetchReceipts(client, { crypto, account, isOwn, held, through, keep });
   if (!isOwn) return { counted, missing };
   const { value: currencies } = await askCurrencies(client);
   saveFile(home, {
@@ -123,84 +104,6 @@ export async function fetchHistory(
     currencies: currencies.map(({ id, code, exponent }) => ({ id, code, exponent })),
   });
   return { counted, missing };
-}
-
-/** Adds what the notaries have to `held`; returns how many movements each of them counts. */
-async function askAll(
-  client: Client,
-  home: Home,
-  account: Uint8Array,
-  held: Set<string>,
-  through: number,
-): Promise<number[]> {
-  const counts: number[] = [];
-  for (const { id } of client.connection.network.notaries) {
-    try {
-      counts.push(await askOne(client, home, account, id, held, through));
-    } catch (error) {
-      if (errorCode(error) === "store-failed") throw error;
-      // Away, or talking nonsense: the others will do.
-      client.connection.messenger.countDrop(errorCode(error));
-    }
-  }
-  return counts;
-}
-
-async function askOne(
-  client: Client,
-  home: Home,
-  account: Uint8Array,
-  notary: string,
-  held: Set<string>,
-  through: number,
-): Promise<number> {
-  if (!(await meet(client, notary))) throw new SegmentError("message-invalid", "the notary is away");
-  // What the one before has told needs no telling again.
-  let after = Math.max(through, held.size);
-  let page = await askPage(client, home, account, notary, after);
-  if (page.count > held.size && after > through) {
-    after = through;
-    page = await askPage(client, home, account, notary, after);
-  }
-  for (let pages = 0; pages < MAX_PAGES; pages++) {
-    for (const bytes of page.receipts) keepIfOurs(client, home, account, bytes, held);
-    after = Math.max(after, page.first - 1) + page.receipts.length;
-    if (page.receipts.length === 0 || after >= page.count) return page.count;
-    page = await askPage(client, home, account, notary, after);
-  }
-  throw new SegmentError("message-invalid", "the notary's history has no end", { where: notary });
-}
-
-async function askPage(
-  client: Client,
-  home: Home,
-  account: Uint8Array,
-  notary: string,
-  after: number,
-): Promise<LedgerBody<"history">> {
-  const isOwn = equalBytes(account, home.card.root);
-  const wanted = { after, limit: MAX_HISTORY_PAGE, ...(isOwn ? {} : { account }) };
-  const { body } = await client.asker.ask(notary, "history-wanted", wanted, ({ kind }) => kind === "history");
-  const page = parseBody(LEDGER_SCHEMAS.history, body);
-  // A device that is not registered has no account, and so no history yet.
-  const isOurs = page.account === null ? page.count === 0 : equalBytes(page.account, account);
-  if (isOurs) return page;
-  throw new SegmentError("message-invalid", "the history is another account's", { where: notary });
-}
-
-function keepIfOurs(
-  client: Client,
-  home: Home,
-  account: Uint8Array,
-  bytes: Uint8Array,
-  held: Set<string>,
-): void {
-  const { network } = client.connection;
-  const receipt = verifyReceipt(client.machine.crypto, bytes, network);
-  const id = toHex(receipt.entryId);
-  if (held.has(id) || accountMovements(receipt, account).length === 0) return;
-  keepReceipt(home, { receipt, bytes });
-  held.add(id);
 }
 
 /** What was known of the account when the notaries were last asked. */

@@ -3,13 +3,11 @@
  * given, or over the broker if that answers; what it signed and nobody has heard yet goes out with the next
  * command.
  */
-import { COMMANDS } from "../../devices/keyring/commands.ts";
 import type { CommandName } from "../../devices/keyring/commands.ts";
 import { keyring } from "../../devices/keyring/keyring.ts";
-import { WISH_MS } from "../../devices/keyring/state.ts";
 import type { KeyringState, Outcome } from "../../devices/keyring/state.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
-import type { DeviceContext } from "../../devices/device.ts";
+import { KeyringActs } from "../platform/keyring-acts.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { makeFolder } from "./files.ts";
@@ -38,10 +36,6 @@ export interface RunningKeyring {
   ordersHeard(atMostMs: number): Promise<boolean>;
   close(): Promise<void>;
 }
-
-const LOOK_EVERY_MS = 20;
-/** How long the broker may take before a command goes on without it. */
-const CONNECT_MS = 3_000;
 
 /** Errors: home-locked (another command uses it), radio-unavailable, module-missing, store-failed. */
 export async function openKeyring(
@@ -80,68 +74,32 @@ interface Opened {
 
 class HomeKeyring implements RunningKeyring {
   readonly logs: readonly unknown[];
-  readonly #machine: Machine;
-  readonly #home: Home;
-  readonly #network: NetworkDescription;
+  readonly #acts: KeyringActs;
   readonly #parts: Opened;
 
-  constructor(machine: Machine, home: Home, { network }: KeyringOptions, parts: Opened) {
-    this.#machine = machine;
-    this.#home = home;
-    this.#network = network;
+  constructor({ crypto, clock, linkClock }: Machine, home: Home, options: KeyringOptions, parts: Opened) {
     this.#parts = parts;
     this.logs = parts.logs;
+    const { agent } = parts.opened;
+    const { network } = options.network;
+    const { isConnected } = parts;
+    this.#acts = new KeyringActs({ agent, keys: home.keys, network, crypto, clock, linkClock, isConnected });
   }
 
   get state(): KeyringState {
     return this.#parts.opened.agent.state;
   }
 
-  async run(name: CommandName, value: unknown): Promise<Outcome | null> {
-    const { agent } = this.#parts.opened;
-    // The same pure step, to hear what it refuses: the agent would only count that.
-    keyring.step(this.state, { kind: "command", name, value }, this.#context());
-    const { lock, isNear } = value as { lock?: string; isNear?: boolean };
-    // Over the bus only somebody whose card is known can be written to; it shows it when this phone comes.
-    const isThere = (): boolean =>
-      this.#parts.isConnected() && agent.messenger.cardOf(lock ?? "") !== undefined;
-    if ("isNear" in COMMANDS[name].shape && isNear === false) await this.#until(isThere, CONNECT_MS);
-    agent.command(name, value);
-    await agent.idle();
-    if (this.state.wish === null) return this.state.outcome;
-    await this.#until(() => this.state.wish === null, WISH_MS + 1_000);
-    // What the answer brought has been acted on as well.
-    await agent.idle();
-    return this.state.outcome;
+  run(name: CommandName, value: unknown): Promise<Outcome | null> {
+    return this.#acts.run(name, value);
   }
 
-  async ordersHeard(atMostMs: number): Promise<boolean> {
-    await this.#until(() => this.state.orders.length === 0, atMostMs);
-    return this.state.orders.length === 0;
+  ordersHeard(atMostMs: number): Promise<boolean> {
+    return this.#acts.ordersHeard(atMostMs);
   }
 
   async close(): Promise<void> {
     await this.#parts.opened.close();
     this.#parts.unlock();
-  }
-
-  #context(): DeviceContext {
-    const { crypto, clock } = this.#machine;
-    const { id, keys } = this.#home;
-    return {
-      ...{ now: clock.now(), self: id, signer: keys.signer, crypto, card: keys.card },
-      ...{ network: this.#network.network, readings: new Map() },
-      verifyReceipt: () => {
-        throw new Error("no receipts here");
-      },
-    };
-  }
-
-  async #until(isSo: () => boolean, atMostMs: number): Promise<void> {
-    const { linkClock } = this.#machine;
-    const endsMs = linkClock.now() + atMostMs;
-    while (!isSo() && linkClock.now() < endsMs) {
-      await new Promise<void>((resolve) => void linkClock.at(linkClock.now() + LOOK_EVERY_MS, resolve));
-    }
   }
 }

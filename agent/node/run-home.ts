@@ -6,9 +6,14 @@ import type { LedgerClient } from "../core/ledger-client.ts";
 import { serve } from "../core/service.ts";
 import type { Answer } from "../core/service.ts";
 import { startBroker } from "../roles/broker.ts";
+import type { Broker } from "../roles/broker.ts";
+import { relayTo } from "../roles/broker-relay.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Timer } from "../../protocols/ports.ts";
+import { runApp } from "./app-run.ts";
+import type { AppOptions } from "./app-run.ts";
+import type { AppServer } from "../roles/app-server.ts";
 import { keepContact, readContacts } from "./contacts.ts";
 import { lockHome } from "./home.ts";
 import type { Home, Role } from "./home.ts";
@@ -40,6 +45,8 @@ export interface RunOptions {
   longestOfflineMs: number;
   /** How to open the machine's radio; absent: it uses none. */
   radio?: RadioOpeners;
+  /** Where the phone's app is served; absent: it is not. */
+  app?: AppOptions;
   /** Lines for people who watch. */
   say: (line: string) => void;
 }
@@ -83,6 +90,7 @@ export class RunningHome {
   #keeper: RunningKeeper | undefined;
   #health: RunningHealth | undefined;
   #dealings: Dealings | undefined;
+  #app: AppServer | undefined;
   #url = "";
   #connected = false;
   #registered = false;
@@ -106,7 +114,9 @@ export class RunningHome {
     const { say } = this.#options;
     this.#unlock = lockHome(folder);
     say(`agent ${id} (${config.kind} "${config.name}") of the network "${this.#network.network}"`);
-    this.#url = await this.#openBroker();
+    const broker = await this.#openBroker();
+    this.#url = broker.url;
+    await this.#openApp(broker.own);
     const connection = connect(this.#machine, this.#url, this.#network, this.#home, (_from, card) => {
       this.#keepContact(card);
     });
@@ -156,10 +166,10 @@ export class RunningHome {
   }
 
   /** Starts the home's own broker, if it is one. Returns where to connect. */
-  async #openBroker(): Promise<string> {
+  async #openBroker(): Promise<{ url: string; own?: Broker }> {
     const { host, port, broker: url, say } = this.#options;
     if (!this.#plays("broker")) {
-      if (url !== null) return url;
+      if (url !== null) return { url };
       const problem = "no broker is named: neither --broker nor config.json says where one listens";
       throw new SegmentError("broker-unreachable", problem, { where: this.#home.folder });
     }
@@ -169,7 +179,26 @@ export class RunningHome {
     say(`broker: listens on ${broker.url}`);
     // An address that stands for all of the machine's own is not one to connect to.
     const everywhere = host === "0.0.0.0" || host === "::";
-    return everywhere ? `mqtt://127.0.0.1:${broker.port}` : broker.url;
+    return { url: everywhere ? `mqtt://127.0.0.1:${broker.port}` : broker.url, own: broker };
+  }
+
+  /** Of its broker, its own or the network's. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Where its app is served; undefined if it is not. */
+  get appUrl(): string | undefined {
+    return this.#app?.url;
+  }
+
+  async #openApp(own: Broker | undefined): Promise<void> {
+    const { app, say } = this.#options;
+    if (app === undefined) return;
+    const broker = own ?? relayTo(this.#url);
+    const server = await runApp(this.#machine, this.#home, { ...app, network: this.#network, broker, say });
+    this.#app = server;
+    this.#closers.push(() => server.close());
   }
 
   async #openHealth(connection: Connection): Promise<void> {

@@ -1,33 +1,14 @@
 /** The last statement of a wallet, kept in the home so that it can be shown without a network. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import { readStatementText } from "../platform/wallet-statement.ts";
+import type { WalletStatement } from "../platform/wallet-statement.ts";
 import { writeFileDurably } from "./files.ts";
 
 const FILE = "wallet.json";
 const MAX_BYTES = 1024 * 1024;
 
-const text64 = z.string().max(64);
-
-const statementSchema = z.strictObject({
-  version: z.literal(1),
-  network: text64,
-  /** When the notaries said so: the time of their ledger's last block, and that of the question. */
-  ledgerMs: z.number().int().min(0),
-  askedMs: z.number().int().min(0),
-  agreeing: z.number().int().min(1),
-  notaries: z.number().int().min(1),
-  balances: z.array(
-    z.strictObject({
-      currency: text64,
-      code: text64,
-      exponent: z.number().int().min(0).max(18),
-      minor: z.string().regex(/^[0-9]{1,19}$/),
-    }),
-  ),
-});
-
-export type WalletStatement = z.infer<typeof statementSchema>;
+export type { WalletStatement } from "../platform/wallet-statement.ts";
 
 /** Errors: store-failed. */
 export function saveStatement(home: string, statement: WalletStatement): void {
@@ -40,10 +21,5 @@ export function readStatement(home: string, network: string): WalletStatement | 
   if (!existsSync(path)) return undefined;
   const text = readFileSync(path, "utf8");
   if (text.length > MAX_BYTES) return undefined;
-  try {
-    const statement = statementSchema.safeParse(JSON.parse(text)).data;
-    return statement?.network === network ? statement : undefined;
-  } catch {
-    return undefined;
-  }
+  return readStatementText(text, network);
 }

@@ -60,6 +60,7 @@ export class BrokerLogin {
       clientId: `${CLOCK_USER}.${toHex(random.bytes(4))}`,
       username: CLOCK_USER,
       reconnectPeriod: 0,
+      timerVariant: "native",
       writeCache: false,
     });
     const end = (): void => void visitor.end(true);

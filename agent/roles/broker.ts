@@ -11,7 +11,6 @@
  * PUBLISH, section 3.3.5) and counted; one that sends too fast is read more slowly.
  */
 import { createServer } from "node:net";
-import type { AddressInfo, Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { Aedes } from "aedes";
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket, Subscription } from "aedes";
@@ -21,6 +20,7 @@ import { MAX_PAYLOAD_BYTES } from "../../protocols/messaging/envelope.ts";
 import { CLOCK_USER, clockTopic, verifyToken } from "../../protocols/messaging/token.ts";
 import type { Clock, Crypto, TimeMs } from "../../protocols/ports.ts";
 import { MAX_TOPIC_CHARS, mayPublish, maySubscribe } from "../../protocols/topics.ts";
+import { listen, urlHost } from "./listen.ts";
 import { limitPackets } from "./packet-limit.ts";
 import type { PacketMeter } from "./packet-limit.ts";
 import { pacer } from "./pacer.ts";
@@ -147,7 +147,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { host } = options;
   try {
     const port = await listen(server, host, options.port);
-    const url = `mqtt://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const url = `mqtt://${urlHost(host)}:${port}`;
     return { url, port, counters: rules.counters, accept, close };
   } catch (error) {
     await new Promise<void>((resolve) => aedes.close(() => resolve()));
@@ -278,24 +278,4 @@ function clockAnswer(network: string, timeMs: TimeMs): Uint8Array {
   const [topic, digits] = [utf8(clockTopic(network)), utf8(String(timeMs))];
   const length = [0x30, 2 + topic.length + digits.length, 0, topic.length];
   return concat(Uint8Array.of(0x20, 2, 0, 0), Uint8Array.from(length), topic, digits);
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const where = `${host}:${port}`;
-      reject(
-        cause.code === "EADDRINUSE"
-          ? new SegmentError("port-in-use", `another program listens on port ${port} of ${host}`, {
-              where,
-              cause,
-            })
-          : new SegmentError("broker-unreachable", `cannot listen on ${where}: ${cause.message}`, {
-              where,
-              cause,
-            }),
-      );
-    });
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-  });
 }

@@ -4,6 +4,7 @@ import { NONCE_LENGTH } from "../../protocols/access/command.ts";
 import { MAX_DEPTH, MAX_REFRESH_MS, MAX_USES, MIN_REFRESH_MS } from "../../protocols/access/key.ts";
 import { MAX_CARD_BYTES } from "../../protocols/access/orders.ts";
 import { ACTIONS, MAX_RIGHTS, TARGET } from "../../protocols/access/rights.ts";
+import { MAX_TERMS_BYTES } from "../../protocols/contract/bounds.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 
 const bytes = (min: number, max: number) =>
@@ -41,10 +42,12 @@ const keyContent = {
 
 export const COMMANDS = {
   /** Become the owner of the lock that shows this code. */
-  pair: z.strictObject({ code: z.string().max(512), name, nonce }),
+  pair: z.strictObject({ code: z.string().max(512), name, nonce, isNear: z.boolean().default(true) }),
   /** One tap: over Bluetooth, or (not near) over the bus. */
   ask: z.strictObject({ lock, nonce, target: z.string().regex(TARGET), action: z.enum(ACTIONS), isNear }),
   look: z.strictObject({ lock, nonce, isNear }),
+  /** To be told how the lock stands, now and for two minutes whenever that changes. */
+  watch: z.strictObject({ lock, nonce, isNear }),
   "read-log": z.strictObject({ lock, nonce, from: time, isNear }),
   /** As an owner. */
   give: z.strictObject({ lock, ...keyContent }),
@@ -52,7 +55,11 @@ export const COMMANDS = {
   "pass-on": z.strictObject({ key: bytes(32, 32), ...keyContent }),
   /** A key that came as a link or QR code. */
   take: z.strictObject({ link: z.string().max(32_768), name }),
+  /** A rental that all have signed, and the card of its lock. */
+  stay: z.strictObject({ terms: bytes(1, MAX_TERMS_BYTES), card: bytes(1, MAX_CARD_BYTES), name }),
   revoke: z.strictObject({ key: bytes(32, 32) }),
+  /** As the owner of its lock: nobody is let in by this rental any more. */
+  "revoke-stay": z.strictObject({ lock, stay: bytes(32, 32), untilMs: time }),
   "add-owner": z.strictObject({ lock, card: bytes(1, MAX_CARD_BYTES) }),
   "hand-over": z.strictObject({ lock, card: bytes(1, MAX_CARD_BYTES) }),
   "remove-owner": z.strictObject({ lock, identity: bytes(32, 32) }),

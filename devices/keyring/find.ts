@@ -1,7 +1,7 @@
 /** Looking things up in a keyring, and putting them back. */
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
-import type { GivenKey, HeldKey, KeyringState, KnownLock } from "./state.ts";
+import type { GivenKey, HeldKey, KeyringState, KnownLock, RentedStay } from "./state.ts";
 
 export function lockOf({ locks }: KeyringState, id: string): KnownLock | undefined {
   return locks.find((one) => one.id === id);
@@ -43,4 +43,14 @@ export function heldOf({ held }: KeyringState, lock: string): HeldKey[] {
 export function withHeld(state: KeyringState, key: HeldKey): KeyringState {
   const isOther = (one: HeldKey): boolean => !equalBytes(one.id, key.id);
   return { ...state, held: [...state.held.filter(isOther), key] };
+}
+
+/** The newest rental of a lock that is not over. */
+export function stayAt({ stays }: KeyringState, lock: string): RentedStay | undefined {
+  return stays.findLast((one) => one.lock === lock && one.phase !== "closed");
+}
+
+export function withRented(state: KeyringState, stay: RentedStay): KeyringState {
+  const isSame = (one: RentedStay): boolean => equalBytes(one.termsId, stay.termsId);
+  return { ...state, stays: state.stays.map((one) => (isSame(one) ? stay : one)) };
 }

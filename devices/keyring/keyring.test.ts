@@ -1,6 +1,7 @@
 /** Phones and a lock, each with its real step: from the pairing code to the revoked key. */
 import { describe, expect, it } from "vitest";
 import { ana, bo, olga, sam } from "../lock/testing/door.ts";
+import type { AccessBody } from "../../protocols/access/messages.ts";
 import { LOCK_ID, refusal, Street } from "./testing/street.ts";
 import type { Phone } from "./testing/street.ts";
 
@@ -34,6 +35,19 @@ describe("pairing", () => {
     expect(late.verdict).toBe("radio-failed");
     expect(late.state.locks).toEqual([]);
     expect(refusal(() => late.pair("segment:pair:AAAA"))).toBe("pairing-invalid");
+  });
+
+  it("works over the network too, once", () => {
+    const street = new Street();
+    const [phone, late] = [street.phone(olga), street.phone(sam)];
+    const code = street.code();
+    phone.pair(code, "Front door", false);
+    expect(phone.verdict).toBe("done");
+    expect(phone.state.locks).toMatchObject([{ id: LOCK_ID, isOwned: true }]);
+    expect(phone.tap()).toBe("done");
+    late.pair(code, "Front door", false);
+    expect(late.verdict).toBe("peer-refused");
+    expect(late.state.locks).toEqual([]);
   });
 
   it("is told apart from a code that is too old", () => {
@@ -304,5 +318,64 @@ describe("owners", () => {
     expect(owner.steps).toContain("alert-reset Front door");
     expect(owner.state.locks[0]?.isOwned).toBe(false);
     expect(refusal(() => owner.tap())).toBe("right-missing");
+  });
+});
+
+describe("looking on", () => {
+  /** What a phone was shown, the newest last. */
+  const shown = (phone: Phone): { isLocked: boolean | null; last: string | null; battery: number | null }[] =>
+    phone.logs.flatMap((value) => {
+      const { state, last, batteryPermille } = value as AccessBody<"lock-watched">;
+      return [{ isLocked: state.isLocked, last: last?.name ?? null, battery: batteryPermille }];
+    });
+  const watch = (phone: Phone): string => {
+    phone.command("watch", { lock: LOCK_ID, nonce: phone.nonce(), isNear: false });
+    return phone.verdict;
+  };
+
+  it("shows who may watch how the lock stands, whenever that changes; and lets nobody in", () => {
+    const { street, owner } = owned();
+    owner.give({ rights: [{ target: "door", actions: ["watch"] }], name: "Home Assistant" });
+    const link = owner.link();
+    const bridge = street.phone(bo);
+    bridge.take(link);
+    expect(watch(bridge)).toBe("done");
+    expect(shown(bridge)).toEqual([{ isLocked: true, last: null, battery: null }]);
+    street.door.sense("battery", 870);
+    owner.tap();
+    street.door.sense("bolt-locked", false);
+    street.settle();
+    expect(shown(bridge).at(-1)).toEqual({ isLocked: false, last: "", battery: 870 });
+    expect(refusal(() => bridge.tap())).toBe("right-missing");
+    expect(street.bolts).toEqual(["unlocked"]);
+    // Looking on is no act: it stands nowhere in the log.
+    expect(street.door.state.audit.map(({ what }) => what)).not.toContain("watch");
+  });
+
+  it("ends with the key, with its time, and is not for strangers", () => {
+    const { street, owner } = owned();
+    const key = owner.give({ rights: [{ target: "door", actions: ["watch"] }], name: "Screen" });
+    const link = owner.link();
+    const bridge = street.phone(bo);
+    bridge.take(link);
+    expect(watch(bridge)).toBe("done");
+    owner.command("revoke", { key });
+    street.settle();
+    const seen = shown(bridge).length;
+    street.door.sense("bolt-locked", false);
+    street.settle();
+    expect(shown(bridge)).toHaveLength(seen);
+    expect(watch(bridge)).toBe("key-revoked");
+    expect(watch(owner)).toBe("done");
+    street.wait(2 * MINUTE);
+    const told = owner.logs.length;
+    street.door.sense("bolt-locked", true);
+    street.settle();
+    expect(owner.logs).toHaveLength(told);
+    expect(street.door.state.watchers).toEqual([]);
+    expect(street.door.state.audit.map(({ what, code }) => [what, code])).toContainEqual([
+      "watch",
+      "key-revoked",
+    ]);
   });
 });

@@ -22,7 +22,19 @@ import {
 } from "./keys.ts";
 import { freshKeyring } from "./state.ts";
 import type { KeyringState, Result } from "./state.ts";
-import { onAnswer, onAsk, onLog, onLook, onPairWish, onReadLog, onSession, onWishOver } from "./wishes.ts";
+import { fileOpenings, stayAsks, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
+import {
+  onAnswer,
+  onAsk,
+  onLog,
+  onLook,
+  onPairWish,
+  onReadLog,
+  onSession,
+  onWatchWish,
+  onWatched,
+  onWishOver,
+} from "./wishes.ts";
 
 /** How often the phone looks whether its keys need to be confirmed. */
 const REFRESH_EVERY_MS = 60_000;
@@ -41,7 +53,7 @@ export const keyring: Device<KeyringState> = {
         return onSession(state, { id: event.session, lock: event.peer, hash: event.sessionHash }, context);
       }
       case "session-closed":
-        return stay(state.session?.id === event.session ? { ...state, session: null } : state);
+        return onSessionClosed(state, event.session);
       case "session-message":
         return onSaid(state, event.peer, event, context);
       case "message":
@@ -50,8 +62,9 @@ export const keyring: Device<KeyringState> = {
         return onTimer(state, event.name, context);
       case "command":
         return onCommand(state, event, context);
-      case "session-refused":
       case "receipt":
+        return onStayReceipt(state, event.receipt, event.bytes, context);
+      case "session-refused":
       case "sensor":
         return stay(state);
       default:
@@ -60,11 +73,19 @@ export const keyring: Device<KeyringState> = {
   },
 };
 
+/** A lock that needs the place for others ends it: who wants nothing does not call again. */
+function onSessionClosed(state: KeyringState, session: string): Result {
+  if (state.session?.id !== session) return stay(state);
+  const effects: DeviceEffect[] = state.wish === null ? [{ kind: "hang-up" }, timer("linger", null)] : [];
+  return { state: { ...state, session: null }, effects };
+}
+
 /** What was signed and not heard goes out again; the same id is one message. */
 function again(state: KeyringState, context: DeviceContext): Result {
   const orders = state.orders.map(({ lock, bytes, about }) => orderAgain(lock, bytes, about));
   const next = timer("refresh", context.now + REFRESH_EVERY_MS);
-  return { state, effects: [...orders, ...refreshAsks(state, context), next] };
+  const filed = fileOpenings(state, context);
+  return { state: filed.state, effects: [...orders, ...refreshAsks(state, context), ...filed.effects, next] };
 }
 
 function orderAgain(lock: string, bytes: Uint8Array, about: Uint8Array): DeviceEffect {
@@ -80,6 +101,8 @@ function onSaid(
   switch (type) {
     case "lock-answer":
       return onAnswer(state, from, body, context);
+    case "lock-watched":
+      return onWatched(state, from, body, context);
     case "lock-log":
       return onLog(state, from, body, context);
     case "lock-alert":
@@ -107,11 +130,12 @@ function onTimer(state: KeyringState, name: string, context: DeviceContext): Res
       return onWishOver(state, context);
     case "linger":
       return state.wish === null ? { state, effects: [{ kind: "hang-up" }] } : stay(state);
-    case "refresh":
-      return {
-        state,
-        effects: [...refreshAsks(state, context), timer("refresh", context.now + REFRESH_EVERY_MS)],
-      };
+    case "refresh": {
+      const filed = fileOpenings(state, context);
+      const next = timer("refresh", context.now + REFRESH_EVERY_MS);
+      const asks = [...refreshAsks(state, context), ...stayAsks(state, context)];
+      return { state: filed.state, effects: [...asks, ...filed.effects, next] };
+    }
     default:
       return stay(state);
   }
@@ -129,6 +153,8 @@ function onCommand(
       return onAsk(state, value, context);
     case "look":
       return onLook(state, value, context);
+    case "watch":
+      return onWatchWish(state, value, context);
     case "read-log":
       return onReadLog(state, value, context);
     case "give":
@@ -137,6 +163,10 @@ function onCommand(
       return onPassOn(state, value, context);
     case "take":
       return onTake(state, value, context);
+    case "stay":
+      return onStay(state, value, context);
+    case "revoke-stay":
+      return onRevokeStay(state, value, context);
     case "revoke":
       return onRevoke(state, value, context);
     case "add-owner":
@@ -152,7 +182,8 @@ function onCommand(
       const isOther = (one: { lock: string }): boolean => one.lock !== lock;
       const held = state.held.filter(isOther);
       const given = state.given.filter(isOther);
-      return stay({ ...state, locks: state.locks.filter(({ id }) => id !== lock), held, given });
+      const stays = state.stays.filter(isOther);
+      return stay({ ...state, locks: state.locks.filter(({ id }) => id !== lock), held, given, stays });
     }
     default:
       return stay(state);

@@ -16,14 +16,18 @@ import type { AgentId, DeviceContext, DeviceEffect } from "../device.ts";
 import { progress, say, send, stay } from "../effects.ts";
 import { parsed } from "./commands.ts";
 import type { KeyContentCommand } from "./commands.ts";
-import { givenOf, lockOf, requireOwned, withHeld, withKnown, withLock } from "./find.ts";
+import { givenOf, lockOf, requireLock, requireOwned, stayAt, withHeld, withKnown, withLock } from "./find.ts";
 import { MAX_GIVEN, MAX_HELD, MAX_LOCKS, MAX_ORDERS } from "./state.ts";
 import type { GivenKey, HeldKey, KeyringState, KnownLock, Result } from "./state.ts";
 
 /** Errors: message-invalid, key-foreign, owner-required, guest-key-invalid, queue-full. */
 export function onGive(state: KeyringState, value: unknown, context: DeviceContext): Result {
   const { lock: id, ...content } = parsed("give", value);
-  const lock = requireOwned(state, id);
+  // Whoever has rented may let others in, as long as the stay lasts.
+  const rented = stayAt(state, id);
+  const lock = rented === undefined ? requireOwned(state, id) : requireLock(state, id);
+  if (!lock.isOwned && rented?.shownSeq === -1)
+    throw new SegmentError("key-foreign", "the lock has not seen the rental yet: show it at the door first");
   const { signer } = context;
   const key: GuestKey = {
     ...{ lock: publicKeyFromId(id), tenure: lock.tenure, issuer: signer.publicKey, parent: null },
@@ -136,7 +140,7 @@ export function onOwners(
 }
 
 /** Signed once; it goes over the bus until it is heard, and into the next session with the lock. */
-function ordered(state: KeyringState, id: AgentId, act: OrderAct, context: DeviceContext): Result {
+export function ordered(state: KeyringState, id: AgentId, act: OrderAct, context: DeviceContext): Result {
   const lock = requireOwned(state, id);
   if (state.orders.length >= MAX_ORDERS)
     throw new SegmentError("queue-full", `${MAX_ORDERS} orders have not reached their locks`);

@@ -42,6 +42,28 @@ export interface HeldKey {
   isClaimed: boolean;
 }
 
+/** A rental of this phone's: its contract opens the lock while it lasts. */
+export interface RentedStay {
+  lock: AgentId;
+  termsId: Uint8Array;
+  terms: Uint8Array;
+  /** The newest certified receipt of the contract, and what it says; null before there is one. */
+  receipt: Uint8Array | null;
+  seq: number;
+  phase: string;
+  /** The newest that the lock was shown; -1 before. */
+  shownSeq: number;
+  /** What this phone has signed for the opening that is under way. */
+  offered: Uint8Array | null;
+  /** The first opening, signed by this phone and by the lock. */
+  opening: { guest: Uint8Array; lock: Uint8Array } | null;
+  /** The lock's last signed refusal. */
+  refusal: Uint8Array | null;
+  /** How often the opening was handed to the notaries, and when last. */
+  filed: number;
+  filedMs: TimeMs;
+}
+
 /** An order that its lock has not answered yet. */
 export interface OpenOrder {
   lock: AgentId;
@@ -50,11 +72,18 @@ export interface OpenOrder {
   about: Uint8Array;
 }
 
+/** X25519 of the lock, and the secret, both from the code. */
+interface PairingKeys {
+  sessionKey: Uint8Array;
+  psk: Uint8Array;
+}
+
 /** What the person has just asked for; forgotten by a restart, for nobody waits at the door any more. */
 export type Wish = { lock: AgentId; about: Uint8Array; untilMs: TimeMs } & (
-  | { kind: "pair"; name: string; network: string | null; sessionKey: Uint8Array; psk: Uint8Array }
-  | { kind: "ask"; target: string; action: Action; isNear: boolean }
-  | { kind: "look"; isNear: boolean }
+  | ({ kind: "pair"; name: string; network: string | null; isNear: boolean } & PairingKeys)
+  /** `stay`: by this rental. */
+  | { kind: "ask"; target: string; action: Action; isNear: boolean; stay: Uint8Array | null }
+  | { kind: "look" | "watch"; isNear: boolean }
   | { kind: "log"; from: number; isNear: boolean }
 );
 
@@ -72,6 +101,7 @@ export interface KeyringState {
   locks: KnownLock[];
   given: GivenKey[];
   held: HeldKey[];
+  stays: RentedStay[];
   orders: OpenOrder[];
   wish: Wish | null;
   outcome: Outcome | null;
@@ -88,7 +118,8 @@ export const MAX_LOCKS = 64;
 export const MAX_GIVEN = 256;
 export const MAX_HELD = 64;
 export const MAX_ORDERS = 64;
+export const MAX_RENTED = 16;
 
 export function freshKeyring(): KeyringState {
-  return { locks: [], given: [], held: [], orders: [], wish: null, outcome: null, session: null };
+  return { locks: [], given: [], held: [], stays: [], orders: [], wish: null, outcome: null, session: null };
 }

@@ -3,7 +3,7 @@ import { openChain } from "../../protocols/access/chain.ts";
 import { signRequest } from "../../protocols/access/command.ts";
 import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
 import type { AccessBody } from "../../protocols/access/messages.ts";
-import { parsePairing } from "../../protocols/access/pairing.ts";
+import { pairingProof, parsePairing } from "../../protocols/access/pairing.ts";
 import { allows } from "../../protocols/access/rights.ts";
 import type { Action } from "../../protocols/access/rights.ts";
 import { timeRefusal } from "../../protocols/access/times.ts";
@@ -14,24 +14,28 @@ import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { AgentId, DeviceContext, DeviceEffect } from "../device.ts";
 import { progress, say, stay, timer } from "../effects.ts";
 import { parsed } from "./commands.ts";
-import { heldOf, lockOf, requireLock, withKnown, withLock } from "./find.ts";
+import { heldOf, lockOf, requireLock, stayAt, withKnown, withLock } from "./find.ts";
+import { isShown, onStayAnswer, openingFor, shownWords, withOffered } from "./stays.ts";
 import { LINGER_MS, MAX_LOCKS, WISH_MS } from "./state.ts";
 import type { HeldKey, KeyringState, KnownLock, OpenOrder, Result, Wish } from "./state.ts";
 
 /** What sessions with locks are for. */
 export const LOCK_PURPOSE = utf8("lock");
 
+/** What a key to look on names as its target. */
+const WATCHED = "door";
+
 type Answer = AccessBody<"lock-answer">;
 
 /** Errors: pairing-invalid, pairing-expired, message-invalid. */
 export function onPairWish(state: KeyringState, value: unknown, context: DeviceContext): Result {
-  const { code: text, name } = parsed("pair", value);
+  const { code: text, name, isNear } = parsed("pair", value);
   const { network, identity, sessionKey, psk } = parsePairing(text, context.now);
   const about = context.crypto.sha256(context.card).slice(0, 16);
   const lock = agentId(identity);
   return wished(
     state,
-    { kind: "pair", lock, about, name, network, sessionKey, psk, ...until(context) },
+    { kind: "pair", lock, about, name, network, isNear, sessionKey, psk, ...until(context) },
     context,
   );
 }
@@ -40,12 +44,10 @@ export function onPairWish(state: KeyringState, value: unknown, context: DeviceC
 export function onAsk(state: KeyringState, value: unknown, context: DeviceContext): Result {
   const { lock: id, nonce, target, action, isNear } = parsed("ask", value);
   const lock = requireLock(state, id);
-  if (!lock.isOwned) bestKey(state, lock, target, action, context);
-  return wished(
-    state,
-    { kind: "ask", lock: id, about: nonce, target, action, isNear, ...until(context) },
-    context,
-  );
+  const rented = lock.isOwned ? undefined : stayAt(state, id);
+  if (!lock.isOwned && rented === undefined) bestKey(state, lock, target, action, context);
+  const asked = { lock: id, about: nonce, target, action, isNear, stay: rented?.termsId ?? null };
+  return wished(state, { kind: "ask", ...asked, ...until(context) }, context);
 }
 
 export function onLook(state: KeyringState, value: unknown, context: DeviceContext): Result {
@@ -60,6 +62,14 @@ export function onReadLog(state: KeyringState, value: unknown, context: DeviceCo
   return wished(state, { kind: "log", lock, about: nonce, from, isNear, ...until(context) }, context);
 }
 
+/** Errors: message-invalid, key-foreign, right-missing, key-… (known before the lock has to say it). */
+export function onWatchWish(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { lock: id, nonce, isNear } = parsed("watch", value);
+  const lock = requireLock(state, id);
+  if (!lock.isOwned) bestKey(state, lock, WATCHED, "watch", context);
+  return wished(state, { kind: "watch", lock: id, about: nonce, isNear, ...until(context) }, context);
+}
+
 function until({ now }: DeviceContext): { untilMs: number } {
   return { untilMs: now + WISH_MS };
 }
@@ -68,14 +78,16 @@ function until({ now }: DeviceContext): { untilMs: number } {
 function wished(before: KeyringState, wish: Wish, context: DeviceContext): Result {
   const state = { ...before, wish, outcome: null };
   const waits = timer("wish", wish.untilMs);
-  if (wish.kind !== "pair" && !wish.isNear)
+  if (!wish.isNear)
     return {
       state,
       effects: [waits, ...wordsOf(state, wish, null, context).map((one) => overBus(wish, one))],
     };
   const { session } = state;
-  if (session?.lock === wish.lock && wish.kind !== "pair")
-    return { state, effects: [waits, timer("linger", null), ...spoken(state, wish, session, context)] };
+  if (session?.lock === wish.lock && wish.kind !== "pair") {
+    const said = spoken(state, wish, session, context);
+    return { state: said.state, effects: [waits, timer("linger", null), ...said.effects] };
+  }
   return { state, effects: [waits, timer("linger", null), ...dialled(state, wish)] };
 }
 
@@ -97,21 +109,28 @@ export function onSession(
   const { wish } = state;
   const orders = state.orders.filter(({ lock }) => lock === session.lock);
   const effects = orders.map(({ bytes }) => say(session.id, "lock-order", { order: bytes }));
-  if (wish?.lock === session.lock) effects.push(...spoken(state, wish, session, context));
-  else effects.push(timer("linger", context.now + LINGER_MS));
-  return { state, effects };
+  if (wish?.lock !== session.lock)
+    return { state, effects: [...effects, timer("linger", context.now + LINGER_MS)] };
+  const said = spoken(state, wish, session, context);
+  return { state: said.state, effects: [...effects, ...said.effects] };
 }
 
+/** A rental that the lock has not seen as it stands today is shown first; its answer lets the wish go on. */
 function spoken(
   state: KeyringState,
   wish: Wish,
   session: NonNullable<KeyringState["session"]>,
   context: DeviceContext,
-): DeviceEffect[] {
-  return wordsOf(state, wish, session.hash, context).map(({ type, body }) => say(session.id, type, body));
+): Result {
+  const saying = (words: Words[]): DeviceEffect[] =>
+    words.map(({ type, body }) => say(session.id, type, body));
+  const stay = wish.kind === "ask" && wish.stay !== null ? stayAt(state, wish.lock) : undefined;
+  if (stay !== undefined && !isShown(stay)) return { state, effects: saying(shownWords(stay)) };
+  const offered = stay === undefined ? state : withOffered(state, stay, session.hash, context);
+  return { state: offered, effects: saying(wordsOf(offered, wish, session.hash, context)) };
 }
 
-interface Words {
+export interface Words {
   type: string;
   body: unknown;
 }
@@ -129,14 +148,25 @@ function wordsOf(
 ): Words[] {
   switch (wish.kind) {
     case "pair":
-      return [{ type: "lock-pair", body: { card: context.card } }];
+      return [{ type: "lock-pair", body: { card: context.card, proof: proofOf(wish, session, context) } }];
     case "look":
       return [...claims(state, wish), { type: "lock-status", body: { nonce: wish.about } }];
+    case "watch":
+      return [watchOf(state, wish, context)];
     case "log":
       return [{ type: "lock-audit", body: { nonce: wish.about, from: wish.from } }];
     case "ask":
       return [requestOf(state, wish, session, context)];
   }
+}
+
+/** A session has proved the code already. */
+function proofOf(
+  { lock, psk }: Wish & { kind: "pair" },
+  session: Uint8Array | null,
+  { crypto, card }: DeviceContext,
+): Uint8Array | null {
+  return session === null ? pairingProof(crypto, psk, publicKeyFromId(lock), card) : null;
 }
 
 /** A link's key is bound to this phone at the first occasion. */
@@ -145,20 +175,30 @@ function claims(state: KeyringState, { lock }: Wish): Words[] {
   return open.map(({ links }) => ({ type: "lock-claim", body: { links } }));
 }
 
+function watchOf(state: KeyringState, { lock: id, about: nonce }: Wish, context: DeviceContext): Words {
+  const lock = requireLock(state, id);
+  const key = lock.isOwned ? undefined : bestKey(state, lock, WATCHED, "watch", context);
+  const { links, refreshes } = key ?? { links: [], refreshes: [] };
+  return { type: "lock-watch", body: { nonce, links, refreshes } };
+}
+
 function requestOf(
   state: KeyringState,
-  { lock: id, about: nonce, target, action }: Wish & { kind: "ask" },
+  { lock: id, about: nonce, target, action, stay: rented }: Wish & { kind: "ask" },
   session: Uint8Array | null,
   context: DeviceContext,
 ): Words {
   const lock = requireLock(state, id);
-  const key = lock.isOwned ? null : bestKey(state, lock, target, action, context);
+  const isByKey = !lock.isOwned && rented === null;
+  const key = isByKey ? bestKey(state, lock, target, action, context) : null;
   const request = {
     ...{ lock: publicKeyFromId(id), tenure: lock.tenure, session, nonce, target, action },
-    ...{ timeMs: context.now, key: key?.id ?? null },
+    ...{ timeMs: context.now, key: key?.id ?? rented },
   };
   const { links, refreshes } = key ?? { links: [], refreshes: [] };
-  return { type: "lock-request", body: { request: signRequest(request, context.signer), links, refreshes } };
+  const opened = session === null || rented === null ? null : openingFor(state, rented);
+  const signed = signRequest(request, context.signer);
+  return { type: "lock-request", body: { request: signed, links, refreshes, opened } };
 }
 
 /**
@@ -197,8 +237,30 @@ export function onAnswer(
   if (order !== undefined) return ordered(before, order, answer);
   const claimed = claimedBy(before, from, answer, context);
   const { wish } = claimed;
+  if (wish?.kind === "ask" && wish.stay !== null && wish.lock === from)
+    return answeredOnStay(claimed, wish, wish.stay, answer, context);
   if (wish === null || wish.lock !== from || !isAbout(wish)) return stay(claimed);
   return wish.kind === "pair" ? paired(claimed, wish, answer, context) : fulfilled(claimed, answer, context);
+}
+
+/** To what was shown of a rental, or to what was asked by it. */
+function answeredOnStay(
+  before: KeyringState,
+  wish: Wish & { kind: "ask" },
+  id: Uint8Array,
+  answer: Answer,
+  context: DeviceContext,
+): Result {
+  const isShownNow = equalBytes(answer.about, id.slice(0, 16));
+  if (!isShownNow && !equalBytes(answer.about, wish.about)) return stay(before);
+  const heard = onStayAnswer(before, id, answer, context);
+  const { session } = heard.state;
+  if (!isShownNow || answer.code !== null || session?.lock !== wish.lock) {
+    const done = fulfilled(heard.state, answer, context);
+    return { state: done.state, effects: [...heard.effects, ...done.effects] };
+  }
+  const said = spoken(heard.state, wish, session, context);
+  return { state: said.state, effects: [...heard.effects, ...said.effects] };
 }
 
 function ordered(state: KeyringState, order: OpenOrder, { code, message }: Answer): Result {
@@ -262,7 +324,7 @@ function fulfilled(earlier: KeyringState, answer: Answer, context: DeviceContext
 function withoutKeyOf(state: KeyringState, context: DeviceContext): KeyringState {
   const { wish } = state;
   const lock = wish === null ? undefined : lockOf(state, wish.lock);
-  if (wish?.kind !== "ask" || lock === undefined || lock.isOwned) return state;
+  if (wish?.kind !== "ask" || wish.stay !== null || lock === undefined || lock.isOwned) return state;
   const { id } = bestKey(state, lock, wish.target, wish.action, context);
   return { ...state, held: state.held.filter((one) => !equalBytes(one.id, id)) };
 }
@@ -272,7 +334,7 @@ export function onLog(state: KeyringState, from: AgentId, body: Uint8Array, cont
   const page = parseBody(ACCESS_SCHEMAS["lock-log"], body);
   const { wish } = state;
   if (wish?.kind !== "log" || wish.lock !== from || !equalBytes(wish.about, page.about)) return stay(state);
-  const answer = { about: page.about, code: null, message: "", waitMs: 0, state: null };
+  const answer = { about: page.about, code: null, message: "", waitMs: 0, state: null, fact: null };
   const next = fulfilled(state, answer, context);
   return {
     ...next,
@@ -280,12 +342,32 @@ export function onLog(state: KeyringState, from: AgentId, body: Uint8Array, cont
   };
 }
 
+/** How a lock stands, for whoever shows it: asked for, or because it has changed. */
+export function onWatched(
+  state: KeyringState,
+  from: AgentId,
+  body: Uint8Array,
+  context: DeviceContext,
+): Result {
+  const watched = parseBody(ACCESS_SCHEMAS["lock-watched"], body);
+  const known = lockOf(state, from);
+  if (known === undefined) return stay(state);
+  const shown: DeviceEffect = { kind: "actuate", name: "watched", value: { lock: from, ...watched } };
+  const { wish } = state;
+  if (wish?.kind !== "watch" || wish.lock !== from || !equalBytes(wish.about, watched.about))
+    return { state: withKnown(state, { ...known, standing: watched.state }), effects: [shown] };
+  const { about, state: standing } = watched;
+  const answer = { about, code: null, message: "", waitMs: 0, state: standing, fact: null };
+  const next = fulfilled(state, answer, context);
+  return { ...next, effects: [...next.effects, shown] };
+}
+
 /** Nobody answered in time: the door must not open for a wish of a while ago. */
 export function onWishOver(state: KeyringState, context: DeviceContext): Result {
   const { wish } = state;
   if (wish === null) return stay(state);
   if (context.now < wish.untilMs) return { state, effects: [timer("wish", wish.untilMs)] };
-  const isNear = wish.kind === "pair" || wish.isNear;
+  const { isNear } = wish;
   const message = isNear ? "the lock was not reached" : "the lock has not answered over the network";
   const code = isNear ? "radio-failed" : "broker-unreachable";
   const outcome = { about: wish.about, code, message, waitMs: 0 };

@@ -29,6 +29,16 @@ export interface Asked {
   isVouched?: () => boolean;
 }
 
+/** A refusal that the lock signs: a rental's guest who was to be let in can show it. */
+export class SignedRefusal extends SegmentError {
+  readonly fact: Uint8Array;
+
+  constructor(code: ErrorCode, message: string, fact: Uint8Array) {
+    super(code, message, { where: "stay" });
+    this.fact = fact;
+  }
+}
+
 /** What came of it, and with which code it was refused; null if it was done. */
 export interface Heard extends Result {
   code: ErrorCode | null;
@@ -43,9 +53,9 @@ export function tell(to: Speaker, id: string, type: string, body: unknown): Devi
 export function answer(
   to: Speaker,
   about: Uint8Array,
-  why: Partial<Pick<Answer, "code" | "message" | "waitMs" | "state">>,
+  why: Partial<Pick<Answer, "code" | "message" | "waitMs" | "state" | "fact">>,
 ): DeviceEffect {
-  const body: Answer = { about, code: null, message: "", waitMs: 0, state: null, ...why };
+  const body: Answer = { about, code: null, message: "", waitMs: 0, state: null, fact: null, ...why };
   return tell(to, `answer/${toHex(about)}`, "lock-answer", body);
 }
 
@@ -56,9 +66,10 @@ export function done(
   to: Speaker,
   about: Uint8Array,
   context: DeviceContext,
+  fact: Uint8Array | null = null,
 ): DeviceEffect {
   const isKnown = isOwner(state, to.peer) || isGuest(state, to.peer);
-  return answer(to, about, { state: isKnown ? standingOf(config, state, context) : null });
+  return answer(to, about, { state: isKnown ? standingOf(config, state, context) : null, fact });
 }
 
 /**
@@ -93,9 +104,11 @@ function refused(
   state: LockState,
   to: Speaker,
   { about, line }: Asked,
-  { code, message }: SegmentError,
+  error: SegmentError,
   context: DeviceContext,
 ): Heard {
+  const { code, message } = error;
+  const fact = error instanceof SignedRefusal ? error.fact : null;
   const known = isOwner(state, to.peer) || isGuest(state, to.peer);
   const next = failed(state, to.peer, code, context.now);
   const written = logged(config, next, { ...line, who: to.peer, code }, context);
@@ -106,7 +119,7 @@ function refused(
   return {
     state: alarm.state,
     effects: [
-      answer(to, about, { code, message: message.slice(0, 300) }),
+      answer(to, about, { code, message: message.slice(0, 300), fact }),
       ...written.effects,
       ...alarm.effects,
       progress("refused", `a ${line.what} was refused (${code})`),

@@ -24,16 +24,18 @@ import {
 import { isGuest, isOwner } from "./patience.ts";
 import { onClaim, onRequest } from "./request.ts";
 import { alerts } from "./senses.ts";
+import { departures, onReceipt, onStay, staysAgain } from "./stay.ts";
 import { ANYONE, ERASE_DRIVER, freshState, MAX_SESSIONS } from "./state.ts";
 import type { LockConfig, LockState, OpenSession, Result } from "./state.ts";
 import { timeForgotten, timeTold } from "./time.ts";
+import { onWatch, watchersTold } from "./watch.ts";
 
 /** Makes a lock for what hangs on its pins. */
 export function createLock(config: LockConfig): Device<LockState> {
   return {
     kind: "lock",
     initial: freshState,
-    step: (state, event, context) => step(config, state, event, context),
+    step: (state, event, context) => watchersTold(config, step(config, state, event, context), context),
   };
 }
 
@@ -66,7 +68,7 @@ function step(config: LockConfig, state: LockState, event: DeviceEvent, context:
     case "command":
       return event.name === "pair" ? onPairCommand(state, event.value, context) : stay(state);
     case "receipt":
-      return stay(state);
+      return onReceipt(config, state, event.receipt, context);
     default:
       return unreachable(event);
   }
@@ -77,12 +79,14 @@ function again(config: LockConfig, state: LockState, context: DeviceContext): Re
   const door = standing(config, state, context);
   const button = buttonTimer(config, state, context);
   const pairing = pairingByNewClock(state, context);
+  const stays = staysAgain(config, door.state, context);
   return {
-    state: { ...door.state, pairing, buttonSinceMs: button === undefined ? null : context.now },
+    state: { ...stays.state, pairing, buttonSinceMs: button === undefined ? null : context.now },
     effects: [
       { kind: "advertise", to: [ANYONE] },
       ...pairingEffects(pairing),
       ...door.effects,
+      ...stays.effects,
       ...(button === undefined ? [] : [button]),
     ],
   };
@@ -111,8 +115,12 @@ function onSaid(
       return onOrder(config, state, from, body, context);
     case "lock-pair":
       return onPair(config, state, from, body, context);
+    case "lock-stay":
+      return onStay(config, state, from, body, context);
     case "lock-status":
       return onStatus(config, state, from, body, context);
+    case "lock-watch":
+      return onWatch(config, state, from, body, context);
     case "lock-audit":
       return onAudit(config, state, from, body, context);
     default:
@@ -151,6 +159,7 @@ function onAudit(
 
 function onTimer(config: LockConfig, state: LockState, name: string, context: DeviceContext): Result {
   if (name === "pairing") return onPairingTimer(state, context);
+  if (name === "departure" || name === "file") return staysAgain(config, state, context);
   return name === "reset" ? onReset(config, state, context) : onDoorTimer(config, state, name, context);
 }
 
@@ -163,16 +172,27 @@ function onSensor(
 ): Result {
   switch (name) {
     case "door-open":
-      return onContact(config, state, readingOf(name, value, z.boolean()), context);
+      return doorMoved(config, state, readingOf(name, value, z.boolean()), context);
     case "bolt-locked":
       return onBolt(config, state, readingOf(name, value, z.boolean()), context);
     case "button":
       return onButton(config, state, readingOf(name, value, z.boolean()), context);
     case "clock-known":
-      return stay(readingOf(name, value, z.boolean()) ? timeTold(state, context) : state);
+      return readingOf(name, value, z.boolean()) ? clockKnown(config, state, context) : stay(state);
     default:
       return stay(state);
   }
+}
+
+/** Whoever leaves after the departure shuts the door behind the stay. */
+function doorMoved(config: LockConfig, state: LockState, isOpen: boolean, context: DeviceContext): Result {
+  const moved = onContact(config, state, isOpen, context);
+  const left = departures(config, moved.state, context);
+  return { state: left.state, effects: [...moved.effects, ...left.effects] };
+}
+
+function clockKnown(config: LockConfig, state: LockState, context: DeviceContext): Result {
+  return staysAgain(config, timeTold(state, context), context);
 }
 
 function onButton(config: LockConfig, state: LockState, isPressed: boolean, context: DeviceContext): Result {

@@ -8,6 +8,7 @@ import { SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
 import type { DeviceContext } from "../device.ts";
+import { isHosting } from "./stay.ts";
 import { isTimeKnown } from "./time.ts";
 import { MAX_KEYS, MAX_KEYS_OF_ONE, MAX_REVOKED } from "./state.ts";
 import type { KeyMemory, LockConfig, LockState } from "./state.ts";
@@ -23,7 +24,9 @@ export function knowledge(config: LockConfig, state: LockState, context: DeviceC
     tenure: state.tenure,
     now: context.now,
     isTimeKnown: isTimeKnown(config, state, context),
-    isOwner: (identity) => state.owners.some((owner) => equalBytes(owner.identity, identity)),
+    isOwner: (identity) =>
+      state.owners.some((owner) => equalBytes(owner.identity, identity)) ||
+      isHosting(config, state, identity, context),
     isRevoked: (id) => state.revoked.some((one) => equalBytes(one.id, id)),
     uses: (id) => find(state, id)?.uses ?? 0,
     claimant: (id) => {

@@ -4,6 +4,7 @@ import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
 import type { AccessBody } from "../../protocols/access/messages.ts";
 import { guestKeyId } from "../../protocols/access/key.ts";
 import type { OrderAct } from "../../protocols/access/orders.ts";
+import { pairingProof } from "../../protocols/access/pairing.ts";
 import { tenureOf } from "../../protocols/access/tenure.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { errorCode } from "../../protocols/errors.ts";
@@ -18,6 +19,7 @@ import {
   CONFIG,
   Door,
   lastLine,
+  lock,
   loggedLines,
   olga,
   otto,
@@ -35,7 +37,7 @@ function pairings(effects: readonly DeviceEffect[]): unknown[] {
 }
 
 function pairing(door: Door, who: Person, paired = true, card = who.card): string {
-  return verdict(door.say(door.open(who, paired), "lock-pair", { card }));
+  return verdict(door.say(door.open(who, paired), "lock-pair", { card, proof: null }));
 }
 
 function ordered(door: Door, signer: Signer, act: OrderAct, by: Session = door.open(sam), number?: number) {
@@ -48,7 +50,7 @@ describe("pairing", () => {
     const begun = door.post({ kind: "command", name: "pair", value: { psk, forMs: MINUTE } });
     expect(pairings(begun)).toEqual([{ psk, untilMs: door.now + MINUTE }]);
     const session = door.open(olga, true);
-    const effects = door.say(session, "lock-pair", { card: olga.card });
+    const effects = door.say(session, "lock-pair", { card: olga.card, proof: null });
     expect(pairings(effects)).toEqual([null]);
     expect(effects).toContainEqual({ kind: "meet", card: olga.card });
     const tenure = tenureOf(crypto, session.hash);
@@ -57,7 +59,7 @@ describe("pairing", () => {
     expect(lastLine(door)).toMatchObject({ what: "pair", who: olga.id, code: null });
     expect(bolts(door.ask(session))).toEqual(["unlocked"]);
     // The answer was lost: it comes again, and nothing else.
-    const again = door.say(session, "lock-pair", { card: olga.card });
+    const again = door.say(session, "lock-pair", { card: olga.card, proof: null });
     expect([verdict(again), loggedLines(again)]).toEqual(["done", 0]);
     // The secret is of no more use.
     expect(pairing(door, sam)).toBe("peer-refused");
@@ -78,6 +80,29 @@ describe("pairing", () => {
     expect(door.state.owners).toEqual([]);
     door.post({ kind: "command", name: "pair", value: { psk } });
     expect(pairing(door, olga)).toBe("done");
+  });
+
+  it("takes over the network only who proves the code, with this very card", () => {
+    const door = new Door();
+    const sent = (who: Person, card: Uint8Array, proof: Uint8Array | null): string =>
+      verdict(
+        door.post({ kind: "message", from: who.id, type: "lock-pair", body: encodeMessage({ card, proof }) }),
+      );
+    const proof = (card: Uint8Array, secret = psk): Uint8Array =>
+      pairingProof(crypto, secret, lock.publicKey, card);
+    expect(sent(olga, olga.card, proof(olga.card))).toBe("pairing-expired");
+    door.post({ kind: "command", name: "pair", value: { psk, forMs: MINUTE } });
+    expect(sent(sam, sam.card, null)).toBe("peer-refused");
+    expect(sent(sam, sam.card, proof(sam.card, new Uint8Array(32)))).toBe("peer-refused");
+    expect(sent(bo, sam.card, proof(sam.card))).toBe("card-invalid");
+    expect(sent(sam, sam.card, proof(olga.card))).toBe("peer-refused");
+    expect(door.state.pairing).not.toBeNull();
+    expect(sent(olga, olga.card, proof(olga.card))).toBe("done");
+    expect(door.state.tenure).toEqual(tenureOf(crypto, proof(olga.card)));
+    // The answer was lost; and for anybody else the code is used.
+    expect(sent(olga, olga.card, proof(olga.card))).toBe("done");
+    expect(sent(ana, ana.card, proof(ana.card))).toBe("peer-refused");
+    expect(door.state.owners.map(({ id }) => id)).toEqual([olga.id]);
   });
 
   it("goes on after a restart, not beyond its minutes by a clock that was set back", () => {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
 import { openOrder } from "../../protocols/access/orders.ts";
 import type { Order, OrderAct } from "../../protocols/access/orders.ts";
-import { PAIRING_MS, PSK_LENGTH } from "../../protocols/access/pairing.ts";
+import { PAIRING_MS, pairingProof, PSK_LENGTH } from "../../protocols/access/pairing.ts";
 import { tenureOf } from "../../protocols/access/tenure.ts";
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError, unreachable } from "../../protocols/errors.ts";
@@ -72,7 +72,10 @@ export function onPairingTimer(state: LockState, { now }: DeviceContext): Result
   };
 }
 
-/** The first phone, in a session that has proved the psk: it owns the lock, and the psk is burnt. */
+/**
+ * The first phone that has proved the psk, in its session or over the network: it owns the lock, and the psk
+ * is burnt.
+ */
 export function onPair(
   config: LockConfig,
   state: LockState,
@@ -80,21 +83,20 @@ export function onPair(
   body: Uint8Array,
   context: DeviceContext,
 ): Result {
-  const { card } = parseBody(ACCESS_SCHEMAS["lock-pair"], body);
+  const { card, proof } = parseBody(ACCESS_SCHEMAS["lock-pair"], body);
   const about = context.crypto.sha256(card).slice(0, 16);
   const line: Line = { what: "pair", evidence: card };
-  // Said again in the same session: the answer was lost.
-  const again = state.owners.length === 1 && state.owners[0]!.id === to.peer && to.session?.paired === true;
+  // Said again in the same session, or over the network: the answer was lost.
+  const isProved = to.session === null ? proof !== null : to.session.paired;
+  const again = isProved && state.owners.length === 1 && state.owners[0]!.id === to.peer;
   if (again) return { state, effects: [done(config, state, to, about, context)] };
   return heard(config, state, to, { about, line }, context, () => {
-    const { session } = to;
-    if (session === null || !session.paired || state.owners.length > 0)
-      throw new SegmentError("peer-refused", "the session does not prove a pairing code");
+    const beginning = provedBy(state, to.session, card, proof, context);
     if (state.pairing === null || context.now >= state.pairing.untilMs)
       throw new SegmentError("pairing-expired", "the pairing code is used or too old");
     const owner = ownerOf(config, state, card, context);
     if (owner.id !== to.peer) throw new SegmentError("card-invalid", "the card is another's");
-    const tenure = tenureOf(context.crypto, session.hash);
+    const tenure = tenureOf(context.crypto, beginning);
     const owned = { ...state, owners: [owner], tenure, pairing: null };
     const written = logged(config, owned, { ...line, who: to.peer }, context);
     const told = [meet(card), done(config, written.state, to, about, context)];
@@ -104,6 +106,25 @@ export function onPair(
       effects: [...pairingEffects(null), ...told, ...written.effects, paired],
     };
   });
+}
+
+/** What proves the code and cannot come twice: the session's hash, or a proof under the psk of today. */
+function provedBy(
+  { owners, pairing }: LockState,
+  session: Speaker["session"],
+  card: Uint8Array,
+  proof: Uint8Array | null,
+  { crypto, self }: DeviceContext,
+): Uint8Array {
+  if (owners.length > 0) throw new SegmentError("peer-refused", "the lock has an owner");
+  if (session !== null) {
+    if (session.paired) return session.hash;
+    throw new SegmentError("peer-refused", "the session does not prove a pairing code");
+  }
+  if (pairing === null) throw new SegmentError("pairing-expired", "the pairing code is used or too old");
+  const expected = pairingProof(crypto, pairing.psk, publicKeyFromId(self), card);
+  if (proof !== null && equalBytes(proof, expected)) return expected;
+  throw new SegmentError("peer-refused", "the message does not prove the pairing code");
 }
 
 /** What an owner, or the root of one, has signed; whoever brings it. */

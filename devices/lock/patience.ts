@@ -32,10 +32,11 @@ export function isOwner(state: LockState, peer: AgentId): boolean {
   return state.owners.some(({ id }) => id === peer);
 }
 
-/** Has used or claimed a key here. */
+/** Has used or claimed a key here, or has rented. */
 export function isGuest(state: LockState, peer: AgentId): boolean {
   const identity = publicKeyFromId(peer);
-  return state.keys.some(({ holder }) => equalBytes(holder, identity));
+  const holds = ({ holder }: { holder: Uint8Array }): boolean => equalBytes(holder, identity);
+  return state.keys.some(holds) || state.stays.some(({ guest }) => equalBytes(guest, identity));
 }
 
 /** How long the peer has to wait before it is heard, by its own failures and by those of all strangers. */

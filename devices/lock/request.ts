@@ -26,6 +26,7 @@ import type { Line } from "./audit.ts";
 import { perform } from "./door.ts";
 import { knowledge, remembered, tidied } from "./memory.ts";
 import { isOwner, succeeded } from "./patience.ts";
+import { openedByStay, requireGuestsGuest, stayShown } from "./stay.ts";
 import { isTimeKnown, withTime } from "./time.ts";
 import { MAX_DONE, MAX_REMOTE } from "./state.ts";
 import type { Done, LockConfig, LockState, OpenSession, Result } from "./state.ts";
@@ -69,12 +70,14 @@ interface Opened {
   bytes: Uint8Array;
   links: Link[];
   refreshes: Uint8Array[];
+  /** By a rental's guest. */
+  opened: Uint8Array | null;
 }
 
 function openedRequest(body: Uint8Array, { crypto }: DeviceContext): Opened | SegmentError {
   try {
-    const { request: bytes, links, refreshes } = parseBody(ACCESS_SCHEMAS["lock-request"], body);
-    return { ...openRequest(crypto, bytes), bytes, links, refreshes };
+    const { request: bytes, ...rest } = parseBody(ACCESS_SCHEMAS["lock-request"], body);
+    return { ...openRequest(crypto, bytes), bytes, ...rest };
   } catch (error) {
     if (error instanceof SegmentError && error.code !== "internal") return error;
     throw error;
@@ -91,18 +94,16 @@ function obeyed(
 ): Result {
   requireNow(config, state, to, asked, context);
   const { request } = asked;
-  const {
-    state: entitled,
-    name,
-    key,
-  } = isOwner(state, to.peer) ? { state, name: "", key: null } : guestRight(config, state, asked, context);
+  const right = isOwner(state, to.peer) ? ownersRight(state) : guestRight(config, state, to, asked, context);
+  const { state: entitled, name, key, fact, effects } = right;
   const moved = perform(config, succeeded(entitled, to.peer), request.target, request.action, context);
   const written = logged(config, moved.state, { ...line, who: to.peer, name, key }, context);
   return {
     state: written.state,
     effects: [
       ...moved.effects,
-      done(config, written.state, to, request.nonce, context),
+      done(config, written.state, to, request.nonce, context, fact),
+      ...effects,
       ...written.effects,
       progress("obeyed", `${request.action} "${request.target}"`),
     ],
@@ -140,22 +141,44 @@ function requireNow(
     throw new SegmentError("too-many-attempts", "too many requests came within a minute");
 }
 
-/** The keys that a guest shows give the right, and are remembered as used. */
+interface Given {
+  state: LockState;
+  name: string;
+  key: Uint8Array | null;
+  /** The lock's word for a rental's guest. */
+  fact: Uint8Array | null;
+  effects: DeviceEffect[];
+}
+
+function ownersRight(state: LockState): Given {
+  return { state, name: "", key: null, fact: null, effects: [] };
+}
+
+/** The keys, or the stay, that a guest shows give the right, and are remembered as used. */
 function guestRight(
   config: LockConfig,
   state: LockState,
-  { request, signer, links, refreshes }: Opened,
+  to: Speaker,
+  asked: Opened,
   context: DeviceContext,
-): { state: LockState; name: string; key: Uint8Array } {
+): Given {
+  const { request, signer, links, refreshes } = asked;
+  const stay = links.length === 0 ? stayShown(state, asked) : undefined;
+  if (stay !== undefined) {
+    const entered = openedByStay(config, state, to, stay, asked, context);
+    return { ...entered, name: "", key: stay.termsId };
+  }
   if (links.length === 0) throw new SegmentError("right-missing", "no key was shown");
   const chain = openChain(context.crypto, links);
   const last = chain.at(-1)!;
   if (request.key === null || !equalBytes(request.key, last.id))
     throw stale("the request was made with another key");
+  requireGuestsGuest(config, state, chain[0]!.key.issuer, request, context);
   const facts = knowledge(config, state, context);
   const fresh = ownersRefreshes(refreshes, facts, context);
   requireRight(chain, { who: signer, target: request.target, action: request.action }, fresh, facts);
-  return { state: remembered(state, chain, 1), name: last.key.name, key: last.id };
+  const next = remembered(state, chain, 1);
+  return { state: next, name: last.key.name, key: last.id, fact: null, effects: [] };
 }
 
 /** Whether an owner of today has made it. */
@@ -169,7 +192,7 @@ function isOwnersKey(state: LockState, link: Link | undefined, { crypto }: Devic
 }
 
 /** Those that owners have signed. Throws `guest-key-invalid` for a broken one. */
-function ownersRefreshes(
+export function ownersRefreshes(
   refreshes: readonly Uint8Array[],
   facts: Knowledge,
   { crypto }: DeviceContext,

@@ -109,6 +109,37 @@ export interface DoorState {
   alerted: boolean;
 }
 
+/** A rental of which this lock is a party: its guest may open while it lasts. */
+export interface HeldStay {
+  termsId: Uint8Array;
+  /** Identity of the guest's phone. */
+  guest: Uint8Array;
+  arrivalMs: TimeMs;
+  departureMs: TimeMs;
+  /** What was certified last: "may-open" before the first opening, "stay" after it, "closed" at the end. */
+  phase: string;
+  seq: number;
+  /** The first opening, signed by the guest's phone and by the lock. */
+  opening: { guest: Uint8Array; lock: Uint8Array } | null;
+  /** The lock's word that the door was shut after the departure. */
+  departure: Uint8Array | null;
+  /** How often something was handed to the notaries. */
+  filed: number;
+}
+
+/** Is told for a while how the lock stands, whenever that changes. */
+export interface Watcher {
+  peer: AgentId;
+  /** null over the bus. */
+  session: string | null;
+  about: Uint8Array;
+  /** By which it may watch; null for an owner. */
+  key: Uint8Array | null;
+  untilMs: TimeMs;
+  /** A digest of what it was told last. */
+  told: Uint8Array;
+}
+
 export interface LockState {
   owners: Owner[];
   /** null without an owner. */
@@ -119,6 +150,8 @@ export interface LockState {
   keys: KeyMemory[];
   revoked: { id: Uint8Array; untilMs: TimeMs | null }[];
   /** Oldest first. */
+  stays: HeldStay[];
+  /** Oldest first. */
   sessions: OpenSession[];
   /** Asked over the bus, a short while ago. */
   remote: (Done & { peer: AgentId; timeMs: TimeMs })[];
@@ -126,6 +159,7 @@ export interface LockState {
   /** Of all whom the lock does not know, together. */
   strangers: Omit<Failures, "peer">;
   door: DoorState;
+  watchers: Watcher[];
   /** The newest lines of the log, oldest first; all of them are in the sealed stream. */
   audit: AuditEntry[];
   nextAudit: number;
@@ -146,11 +180,13 @@ export function freshState(): LockState {
     heard: [],
     keys: [],
     revoked: [],
+    stays: [],
     sessions: [],
     remote: [],
     failures: [],
     strangers: { count: 0, lastMs: 0, delayMs: 0 },
     door: { relock: null, moving: null, openSinceMs: null, alerted: false },
+    watchers: [],
     audit: [],
     nextAudit: 1,
     isTimeTold: false,
@@ -165,6 +201,7 @@ export const MAX_KEYS = 512;
 /** Keys that stem from one of an owner's: who passes on cannot fill the lock. */
 export const MAX_KEYS_OF_ONE = 32;
 export const MAX_REVOKED = 1_024;
+export const MAX_STAYS = 32;
 export const MAX_SESSIONS = 32;
 /** Requests in one session; or of one peer over the bus, within a minute. */
 export const MAX_DONE = 64;

@@ -1,5 +1,7 @@
 /** What phones and a lock say to each other, in a session or over the bus; validated here, at the edge. */
 import { z } from "zod";
+import { MAX_TERMS_BYTES } from "../contract/bounds.ts";
+import { MAX_FACT_BYTES } from "../contract/facts.ts";
 import { MAX_CHAIN } from "./chain.ts";
 import { NONCE_LENGTH, MAX_REQUEST_BYTES } from "./command.ts";
 import { KEY_ID_LENGTH, MAX_GUEST_KEY_BYTES } from "./key.ts";
@@ -54,30 +56,53 @@ const auditEntrySchema = z.strictObject({
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 
+const MAX_RECEIPT_BYTES = 8_192;
+
 /** Most entries in one answer. */
 export const MAX_AUDIT_PAGE = 20;
 
 /** By the type of the message. */
 export const ACCESS_SCHEMAS = {
-  /** Phone to lock, once, in a session that proved the pairing code: its card. */
-  "lock-pair": z.strictObject({ card: bytes(1, MAX_CARD_BYTES) }),
+  /** Phone to lock, once, in a session that proved the pairing code, or with a proof of that: its card. */
+  "lock-pair": z.strictObject({
+    card: bytes(1, MAX_CARD_BYTES),
+    proof: exactly(32).nullable(),
+  }),
   /** Phone to lock: `request` as signed, the chain that gives the right, and what keeps it fresh. */
   "lock-request": z.strictObject({
     request: bytes(1, MAX_REQUEST_BYTES),
     links,
     refreshes: z.array(bytes(1, MAX_REFRESH_BYTES)).max(MAX_CHAIN),
+    /** By a rental's guest, with the first opening: its word on it. */
+    opened: bytes(1, MAX_FACT_BYTES).nullable(),
   }),
+  /** A rental's guest to lock: the terms, and the newest certified receipt of the contract. */
+  "lock-stay": z.strictObject({ terms: bytes(1, MAX_TERMS_BYTES), receipt: bytes(1, MAX_RECEIPT_BYTES) }),
   /** Phone to lock: binds a link's key to the phone before it is used. */
   "lock-claim": z.strictObject({ links }),
   /** Anybody to lock: what an owner has signed. */
   "lock-order": z.strictObject({ order: bytes(1, MAX_ORDER_BYTES) }),
   /** Owner or guest to lock. */
   "lock-status": z.strictObject({ nonce: exactly(NONCE_LENGTH) }),
+  /** Whoever may watch, to the lock: how it stands, now and for a while whenever that changes. */
+  "lock-watch": z.strictObject({
+    nonce: exactly(NONCE_LENGTH),
+    links,
+    refreshes: z.array(bytes(1, MAX_REFRESH_BYTES)).max(MAX_CHAIN),
+  }),
+  /** Lock to who watches; `about` is the nonce of the question. */
+  "lock-watched": z.strictObject({
+    about: exactly(NONCE_LENGTH),
+    state: stateSchema,
+    batteryPermille: z.number().int().min(0).max(1_000).nullable(),
+    /** Who was last let in: what the issuer of their key calls them; empty for an owner. */
+    last: z.strictObject({ name: z.string().max(64), target: name, timeMs: time }).nullable(),
+  }),
   /** Owner to lock. */
   "lock-audit": z.strictObject({ nonce: exactly(NONCE_LENGTH), from: z.number().int().min(0) }),
   /**
    * Lock to phone. `about` is the nonce of the request or question; of a claim, an order or a pairing the
-   * first 16 bytes of the SHA-256 of the last key, the order, the card. `code` is null when it was done.
+   * first 16 bytes of the SHA-256 of the last key, the order, the card; of a stay those of its id. `code` is null when it was done.
    */
   "lock-answer": z.strictObject({
     about: exactly(NONCE_LENGTH),
@@ -86,6 +111,8 @@ export const ACCESS_SCHEMAS = {
     /** After a refusal for too many attempts: how long to wait. */
     waitMs: z.number().int().min(0),
     state: stateSchema.nullable(),
+    /** To a rental's guest: the lock's word on the first opening, or on its refusal. */
+    fact: bytes(1, MAX_FACT_BYTES).nullable(),
   }),
   /** Lock to owner: from the oldest asked for; `next` is where to go on, null at the end. */
   "lock-log": z.strictObject({

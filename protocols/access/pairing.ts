@@ -4,14 +4,17 @@
  *     segment:pair:AYJ2aWxsYWdl…
  *
  * base64url of deterministic CBOR [1, network or null, identity (32), session key (32), psk (32), untilMs or
- * null]. Whoever reads it can become the owner, once: the psk is the secret of the handshake (Noise IKpsk1).
+ * null]. Whoever reads it can become the owner, once: over Bluetooth the psk is the secret of the handshake
+ * (Noise IKpsk1); over the network, where the phone's card goes sealed to the lock's session key, it proves
+ * that the card comes from who has read the code.
  */
-import { fromBase64Url, toBase64Url } from "../encoding/bytes.ts";
+import { fromBase64Url, toBase64Url, utf8 } from "../encoding/bytes.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
 import { SegmentError } from "../errors.ts";
 import { requirePublicKey } from "../identity/keys.ts";
-import type { TimeMs } from "../ports.ts";
+import type { Crypto, TimeMs } from "../ports.ts";
+import { KEY_LABELS } from "../labels.ts";
 import { isNetworkName } from "../topics.ts";
 import { MAX_TIME_MS } from "./times.ts";
 
@@ -48,6 +51,19 @@ export function parsePairing(text: string, now?: TimeMs): PairingCode {
   if (now !== undefined && code.untilMs !== null && now >= code.untilMs)
     throw new SegmentError("pairing-expired", "the pairing code is too old", { where: "pairing.untilMs" });
   return code;
+}
+
+/**
+ * Shows, without a session, that this card comes from who has read the code of the lock `identity`:
+ * HMAC-SHA256 under the psk, 32 bytes.
+ */
+export function pairingProof(
+  crypto: Crypto,
+  psk: Uint8Array,
+  identity: Uint8Array,
+  card: Uint8Array,
+): Uint8Array {
+  return crypto.hmacSha256(psk, utf8(KEY_LABELS.pairing), Uint8Array.of(0), identity, card);
 }
 
 function readCode(encoded: string): PairingCode {

@@ -3,8 +3,8 @@ import type { CborValue } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
 import { SegmentError } from "../errors.ts";
 
-/** In the order of their bits on the wire; append only. */
-export const ACTIONS = ["open", "close", "lock", "unlock", "on", "off"] as const;
+/** In the order of their bits on the wire; append only. "watch" moves nothing: it lets somebody look on. */
+export const ACTIONS = ["open", "close", "lock", "unlock", "on", "off", "watch"] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export interface Right {

@@ -34,6 +34,7 @@ const ACTIONS_EN: Readonly<Record<Action, string>> = {
   unlock: "unlock",
   on: "switch on",
   off: "switch off",
+  watch: "watch",
 };
 const ACTIONS_FR: Readonly<Record<Action, string>> = {
   open: "ouvrir",
@@ -42,6 +43,7 @@ const ACTIONS_FR: Readonly<Record<Action, string>> = {
   unlock: "déverrouiller",
   on: "allumer",
   off: "éteindre",
+  watch: "surveiller",
 };
 
 const TARGETS_EN = new Map([

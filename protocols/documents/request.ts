@@ -30,7 +30,7 @@ export interface PaymentRequest {
 
 const PREFIX = "segment:pay?";
 export const MAX_REQUEST_CHARS = 512;
-const MAX_MEMO_BYTES = 64;
+export const MAX_MEMO_BYTES = 64;
 const NAMES: ReadonlySet<string> = new Set(["network", "to", "amount", "currency", "until", "memo"]);
 
 export function formatRequest(request: PaymentRequest): string {

@@ -9,6 +9,8 @@ export interface SimulatedLock {
   actuate(name: string, value: unknown): void;
   /** The sensors as they are, and whenever they change. */
   onSensor(report: (name: string, value: boolean) => void): void;
+  /** Somebody opens or shuts the door, or presses or lets go of the button. Returns how it is now. */
+  toggle(name: "door-open" | "button"): boolean;
   close(): void;
 }
 
@@ -50,6 +52,11 @@ export function simulatedLock(clock: Clock, say: (line: string) => void): Simula
     onSensor(listener) {
       report = listener;
       for (const [name, value] of sensors) report(name, value);
+    },
+    toggle(name) {
+      const value = sensors.get(name) !== true;
+      set(name, value);
+      return value;
     },
     close: () => moving?.cancel(),
   };

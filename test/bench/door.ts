@@ -4,8 +4,8 @@
  * stands a device that only echoes, for the bare radio.
  *
  * What the air models: connection events at a fixed interval, at which both ends exchange
- * what waited before the event, four packets each way; advertising at bleno's 100 ms and up
- * to 10 ms more. It knows no collisions, no retries and no time on the air.
+ * what waited before the event, four packets each way; advertising at the 50 ms that the adapter
+ * asks for and up to 5 ms more. It knows no collisions, no retries and no time on the air.
  */
 import { openCentral } from "../../agent/node/ble/central.ts";
 import { openPeripheral } from "../../agent/node/ble/peripheral.ts";

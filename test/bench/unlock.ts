@@ -1,10 +1,12 @@
 /**
- * Unlocking over BLE: what the session adds to the radio, and its cryptography to its
- * primitives. See door.ts for what is real and what the air models.
+ * Unlocking over BLE: what a person waits for at a door, what the session adds to the radio, and its
+ * cryptography to its primitives. See door.ts for what is real and what the air models.
  */
 import { systemClock as clock } from "../../agent/node/crypto.ts";
 import { newPair, openStreet } from "./door.ts";
 import type { Street, Visit } from "./door.ts";
+import { openDoorway } from "./doorway.ts";
+import type { BenchPhone, Doorway } from "./doorway.ts";
 import { elapsedMs, spread } from "./harness.ts";
 import type { Bench } from "./harness.ts";
 import { barePrimitives, sumMs } from "./primitives.ts";
@@ -170,4 +172,103 @@ function handshake(): Bench {
   };
 }
 
-export const unlockBenches: Bench[] = [connected, withoutInterval, fromAfar, handshake()];
+/** bleno's interval as the agent sets it, with the random delay that the standard asks for. */
+const ADVERTISING_MS = 55;
+/** Of a known device: MTU and its answer, info and its answer, then the hello. The request follows the accept. */
+const EVENTS_BEFORE_BOLT = 7;
+
+/** The moment of a tap has nothing to do with the link's events. */
+function moment(): Promise<void> {
+  const waitMs = Math.floor(Math.random() * 2 * INTERVAL_MS);
+  return new Promise((resolve) => void clock.at(clock.now() + waitMs, resolve));
+}
+
+function advertisement(count = 1): Promise<void> {
+  return new Promise((resolve) => void clock.at(clock.now() + count * ADVERTISING_MS, resolve));
+}
+
+async function events(count: number): Promise<void> {
+  const anchorMs = clock.now();
+  for (let event = 0; event < count; event++) await nextEvent(anchorMs);
+}
+
+/** A bench of whole agents at one door. */
+function atDoor(
+  phones: number,
+  bench: Pick<Bench, "name" | "limit"> & {
+    figure: (owner: BenchPhone, phones: BenchPhone[]) => Promise<number>;
+  },
+): Bench {
+  let doorway: Doorway | undefined;
+  const { figure, ...rest } = bench;
+  return {
+    ...rest,
+    unit: "ms",
+    better: "less",
+    rounds: 3,
+    open: async () => {
+      doorway = await openDoorway(INTERVAL_MS, phones);
+    },
+    run: () => figure(doorway!.phones[0]!, doorway!.phones),
+    close: () => doorway?.close(),
+  };
+}
+
+async function mediansOf(times: number, work: () => Promise<number>): Promise<number> {
+  const durations: number[] = [];
+  for (let time = 0; time < times; time++) durations.push(await work());
+  return spread(durations).median;
+}
+
+const tapConnected = atDoor(1, {
+  name: "unlock: connected phone, tap to bolt, whole agents, interval 22.5 ms, p50",
+  figure: async (owner) => {
+    await owner.leave();
+    await owner.open();
+    return mediansOf(31, async () => {
+      await moment();
+      return owner.tap();
+    });
+  },
+  limit: {
+    name: "the next connection event",
+    run: () => {
+      const anchorMs = clock.now();
+      return mediansOf(31, async () => {
+        await moment();
+        return elapsedMs(() => nextEvent(anchorMs));
+      });
+    },
+  },
+});
+
+const tapFromAfar = atDoor(1, {
+  name: "unlock: known lock, advertisement seen to bolt, whole agents, 22.5 ms, p50",
+  figure: (owner) => mediansOf(5, () => owner.tapFromAfar()),
+  limit: {
+    name: "the next advertisement and seven connection events",
+    run: () => mediansOf(5, () => elapsedMs(() => advertisement().then(() => events(EVENTS_BEFORE_BOLT)))),
+  },
+});
+
+const crowd = atDoor(10, {
+  name: "unlock: ten phones tap at once, until the last has its answer, whole agents, 22.5 ms",
+  figure: async (_owner, phones) => {
+    await Promise.all(phones.map((phone) => phone.leave()));
+    return Math.max(...(await Promise.all(phones.map((phone) => phone.open()))));
+  },
+  limit: {
+    name: "ten advertisements, then one phone's eight connection events",
+    run: () => elapsedMs(() => advertisement(10).then(() => events(EVENTS_BEFORE_BOLT + 1))),
+  },
+});
+
+export const unlockBenches: Bench[] = [
+  tapConnected,
+  tapFromAfar,
+  crowd,
+  connected,
+  withoutInterval,
+  fromAfar,
+  handshake(),
+];

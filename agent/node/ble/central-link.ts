@@ -1,34 +1,11 @@
 /** One connection of noble to a SEGMENT device. */
 import { errorCode, SegmentError } from "../../../protocols/errors.ts";
 import type { CentralConnection, Clock } from "../../../protocols/ports.ts";
-import { CHARACTERISTIC_UUIDS, SERVICE_UUID } from "../../../protocols/session/gatt.ts";
+import { decodeInfo } from "../../../protocols/session/info.ts";
+import { byHandles, discover } from "./central-gatt.ts";
+import type { Gatt, HandleTable, NobleAtt, NoblePeripheral } from "./central-gatt.ts";
 import { calling } from "./stacks.ts";
-import { bareUuid } from "./uuids.ts";
 import { bounded, radioFailed, type RadioCounters } from "./wait.ts";
-
-export interface NoblePeripheral {
-  readonly address: string;
-  readonly rssi: number;
-  /** Null until the peers have agreed on one. */
-  readonly mtu: number | null;
-  readonly state: string;
-  readonly advertisement: { localName?: string; serviceUuids: string[] };
-  once(event: "disconnect", listener: () => void): unknown;
-  disconnect(): void;
-  discoverSomeServicesAndCharacteristicsAsync(
-    services: string[],
-    characteristics: string[],
-  ): Promise<{ characteristics: NobleCharacteristic[] }>;
-}
-
-interface NobleCharacteristic {
-  readonly uuid: string;
-  on(event: "data", listener: (data: Uint8Array, isNotification: boolean) => void): unknown;
-  readAsync(): Promise<Uint8Array>;
-  write(data: Uint8Array, withoutResponse: boolean, done: (error?: Error) => void): void;
-  subscribeAsync(): Promise<unknown>;
-  discoverDescriptorsAsync(): Promise<unknown>;
-}
 
 /** `disconnected` is called once for a connection that was made, whoever ended it. */
 export interface LinkHandlers {
@@ -43,6 +20,12 @@ export interface LinkOptions {
   untilMs: number;
   counters: RadioCounters;
   on: LinkHandlers;
+  /** noble's ATT client of this connection, where noble is the host. */
+  att: NobleAtt | undefined;
+  /** The handles of a device that was met before. */
+  known: HandleTable | undefined;
+  /** What is to be remembered of it; undefined: it did not answer as it did before. */
+  learnt: (table: HandleTable | undefined) => void;
 }
 
 /** The least that any two peers agree on (vol 3 part G, 5.2.1), and the most that is asked for. */
@@ -61,24 +44,29 @@ const MAX_WAITING_OPERATIONS = 1024;
  */
 const WRITES_PER_RESPONSE = 8;
 
-/** Discovers the service, subscribes, and resolves when values can flow. Throws `radio-failed`. */
+/**
+ * Resolves when values can flow. Of a device that was met before it reads the info at once, for the first
+ * `readInfo`, and subscribes together with what is written first. Throws `radio-failed`.
+ */
 export async function openLink(options: LinkOptions): Promise<CentralConnection> {
-  const { peripheral, untilMs } = options;
+  const { peripheral, att, known, untilMs, learnt } = options;
   const link = new NobleLink(options);
   try {
-    const { info, input, output } = await link.wait("discovering the service", untilMs, async () => {
-      const uuids = Object.values(CHARACTERISTIC_UUIDS).map(bareUuid);
-      const found = await peripheral.discoverSomeServicesAndCharacteristicsAsync(
-        [bareUuid(SERVICE_UUID)],
-        uuids,
-      );
-      return characteristics(found.characteristics);
-    });
-    output.on("data", (data, isNotification) => {
-      if (isNotification) link.notified(new Uint8Array(data));
-    });
-    await link.wait("subscribing", untilMs, () => output.subscribeAsync());
-    link.ready({ info, input, output });
+    if (att !== undefined && known !== undefined) {
+      const gatt = byHandles(peripheral, att, known);
+      const info = await link.wait("reading info", untilMs, () => gatt.readInfo());
+      if (isInfo(info)) {
+        link.meetAgain(gatt, info);
+        return link;
+      }
+      learnt(undefined);
+    }
+    const { gatt, table } = await link.wait("discovering the service", untilMs, () =>
+      discover(peripheral, att),
+    );
+    await link.wait("subscribing", untilMs, () => gatt.subscribe((value) => link.notified(value)));
+    link.ready(gatt);
+    learnt(table);
     return link;
   } catch (error) {
     await link.disconnect();
@@ -86,25 +74,23 @@ export async function openLink(options: LinkOptions): Promise<CentralConnection>
   }
 }
 
-function characteristics(found: NobleCharacteristic[]) {
-  const one = (name: keyof typeof CHARACTERISTIC_UUIDS): NobleCharacteristic => {
-    const match = found.find((each) => each.uuid === bareUuid(CHARACTERISTIC_UUIDS[name]));
-    if (match === undefined) throw radioFailed(`the device has no characteristic "${name}"`);
-    return match;
-  };
-  return { info: one("info"), input: one("in"), output: one("out") };
-}
-
-interface Parts {
-  info: NobleCharacteristic;
-  input: NobleCharacteristic;
-  output: NobleCharacteristic;
+function isInfo(value: Uint8Array): boolean {
+  try {
+    decodeInfo(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 class NobleLink implements CentralConnection {
   readonly #options: LinkOptions;
   readonly #lost = new Set<() => void>();
-  #parts: Parts | undefined;
+  #gatt: Gatt | undefined;
+  /** Read as the link was opened, for the first who asks. */
+  #info: Uint8Array | undefined;
+  /** The device is addressed as it was before, and has not said anything yet. */
+  #isUnproven = false;
   /** noble keeps one callback a kind of operation: only one may be under way. */
   #tail: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -125,11 +111,23 @@ class NobleLink implements CentralConnection {
     return Math.min(this.#options.peripheral.mtu ?? MIN_MTU, MAX_MTU) - 3;
   }
 
-  ready(parts: Parts): void {
-    this.#parts = parts;
+  ready(gatt: Gatt): void {
+    this.#gatt = gatt;
+  }
+
+  /** What is written next follows the subscription within the same connection event. */
+  meetAgain(gatt: Gatt, info: Uint8Array): void {
+    this.#gatt = gatt;
+    this.#info = info;
+    this.#isUnproven = true;
+    const untilMs = this.#options.clock.now() + OPERATION_TIMEOUT_MS;
+    this.wait("subscribing", untilMs, () => gatt.subscribe((value) => this.notified(value))).catch(() =>
+      this.#hangUp(),
+    );
   }
 
   notified(value: Uint8Array): void {
+    this.#isUnproven = false;
     const { counters, on } = this.#options;
     counters.notifications += 1;
     counters.bytes += value.length;
@@ -140,10 +138,9 @@ class NobleLink implements CentralConnection {
   }
 
   async readInfo(): Promise<Uint8Array> {
-    const value = await this.#inTurn(
-      "reading info",
-      async ({ info }) => new Uint8Array(await info.readAsync()),
-    );
+    const known = this.#info;
+    this.#info = undefined;
+    const value = await this.#inTurn("reading info", async (gatt) => known ?? (await gatt.readInfo()));
     // noble gives an empty value where the device answered with an error.
     if (value.length === 0) throw radioFailed("the device refused to be read");
     this.#options.counters.reads += 1;
@@ -158,17 +155,14 @@ class NobleLink implements CentralConnection {
         `a value of ${value.length} bytes where ${this.writeSize} fit`,
       );
     }
-    const bytes = Buffer.from(value);
-    await this.#inTurn("writing", ({ input }) => {
+    await this.#inTurn("writing", (gatt) => {
       this.#writes += 1;
       const withoutResponse = this.#writes % WRITES_PER_RESPONSE !== 0;
       this.#unconfirmed = withoutResponse ? this.#unconfirmed + 1 : 0;
-      return new Promise<void>((resolve, reject) => {
-        input.write(bytes, withoutResponse, (error) => (error ? reject(error) : resolve()));
-      });
+      return gatt.write(value, withoutResponse);
     });
     this.#options.counters.writes += 1;
-    this.#options.counters.bytes += bytes.length;
+    this.#options.counters.bytes += value.length;
   }
 
   /** Ends the link once what was written has arrived. */
@@ -187,7 +181,7 @@ class NobleLink implements CentralConnection {
    */
   async #finish(): Promise<void> {
     await this.#tail;
-    if (this.#unconfirmed > 0) await this.#parts?.output.discoverDescriptorsAsync();
+    if (this.#unconfirmed > 0) await this.#gatt?.confirm();
   }
 
   async #hangUp(): Promise<void> {
@@ -212,9 +206,9 @@ class NobleLink implements CentralConnection {
     );
   }
 
-  #inTurn<T>(what: string, work: (parts: Parts) => Promise<T>): Promise<T> {
-    const parts = this.#parts;
-    if (parts === undefined || this.#closing || this.#ended) {
+  #inTurn<T>(what: string, work: (gatt: Gatt) => Promise<T>): Promise<T> {
+    const gatt = this.#gatt;
+    if (gatt === undefined || this.#closing || this.#ended) {
       return Promise.reject(radioFailed("the link has ended"));
     }
     if (this.#waiting >= MAX_WAITING_OPERATIONS) {
@@ -222,7 +216,7 @@ class NobleLink implements CentralConnection {
     }
     this.#waiting += 1;
     const result = this.#tail
-      .then(() => this.wait(what, this.#options.clock.now() + OPERATION_TIMEOUT_MS, () => work(parts)))
+      .then(() => this.wait(what, this.#options.clock.now() + OPERATION_TIMEOUT_MS, () => work(gatt)))
       .finally(() => (this.#waiting -= 1));
     this.#tail = result.catch((error: unknown) => {
       // After a lost answer the stacks no longer agree on what is under way.
@@ -235,6 +229,8 @@ class NobleLink implements CentralConnection {
     if (this.#ended) return;
     this.#ended = true;
     for (const lost of [...this.#lost]) lost();
-    if (this.#parts !== undefined) calling(this.#options.on.disconnected);
+    // Handles may have moved, as after an update of the device: the next link looks again.
+    if (this.#isUnproven && this.#writes > 0) this.#options.learnt(undefined);
+    if (this.#gatt !== undefined) calling(this.#options.on.disconnected);
   }
 }

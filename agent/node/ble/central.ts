@@ -1,7 +1,8 @@
 /** CentralRadio on noble: the phone's side of BLE, on a real adapter or a driver handed in. */
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { CentralConnection, CentralRadio, Clock, Sighting } from "../../../protocols/ports.ts";
-import { openLink, type LinkHandlers, type NoblePeripheral } from "./central-link.ts";
+import type { HandleTable, NobleAtt, NoblePeripheral } from "./central-gatt.ts";
+import { openLink, type LinkHandlers } from "./central-link.ts";
 import { type BleOptions, openStack, type Stack, stopStack, calling } from "./stacks.ts";
 import { bareUuid } from "./uuids.ts";
 import { bounded, noCounts, radioFailed, type RadioCounters } from "./wait.ts";
@@ -11,7 +12,11 @@ export type { RadioCounters } from "./wait.ts";
 
 /** The part of noble's API that is used here. */
 interface Noble extends Stack {
-  _bindings: Stack["_bindings"] & { addressToId?: (address: string) => string | null };
+  _bindings: Stack["_bindings"] & {
+    addressToId?: (address: string) => string | null;
+    /** By the device's id; absent where the system is the host. */
+    _gatts?: Record<string, NobleAtt>;
+  };
   startScanning(serviceUuids: string[], allowDuplicates: boolean, done: (error?: Error | null) => void): void;
   stopScanning(done: () => void): void;
   connect(
@@ -25,6 +30,8 @@ interface Noble extends Stack {
 /** noble must ask for a size itself: left alone it adopts whatever the peer offers. */
 const ASKED_MTU = 517;
 const SCAN_COMMAND_TIMEOUT_MS = 2_000;
+/** Devices whose handles are remembered: those of a house. */
+const MAX_TABLES = 64;
 
 interface Scanner {
   serviceUuid: string;
@@ -48,6 +55,8 @@ class NobleCentral implements CentralRadio {
   readonly #clock: Clock;
   readonly #scanners = new Set<Scanner>();
   readonly #links = new Set<CentralConnection>();
+  /** By address, the one that was met last at the end. */
+  readonly #tables = new Map<string, HandleTable>();
   /** Tail of the chain of work that needs the controller for itself: a controller scans or initiates. */
   #exclusive: Promise<void> = Promise.resolve();
   #scanning = false;
@@ -96,6 +105,9 @@ class NobleCentral implements CentralRadio {
       clock: this.#clock,
       untilMs,
       counters: this.counters,
+      att: this.#noble._bindings._gatts?.[peripheral.id],
+      known: this.#tables.get(address),
+      learnt: (table) => this.#remember(address, table),
       on: {
         notified: on.notified,
         disconnected: () => {
@@ -115,6 +127,13 @@ class NobleCentral implements CentralRadio {
     await Promise.allSettled([...this.#links].map((link) => link.disconnect()));
     await this.#exclusive;
     stopStack(this.#noble);
+  }
+
+  #remember(address: string, table: HandleTable | undefined): void {
+    this.#tables.delete(address);
+    if (table !== undefined) this.#tables.set(address, table);
+    const [oldest] = this.#tables.keys();
+    if (this.#tables.size > MAX_TABLES && oldest !== undefined) this.#tables.delete(oldest);
   }
 
   #discovered(peripheral: NoblePeripheral): void {

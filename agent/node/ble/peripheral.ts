@@ -51,6 +51,11 @@ const MAX_VALUE_BYTES = 512;
 /** A name of 29 bytes fills the scan response. */
 const MAX_NAME_BYTES = 29;
 const COMMAND_TIMEOUT_MS = 2_000;
+/**
+ * A central that has seen one advertisement connects at the next: that wait is a good part of an unlock.
+ * bleno reads it, in ms, from its own variable, where the operator may say otherwise; left alone it takes 100.
+ */
+const ADVERTISING_MS = "50";
 
 const require = createRequire(import.meta.url);
 
@@ -58,6 +63,7 @@ const require = createRequire(import.meta.url);
 export async function openPeripheral(
   options: BleOptions,
 ): Promise<PeripheralRadio & { readonly counters: RadioCounters }> {
+  process.env["BLENO_ADVERTISING_INTERVAL"] ??= ADVERTISING_MS;
   const bleno = await openStack<Bleno>("@abandonware/bleno", options);
   return new BlenoPeripheral(bleno, options.clock);
 }

@@ -73,8 +73,8 @@ export class Phone {
     this.handle({ kind: "command", name, value });
   }
 
-  pair(code = this.#street.code(), name = "Front door"): void {
-    this.command("pair", { code, name, nonce: this.nonce() });
+  pair(code = this.#street.code(), name = "Front door", isNear = true): void {
+    this.command("pair", { code, name, nonce: this.nonce(), isNear });
   }
 
   tap(action: Action = "open", target = "door", isNear = true): string {

@@ -53,7 +53,7 @@ export const ana = personAt(3, "Ana");
 export const bo = personAt(4, "Bo");
 export const sam = personAt(5, "Sam");
 export const otto = personAt(6, "Otto");
-const lock = person(1, crypto);
+export const lock = person(1, crypto);
 
 export type Answer = AccessBody<"lock-answer">;
 
@@ -65,6 +65,8 @@ interface Asking {
   /** Default: a new one for each tap. */
   nonce?: number;
   signer?: Signer;
+  /** A rental's guest's word on the opening. */
+  opened?: Uint8Array;
   changes?: Partial<Parameters<typeof signRequest>[0]>;
 }
 
@@ -176,7 +178,8 @@ export class Door {
       key: last === undefined ? null : guestKeyId(crypto, last.key),
       ...asking.changes,
     };
-    return { request: signRequest(request, asking.signer ?? who.signer), links, refreshes };
+    const signed = signRequest(request, asking.signer ?? who.signer);
+    return { request: signed, links, refreshes, opened: asking.opened ?? null };
   }
 
   ask(session: Session, asking: Asking = {}): DeviceEffect[] {
@@ -199,7 +202,7 @@ export class Door {
   pair(who: Person = olga): Session {
     this.post({ kind: "command", name: "pair", value: { psk: new Uint8Array(32).fill(1) } });
     const session = this.open(who, true);
-    this.say(session, "lock-pair", { card: who.card });
+    this.say(session, "lock-pair", { card: who.card, proof: null });
     return session;
   }
 }

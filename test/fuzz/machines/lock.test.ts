@@ -96,7 +96,15 @@ const events = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("garbage" as const),
       who,
-      type: fc.constantFrom("lock-request", "lock-claim", "lock-order", "lock-pair", "lock-audit", "x"),
+      type: fc.constantFrom(
+        "lock-request",
+        "lock-claim",
+        "lock-order",
+        "lock-pair",
+        "lock-watch",
+        "lock-audit",
+        "x",
+      ),
       bytes: fc.uint8Array({ maxLength: 60 }),
     }),
   },

@@ -157,13 +157,19 @@ describe("messages between phone and lock", () => {
   };
   const links = [{ key: new Uint8Array(300), claim: null }];
   const samples: { [Type in AccessMessage]: AccessBody<Type> } = {
-    "lock-pair": { card: new Uint8Array(300) },
-    "lock-request": { request: new Uint8Array(200), links, refreshes: [new Uint8Array(200)] },
+    "lock-pair": { card: new Uint8Array(300), proof: id },
+    "lock-request": { request: new Uint8Array(200), links, refreshes: [new Uint8Array(200)], opened: id },
+    "lock-stay": { terms: new Uint8Array(900), receipt: new Uint8Array(900) },
     "lock-claim": { links },
     "lock-order": { order: new Uint8Array(200) },
     "lock-status": { nonce },
+    "lock-watch": { nonce, links, refreshes: [new Uint8Array(200)] },
+    "lock-watched": {
+      ...{ about: nonce, state, batteryPermille: 870 },
+      last: { name: "Ana", target: "door", timeMs: MONDAY_8H },
+    },
     "lock-audit": { nonce, from: 1 },
-    "lock-answer": { about: nonce, code: "key-expired", message: "no", waitMs: 0, state },
+    "lock-answer": { about: nonce, code: "key-expired", message: "no", waitMs: 0, state, fact: id },
     "lock-log": { about: nonce, entries: [entry], next: 2 },
     "lock-alert": { kind: "left-open", timeMs: MONDAY_8H },
     "key-refresh-ask": { links },

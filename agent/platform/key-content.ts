@@ -1,4 +1,4 @@
-/** What a guest key allows, as the command line says it: whom, when, at which hours, how often, what. */
+/** What a guest key allows: whom, when, at which hours, how often, what. */
 import { MAX_DEPTH, MAX_REFRESH_MS, MAX_USES, MIN_REFRESH_MS } from "../../protocols/access/key.ts";
 import type { GuestKey } from "../../protocols/access/key.ts";
 import { ACTIONS, MAX_RIGHTS, TARGET } from "../../protocols/access/rights.ts";
@@ -10,7 +10,7 @@ import { SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
 import type { KeyContentCommand } from "../../devices/keyring/commands.ts";
-import { integerOf, optionInvalid } from "./options.ts";
+import { integerOf, optionInvalid } from "./option-values.ts";
 import { momentOf } from "./wall-clock.ts";
 import type { Zone } from "./wall-clock.ts";
 

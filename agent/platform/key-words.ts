@@ -86,10 +86,23 @@ export const GUEST_KEY_WORDS: Readonly<Record<TextLanguage, GuestKeyWords>> = {
 };
 
 /** How long a key that is revoked works at a lock that has not heard of it; null: however long that takes. */
-export function workText(ms: number | null): string {
-  if (ms === null) return "until then the key works, however long that takes";
-  if (ms <= 0) return "the key does not work any more, as its time has passed";
+export function workText(ms: number | null, language: TextLanguage = "en"): string {
+  const words = WORK_WORDS[language];
+  if (ms === null) return words.ever;
+  if (ms <= 0) return words.over;
   // To the minute, and no less than it is.
-  const rounded = Math.ceil(ms / 60_000) * 60_000;
-  return `until then the key works at most ${formatDuration(rounded, UNITS_EN)} longer`;
+  return words.atMost(Math.ceil(ms / 60_000) * 60_000);
 }
+
+const WORK_WORDS = {
+  en: {
+    ever: "until then the key works, however long that takes",
+    over: "the key does not work any more, as its time has passed",
+    atMost: (ms: number) => `until then the key works at most ${formatDuration(ms, UNITS_EN)} longer`,
+  },
+  fr: {
+    ever: "d’ici là la clé marche, quel que soit le temps que cela prend",
+    over: "la clé ne marche plus, car son temps est passé",
+    atMost: (ms: number) => `d’ici là la clé marche encore au plus ${formatDuration(ms, UNITS_FR)}`,
+  },
+};

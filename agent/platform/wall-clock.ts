@@ -4,7 +4,7 @@ import { WORDS } from "../../protocols/contract/text-format.ts";
 import type { TextFormat, TextLanguage } from "../../protocols/contract/text-format.ts";
 import { formatTimeUtc } from "../../protocols/contract/words.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
-import { optionInvalid } from "./options.ts";
+import { optionInvalid } from "./option-values.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

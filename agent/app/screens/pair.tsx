@@ -1,0 +1,92 @@
+/** Adding a lock: its code, by camera or pasted, and what the person calls it. */
+import type { VNode } from "preact";
+import { useState } from "preact/hooks";
+import { parsePairing } from "../../../protocols/access/pairing.ts";
+import type { AppContext } from "../app-context.ts";
+import { pair } from "../doors.ts";
+import type { Texts } from "../language.ts";
+import { Field, Form, Note } from "../ui.tsx";
+import { BluetoothNote } from "./locks.tsx";
+import { Scanner } from "./scan.tsx";
+
+interface Words {
+  how: string;
+  command: string;
+  line: string;
+  hint: string;
+  name: string;
+  defaultName: string;
+  pair: string;
+  choose: string;
+  paired(name: string): string;
+  none: string;
+}
+
+const WORDS: Texts<Words> = {
+  en: {
+    how: "Let the lock show its code, stand near it, and scan the code. The first phone that proves it owns the lock.",
+    command: "At the machine of the lock: segment pair --home …",
+    line: "Or paste its line",
+    hint: "It begins with segment:pair:",
+    name: "What you call the lock",
+    defaultName: "Front door",
+    pair: "Pair",
+    choose: "The browser then asks which device: choose the one that begins with SEGMENT.",
+    paired: (name) => `This phone owns “${name}” now.`,
+    none: "No device was chosen: the lock must be on and near.",
+  },
+  fr: {
+    how: "Faites afficher son code par la serrure, restez près d’elle et scannez le code. Le premier téléphone qui le prouve possède la serrure.",
+    command: "Sur la machine de la serrure : segment pair --home …",
+    line: "Ou collez sa ligne",
+    hint: "Elle commence par segment:pair:",
+    name: "Comment vous appelez la serrure",
+    defaultName: "Porte d’entrée",
+    pair: "Appairer",
+    choose: "Le navigateur demande ensuite quel appareil : choisissez celui qui commence par SEGMENT.",
+    paired: (name) => `Ce téléphone possède maintenant « ${name} ».`,
+    none: "Aucun appareil choisi : la serrure doit être allumée et proche.",
+  },
+};
+
+export function PairScreen(context: AppContext): VNode {
+  const words = WORDS[context.language];
+  const [code, setCode] = useState("");
+  const [name, setName] = useState(words.defaultName);
+  const connect = async (): Promise<void> => {
+    const lock = await pair(context.runtime, code.trim(), name.trim());
+    if (lock === undefined) return context.say(words.none, "bad");
+    context.say(words.paired(name.trim()));
+    context.go("/locks");
+  };
+  return (
+    <div class="stack wide">
+      <BluetoothNote {...context} />
+      <div class="stack">
+        <p>{words.how}</p>
+        <p class="soft small">{words.command}</p>
+      </div>
+      <Scanner context={context} wants={isPairing} found={setCode} />
+      <Form
+        context={context}
+        submit={words.pair}
+        icon="radio"
+        act={connect}
+        disabled={code.trim() === "" || name.trim() === ""}
+      >
+        <Field isCode rows={3} label={words.line} hint={words.hint} value={code} change={setCode} />
+        <Field label={words.name} max={64} value={name} change={setName} />
+        <Note>{words.choose}</Note>
+      </Form>
+    </div>
+  );
+}
+
+function isPairing(text: string): boolean {
+  try {
+    parsePairing(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
