@@ -82,6 +82,16 @@ export type DeviceEffect =
    * perhaps one that came before. Lost if the bus is away.
    */
   | { kind: "inquire"; termsId: Uint8Array }
+  /**
+   * Asks the notaries for the time, for somebody who has no network and has drawn this nonce (16 bytes). Each
+   * answer comes as a message "time-statement". Lost if the bus is away.
+   */
+  | { kind: "ask-time"; nonce: Uint8Array }
+  /**
+   * Notaries' statements that somebody has brought, with the nonce that was drawn at `drawnMs`: if enough
+   * count, the agent's clock is put right, and the sensor "clock-known" reports it.
+   */
+  | { kind: "trust-time"; nonce: Uint8Array; drawnMs: TimeMs; statements: Uint8Array[] }
   /** A peer's card becomes known, so that messages can be sealed for it. */
   | { kind: "meet"; card: Uint8Array }
   /** One timer per name; null cancels it. */

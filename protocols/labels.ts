@@ -10,6 +10,7 @@ export const SIGNATURE_LABELS = {
   message: "segment/1/sign/message",
   brokerToken: "segment/1/sign/broker-token",
   timeQuestion: "segment/1/sign/time-question",
+  timeStatement: "segment/1/sign/time-statement",
   sessionHello: "segment/1/sign/session-hello",
   sessionAccept: "segment/1/sign/session-accept",
   fact: "segment/1/sign/fact",
@@ -54,6 +55,7 @@ export const HASH_LABELS = {
   standingOrder: "segment/1/hash/standing-order",
   deed: "segment/1/hash/deed",
   guestKey: "segment/1/hash/guest-key",
+  timeNonce: "segment/1/hash/time-nonce",
   tenure: "segment/1/hash/tenure",
 } as const;
 

@@ -17,6 +17,8 @@ export interface AppContext {
   go(path: string): void;
   /** Says the result of what the person did, to eyes and to screen readers. */
   say(text: string, tone?: Tone): void;
+  /** What was said before is over: the person does something new. */
+  hush(): void;
   /** Of anything that was thrown: its words in the person's language, where it has any. */
   fail(error: unknown): void;
   /** Forgets the opened keys; the passphrase is asked for again. */
@@ -30,7 +32,7 @@ export interface AppContext {
 export type Tone = "good" | "bad";
 
 /** What is there before the keys are opened. */
-export type Outside = Pick<AppContext, "language" | "setLanguage" | "say" | "fail">;
+export type Outside = Pick<AppContext, "language" | "setLanguage" | "say" | "hush" | "fail">;
 
 export interface Route {
   /** As it stands in the list of routes, such as `/locks/:id`. */

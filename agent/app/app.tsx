@@ -52,13 +52,13 @@ export function App(): VNode {
         setLanguage(chosen);
       },
       say: (text, tone = "good") => setSaid({ text, tone }),
+      hush: () => setSaid(undefined),
       fail: (error) => setSaid({ text: errorText(error, language), tone: "bad" }),
     }),
     [language],
   );
   return (
     <div class={stage.kind === "open" ? "app" : "app alone"}>
-      {shown(stage, setStage, outside)}
       <div class="said" role="status" aria-live="polite">
         {said !== undefined && (
           <div class={said.tone}>
@@ -69,6 +69,7 @@ export function App(): VNode {
           </div>
         )}
       </div>
+      {shown(stage, setStage, outside)}
     </div>
   );
 }

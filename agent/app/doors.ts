@@ -55,11 +55,11 @@ export function readLog(runtime: PhoneRuntime, lock: string, way: Way, from: num
   return acted(runtime, "read-log", way, { lock, from });
 }
 
-async function acted(
+async function acted<What extends { lock: string }>(
   runtime: PhoneRuntime,
   name: CommandName,
   way: Way,
-  what: { lock: string },
+  what: What,
 ): Promise<boolean> {
   if (way === "near" && !(await approach(runtime, what.lock))) return false;
   try {

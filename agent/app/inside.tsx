@@ -111,7 +111,11 @@ export function Inside({ outside, runtime, lock, restart, erase }: InsideProps):
 
 function Standing({ runtime, words }: { runtime: PhoneRuntime; words: Words }): VNode {
   if (runtime.network === undefined) return <Chip>{words.alone}</Chip>;
-  return runtime.isConnected ? <Chip tone="good">{words.online}</Chip> : <Chip tone="warn">{words.offline}</Chip>;
+  return runtime.isConnected ? (
+    <Chip tone="good">{words.online}</Chip>
+  ) : (
+    <Chip tone="warn">{words.offline}</Chip>
+  );
 }
 
 function Tabs({ current, context }: { current: AppRoute; context: AppContext }): VNode {

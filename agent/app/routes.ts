@@ -73,7 +73,59 @@ const SETTINGS: readonly AppRoute[] = [
   },
 ];
 
-export const ROUTES: readonly AppRoute[] = [...DOORS, ...SETTINGS];
+const MONEY: readonly AppRoute[] = [
+  {
+    path: "/wallet",
+    title: { en: "Wallet", fr: "Portefeuille" },
+    tab: { order: 3, icon: "wallet", label: { en: "Wallet", fr: "Argent" } },
+    load: async () => (await import("./screens/wallet.tsx")).WalletScreen,
+  },
+  {
+    path: "/wallet/send",
+    title: { en: "Pay", fr: "Payer" },
+    back: "/wallet",
+    load: async () => (await import("./screens/wallet-send.tsx")).SendScreen,
+  },
+  {
+    path: "/wallet/request",
+    title: { en: "Ask for money", fr: "Demander de l’argent" },
+    back: "/wallet",
+    load: async () => (await import("./screens/wallet-request.tsx")).RequestScreen,
+  },
+  {
+    path: "/wallet/receipts/:id",
+    title: { en: "Receipt", fr: "Reçu" },
+    back: "/wallet",
+    load: async () => (await import("./screens/wallet-receipt.tsx")).ReceiptScreen,
+  },
+  {
+    path: "/contracts",
+    title: { en: "Contracts", fr: "Contrats" },
+    tab: { order: 4, icon: "contract", label: { en: "Contracts", fr: "Contrats" } },
+    load: async () => (await import("./screens/contracts.tsx")).ContractsScreen,
+  },
+  {
+    path: "/contracts/:id",
+    title: { en: "Contract", fr: "Contrat" },
+    back: "/contracts",
+    load: async () => (await import("./screens/contracts-page.tsx")).ContractScreen,
+  },
+  {
+    path: "/contracts/:id/track",
+    title: { en: "On its way", fr: "En route" },
+    back: "/contracts/:id",
+    load: async () => (await import("./screens/delivery.tsx")).DeliveryScreen,
+  },
+];
+
+export const ROUTES: readonly AppRoute[] = [...DOORS, ...MONEY, ...SETTINGS];
 
 /** Such as the wallet's and the negotiator's. */
-export const SERVICES: readonly Service[] = [];
+export const SERVICES: readonly Service[] = [
+  {
+    load: async () => {
+      const { moneyOf } = await import("./money/service.ts");
+      return (runtime) => void moneyOf(runtime);
+    },
+  },
+];

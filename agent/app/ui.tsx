@@ -39,7 +39,7 @@ interface ButtonProps {
   children: ComponentChildren;
   /** While it runs the button waits; what it throws is told. */
   act: () => unknown;
-  context: Pick<AppContext, "fail">;
+  context: Pick<AppContext, "fail" | "hush">;
   look?: "primary" | "danger" | "plain" | "big primary";
   icon?: IconName;
   disabled?: boolean;
@@ -66,11 +66,12 @@ export function Button({ children, act, context, look, icon, disabled, label }: 
 }
 
 /** One thing at a time: whether it runs, and what starts it. */
-export function useAct(context: Pick<AppContext, "fail">): [boolean, (act: () => unknown) => void] {
+export function useAct(context: Pick<AppContext, "fail" | "hush">): [boolean, (act: () => unknown) => void] {
   const [busy, setBusy] = useState(false);
   const run = (act: () => unknown): void => {
     if (busy) return;
     setBusy(true);
+    context.hush();
     // Begun in the tap itself: a browser asks for Bluetooth and the camera only there.
     const doing = (async () => act())();
     doing.catch((error: unknown) => context.fail(error)).finally(() => setBusy(false));
@@ -81,7 +82,7 @@ export function useAct(context: Pick<AppContext, "fail">): [boolean, (act: () =>
 interface FormProps {
   children: ComponentChildren;
   act: () => unknown;
-  context: Pick<AppContext, "fail">;
+  context: Pick<AppContext, "fail" | "hush">;
   submit: string;
   icon?: IconName;
   disabled?: boolean;
@@ -132,14 +133,14 @@ export function Field(props: FieldProps): VNode {
   const { label, value, change, hint, error, type = "text", rows, max } = props;
   const id = useId();
   const about = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
+  const isCode = props.isCode === true;
   const shared = {
-    ...{ id, value, "aria-describedby": about === "" ? undefined : about },
-    ...{ "aria-invalid": error === undefined ? undefined : true, maxLength: max },
-    ...(props.isCode === true
-      ? { spellcheck: false, autocapitalize: "none", autocorrect: "off", autocomplete: "off" }
-      : { autocomplete: props.autocomplete ?? "off" }),
-    class: props.isCode === true ? "mono" : "",
-  };
+    ...{ id, value, autocomplete: props.autocomplete ?? "off", class: isCode ? "mono" : "" },
+    ...(about === "" ? {} : { "aria-describedby": about }),
+    ...(error === undefined ? {} : { "aria-invalid": true }),
+    ...(max === undefined ? {} : { maxLength: max }),
+    ...(isCode ? { spellcheck: false, autocapitalize: "none", autocorrect: "off" } : {}),
+  } as const;
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -147,7 +148,7 @@ export function Field(props: FieldProps): VNode {
         <input
           {...shared}
           type={type}
-          inputMode={props.inputMode}
+          inputMode={props.inputMode ?? "text"}
           onInput={(event) => change(event.currentTarget.value)}
         />
       ) : (
@@ -215,11 +216,23 @@ export function Check(props: { label: string; checked: boolean; change: (checked
   );
 }
 
-export function Note({ tone = "", children }: { tone?: "" | "good" | "warn" | "bad"; children: ComponentChildren }) {
+export function Note({
+  tone = "",
+  children,
+}: {
+  tone?: "" | "good" | "warn" | "bad";
+  children: ComponentChildren;
+}) {
   return <div class={`note ${tone}`}>{children}</div>;
 }
 
-export function Chip({ tone = "", children }: { tone?: "" | "good" | "warn" | "bad"; children: ComponentChildren }) {
+export function Chip({
+  tone = "",
+  children,
+}: {
+  tone?: "" | "good" | "warn" | "bad";
+  children: ComponentChildren;
+}) {
   return <span class={`chip ${tone}`}>{children}</span>;
 }
 
@@ -234,7 +247,17 @@ export function Sentences({ lines }: { lines: readonly string[] }): VNode {
 }
 
 /** A line of a list that leads elsewhere. */
-export function Row({ to, icon, title, detail }: { to: string; icon?: IconName; title: string; detail?: string }) {
+export function Row({
+  to,
+  icon,
+  title,
+  detail,
+}: {
+  to: string;
+  icon?: IconName;
+  title: string;
+  detail?: string;
+}) {
   return (
     <a class="row" href={`#${to}`}>
       {icon !== undefined && <Icon name={icon} />}
@@ -265,7 +288,11 @@ export function QrCode({ text, label }: { text: string; label: string }): VNode 
 }
 
 const COPY: Texts<{ copy: string; copied: string; refused: string }> = {
-  en: { copy: "Copy", copied: "Copied.", refused: "The browser does not let the app copy: mark and copy it by hand." },
+  en: {
+    copy: "Copy",
+    copied: "Copied.",
+    refused: "The browser does not let the app copy: mark and copy it by hand.",
+  },
   fr: {
     copy: "Copier",
     copied: "Copié.",

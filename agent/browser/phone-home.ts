@@ -47,7 +47,8 @@ export function openPhone(options: PhoneOptions): Promise<PhoneRuntime> {
 export async function erasePhone(): Promise<void> {
   const all = (await indexedDB.databases()).map(({ name = "" }) => name);
   const ours = all.filter((name) => name.startsWith("segment-"));
-  for (const name of new Set([KEYS_DATABASE, KEYRING_STORE, HOME_STORE, ...ours])) await eraseIndexedStore(name);
+  for (const name of new Set([KEYS_DATABASE, KEYRING_STORE, HOME_STORE, ...ours]))
+    await eraseIndexedStore(name);
 }
 
 interface Stores {
@@ -76,9 +77,13 @@ class Phone implements PhoneRuntime {
   #ended: () => void = () => undefined;
 
   static async open({ home, findNetwork, failed }: PhoneOptions): Promise<Phone> {
-    const stores = { home: await openIndexedStore(HOME_STORE), keyring: await openIndexedStore(KEYRING_STORE) };
-    const found = keptNetwork(stores.home) ?? (await findNetwork().catch(() => undefined));
-    if (found !== undefined) await keepNetwork(stores.home, found);
+    const stores = {
+      home: await openIndexedStore(HOME_STORE),
+      keyring: await openIndexedStore(KEYRING_STORE),
+    };
+    const kept = keptNetwork(stores.home);
+    const found = kept === "none" ? undefined : (kept ?? (await findNetwork().catch(() => undefined)));
+    if (kept === undefined && found !== undefined) await keepNetwork(stores.home, found);
     const phone = new Phone(home, stores, found?.network, await busOf(home, found), failed);
     phone.#begin();
     await phone.agent.idle();

@@ -34,7 +34,9 @@ const PARTS: SealParts = {
     scryptAsync(passphrase, salt, { N: 2 ** log2N, r, p, dkLen: 32, maxmem }),
 };
 
-const bytes = z.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array && value.length < 8_192);
+const bytes = z.custom<Uint8Array<ArrayBuffer>>(
+  (value) => value instanceof Uint8Array && value.length < 8_192,
+);
 const recordSchema = z.strictObject({
   version: z.literal(1),
   /** AES-GCM, not extractable; null where the browser has no Web Crypto. */
@@ -124,7 +126,8 @@ async function opened(record: KeyRecord, passphrase: string): Promise<Uint8Array
   fields.int("version", { min: 1, max: 1 });
   if (fields.text("method") !== SEALED) throw damaged("the method is unknown");
   const plain = await open(PARTS, "keystore", readSealed(fields), passphrase);
-  if (plain === undefined) throw new SegmentError("passphrase-wrong", "the passphrase does not open the keys");
+  if (plain === undefined)
+    throw new SegmentError("passphrase-wrong", "the passphrase does not open the keys");
   return plain;
 }
 

@@ -14,6 +14,7 @@ export interface PhoneNetwork {
 
 const FILE = "segment.json";
 const KEY = "network";
+const NONE = "none";
 const MOST_BYTES = 64 * 1024;
 
 const fileSchema = z.strictObject({
@@ -55,7 +56,10 @@ export function brokerUrl(where: string, page: string): string {
   try {
     url = new URL(where === "" ? "mqtt" : where, page);
   } catch (cause) {
-    throw new SegmentError("network-invalid", "the broker's address cannot be read", { where: "mqtt", cause });
+    throw new SegmentError("network-invalid", "the broker's address cannot be read", {
+      where: "mqtt",
+      cause,
+    });
   }
   if (url.protocol === "https:") url.protocol = "wss:";
   if (url.protocol === "http:") url.protocol = "ws:";
@@ -65,18 +69,20 @@ export function brokerUrl(where: string, page: string): string {
   return url.href;
 }
 
-/** What was kept. Errors: network-invalid. */
-export function keptNetwork(store: Store): PhoneNetwork | undefined {
+/** What was kept; "none" if the person wants none, undefined if nothing is known yet. Errors: network-invalid. */
+export function keptNetwork(store: Store): PhoneNetwork | "none" | undefined {
   const bytes = store.get(KEY);
   if (bytes === undefined) return undefined;
+  if (text(bytes) === NONE) return "none";
   const kept = keptSchema.safeParse(jsonOf(text(bytes)));
   if (!kept.success) throw invalid("what was kept of it is damaged");
   return { network: parseNetwork(kept.data.network), broker: kept.data.mqtt };
 }
 
 export function keepNetwork(store: Store, one: PhoneNetwork | undefined): Promise<void> {
-  const kept = one && utf8(JSON.stringify({ network: formatNetwork(one.network), mqtt: one.broker }));
-  return store.commit(new Map([[KEY, kept]]));
+  const kept =
+    one === undefined ? NONE : JSON.stringify({ network: formatNetwork(one.network), mqtt: one.broker });
+  return store.commit(new Map([[KEY, utf8(kept)]]));
 }
 
 function jsonOf(body: string): unknown {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { Home } from "../node/home.ts";
 import { openKeyring } from "../node/keyring-home.ts";
-import type { RunningKeyring } from "../node/keyring-home.ts";
+import type { KeyringOptions, RunningKeyring } from "../node/keyring-home.ts";
 import type { KeyringState, KnownLock, Outcome } from "../../devices/keyring/state.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
@@ -41,6 +41,7 @@ export function withKeyringOptions(command: Command): Command {
 export async function withKeyring<T>(
   flags: KeyringFlags,
   work: (keyring: RunningKeyring, home: Home) => Promise<T>,
+  watched?: KeyringOptions["watched"],
 ): Promise<T> {
   const home = await loadHome(flags);
   const network = networkOf(home);
@@ -49,7 +50,10 @@ export async function withKeyring<T>(
     fault ??= error instanceof Error ? error : new SegmentError("internal", String(error));
   });
   const radio = await radioOf(flags.radio ?? [], "phone");
-  const keyring = await openKeyring(machine, home, { network, broker: brokerOf(flags, home), radio });
+  const keyring = await openKeyring(machine, home, {
+    ...{ network, broker: brokerOf(flags, home), radio },
+    ...(watched === undefined ? {} : { watched }),
+  });
   try {
     const result = await work(keyring, home);
     if (fault !== undefined) throw fault;

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   pair: async () => (await import("./pair.ts")).addPair,
   lock: async () => (await import("./lock.ts")).addLock,
   key: async () => (await import("./key.ts")).addKey,
+  bridge: async () => (await import("./bridge.ts")).addBridge,
   wallet: async () => (await import("./wallet.ts")).addWallet,
   currency: async () => (await import("./currency.ts")).addCurrency,
   contract: async () => (await import("./contract.ts")).addContract,

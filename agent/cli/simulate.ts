@@ -11,6 +11,7 @@ import { terminalWidth } from "./layout.ts";
 import { printDocument, say } from "./output.ts";
 import { simulateVirtually, type VirtualFlags } from "./simulate-virtual.ts";
 import { addAir } from "./simulate-air.ts";
+import { addRental } from "./simulate-rental.ts";
 import { addSimulateLock } from "./simulate-lock.ts";
 import { termsLines } from "./terms-lines.ts";
 
@@ -75,6 +76,7 @@ export function addSimulate(program: Command): void {
     .option("--trace [detail]", "virtual: tell what happens (people, or all)")
     .addHelpText("after", EXAMPLES)
     .action((flags: Flags) => (flags.virtual === true ? simulateVirtually(flags) : delivery(flags)));
+  addRental(simulate);
   addAir(simulate);
   addSimulateLock(simulate);
 }

@@ -1,12 +1,17 @@
 /** `segment telemetry`: streams read back from their keepers, and what this home has sent. */
+import { Option } from "commander";
 import type { Command } from "commander";
 import { readBack } from "../core/stream-reader.ts";
 import { meet } from "../node/run-client.ts";
 import type { Client } from "../node/run-client.ts";
 import { writeConfig } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
+import { lockLogStream } from "../node/lock-log.ts";
 import { healthStream, shardsNeeded } from "../node/run-health.ts";
 import { readRunStatus, runningProcess } from "../node/run-status.ts";
+import { readLog } from "../../protocols/access/audit-record.ts";
+import type { ReadAuditEntry } from "../../protocols/access/audit-record.ts";
+import { toHex } from "../../protocols/encoding/bytes.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import type { Crypto } from "../../protocols/ports.ts";
@@ -25,7 +30,10 @@ import { visitFrom } from "./visit.ts";
 
 const MAX_KEEPERS = 64;
 
+const STREAMS = ["health", "lock-log"] as const;
+
 interface ReadFlags extends NetworkFlags {
+  stream: (typeof STREAMS)[number];
   grant?: string;
   issuer?: string;
   keepers?: string;
@@ -36,14 +44,22 @@ export function addTelemetry(program: Command): void {
     .command("telemetry")
     .description("Sealed streams: what was sent, and reading them back.");
   withNetwork(telemetry.command("read"))
-    .description("Read a stream back from its keepers: this home's own health, or what a grant gives.")
+    .description("Read a stream back from its keepers: one of this home's own, or what a grant gives.")
+    .addOption(
+      new Option("--stream <name>", "of the home's own: the machine's health, or a lock's log")
+        .choices(STREAMS)
+        .default("health"),
+    )
     .option("--grant <file>", "a grant made for this home's key")
     .option("--issuer <id>", "who must have signed the grant (default: the stream's publisher)")
     .option("--keepers <ids>", "the stream's keepers, by shard (default: those of this home)")
     .addHelpText(
       "after",
       "\nExamples:\n  segment telemetry read --home hub --json\n" +
-        "  segment telemetry read --home owner --grant drone.grant --keepers z6Mk…,z6Mk…\n\n" +
+        "  segment telemetry read --home owner --grant drone.grant --keepers z6Mk…,z6Mk…\n" +
+        "  segment telemetry read --home front --stream lock-log\n\n" +
+        "A running lock keeps a grant to read its log for each owner, in grants/ of its home; it is sealed to\n" +
+        "the owner's key, so that it may go by any way.\n" +
         "Exit code 1 if something of the stream is missing; what is there is printed all the same.\n",
     )
     .action(read);
@@ -117,7 +133,8 @@ async function status(flags: HomeFlags): Promise<void> {
 
 async function read(flags: ReadFlags): Promise<void> {
   const home = await loadHome(flags);
-  const grant = flags.grant === undefined ? ownGrant(nodeCrypto, home) : givenGrant(flags.grant, flags, home);
+  const grant =
+    flags.grant === undefined ? ownGrant(nodeCrypto, home, flags) : givenGrant(flags.grant, flags, home);
   const keeperIds = flags.keepers === undefined ? home.config.keepers : idsOf("--keepers", [flags.keepers]);
   if (keeperIds.length === 0) {
     throw new SegmentError(
@@ -133,6 +150,7 @@ async function read(flags: ReadFlags): Promise<void> {
   });
   const records = stream.chunks.flatMap((chunk) => chunk.records);
   const missing = missingOf(stream, silent);
+  const log = readLog(nodeCrypto, records);
   const isIncomplete = stream.unread.length > 0 || stream.breaks.some(({ kind }) => kind !== "replay");
   if (flags.json === true) {
     const publisher = agentId(grant.publisher);
@@ -141,9 +159,11 @@ async function read(flags: ReadFlags): Promise<void> {
       complete: !isIncomplete && records.length > 0,
       missing,
       senml: toJson(records),
+      ...(log.length === 0 ? {} : { log: log.map(shownLine) }),
     });
   } else {
     for (const line of summary(records)) print(line);
+    for (const line of log) print(logLine(line));
   }
   for (const line of missing) say(`missing: ${line}`);
   if (isIncomplete) {
@@ -170,8 +190,9 @@ async function answers(client: Client, keeper: string, grant: OpenedGrant): Prom
 }
 
 /** All of the home's own stream: whoever has its secret needs no grant. */
-function ownGrant(crypto: Crypto, home: Home): OpenedGrant {
-  const { streamId, rootKey } = healthStream(crypto, home);
+function ownGrant(crypto: Crypto, home: Home, { stream }: ReadFlags): OpenedGrant {
+  const streamOf = stream === "lock-log" ? lockLogStream : healthStream;
+  const { streamId, rootKey } = streamOf(crypto, home);
   const publisher = home.keys.signer.publicKey;
   const span = { from: 0, to: PERIOD_END };
   const terms = { publisher, streamId, generation: 0, reader: home.card.sessionKey, span, issuedAtMs: 0 };
@@ -184,6 +205,19 @@ function givenGrant(path: string, flags: ReadFlags, home: Home): OpenedGrant {
   const { publisher } = readGrant(nodeCrypto, grant);
   const issuer = flags.issuer === undefined ? publisher : publicKeyFromId(flags.issuer);
   return openGrant({ crypto: nodeCrypto, grant, readerSecret: home.secrets.sessionSecret, issuer });
+}
+
+function shownLine({ key, evidence: _evidence, ...line }: ReadAuditEntry): object {
+  return { ...line, key: key === null ? null : toHex(key) };
+}
+
+/** Who asked for what at a door, by which key, and what came of it. */
+function logLine({ timeMs, who, name, what, target, action, key, code, isSigned }: ReadAuditEntry): string {
+  const person = name === "" ? (who ?? "the lock") : `${name} (${who ?? ""})`;
+  const deed = target === null ? what : `${action ?? ""} ${target}`;
+  const by = key === null ? "" : `  key ${toHex(key).slice(0, 12)}`;
+  const came = code === null ? "done" : `refused [${code}]`;
+  return `${utc(timeMs)}  ${person}  ${deed}${by}  ${came}${isSigned ? "  signed" : ""}`;
 }
 
 /** In sentences; a keeper that is silent is no loss as long as the others have enough. */

@@ -328,6 +328,11 @@ export class Agent<State> {
         return;
       case "inquire":
         return this.#notaries.inquire(effect.termsId);
+      case "ask-time":
+        return this.#notaries.askTime(effect.nonce);
+      case "trust-time":
+        if (this.time.carried(effect.nonce, effect.drawnMs, effect.statements)) this.sensor("clock-known", true);
+        return;
       case "timer":
         return this.#timers.set(effect.name, effect.atMs);
       case "advertise":

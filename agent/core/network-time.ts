@@ -10,6 +10,7 @@ import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { quorum, type NetworkDescription } from "../../protocols/ledger/network.ts";
 import { medianTime } from "../../protocols/ledger/statements.ts";
+import { carriedTime } from "../../protocols/messaging/carried-time.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import { signTimeQuestion, TIME_NONCE_BYTES, timeAnswerSchema } from "../../protocols/messaging/time.ts";
 import type { Bus, Clock, Crypto, Random, TimeMs, Timer } from "../../protocols/ports.ts";
@@ -22,6 +23,8 @@ const ROUND_TRIP_MS = 2_000;
 /** The clock in use is left alone while it is off by no more than this. */
 const TOLERANCE_MS = 1_000;
 const ASK_EVERY_MS = 10 * 60_000;
+/** How long somebody may take to carry question and answers. */
+const CARRIED_MS = 60_000;
 /** After a doubt, or when too few have answered; the latter doubles up to ASK_EVERY_MS. */
 const ASK_AGAIN_MS = 5_000;
 /** Most answer at once or not at all: the first silence is short, and doubles up to ROUND_TRIP_MS. */
@@ -123,6 +126,24 @@ export class NetworkTime {
     // The first time is urgent. Later all who will answer are waited for: others give another median, and
     // honest notaries may differ by more than is tolerated.
     else if (question.answers.size === this.#quorum && !this.isKnown) this.#settle(question);
+  }
+
+  /**
+   * Statements with a nonce of our own, drawn at `drawnMs` by this clock, which somebody has brought. Returns
+   * whether they tell the time; not used once the notaries have told it themselves.
+   */
+  carried(nonce: Uint8Array, drawnMs: TimeMs, statements: readonly Uint8Array[]): boolean {
+    const { clock, crypto, network, told } = this.#parts;
+    const sinceMs = clock.now() - drawnMs;
+    if (this.isKnown || this.#closed || sinceMs < 0 || sinceMs > CARRIED_MS) return false;
+    const timeMs = carriedTime(crypto, network, nonce, statements);
+    if (timeMs === undefined) return false;
+    // Stated at some time between then and now.
+    const offsetMs = timeMs + Math.floor(sinceMs / 2) - clock.steadyNow();
+    const shiftMs = clock.correct(offsetMs, Math.max(TOLERANCE_MS, sinceMs));
+    this.#release();
+    told?.(shiftMs);
+    return true;
   }
 
   /** Resolves when the time is known, or after `patienceMs` on the links' clock. */

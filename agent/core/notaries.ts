@@ -64,6 +64,13 @@ export class Notaries {
     }
   }
 
+  /** Asks all of them for their word on the time, for somebody else; the answers are the device's. */
+  askTime(nonce: Uint8Array): void {
+    const { messenger } = this.#parts;
+    const lost = (error: unknown): void => messenger.countDrop(errorCode(error));
+    for (const id of this.#ids) messenger.send(id, "time-wanted", encodeMessage({ nonce })).catch(lost);
+  }
+
   #expect(question: string): void {
     this.#open.add(question);
     const [oldest] = this.#open;

@@ -1,6 +1,7 @@
 /** A home's agent whose device decides for itself, with no network either: its journal, bus and radio. */
 import { join } from "node:path";
 import { Agent } from "../core/agent.ts";
+import type { AgentParts } from "../core/agent-parts.ts";
 import type { Device } from "../../devices/device.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { CentralRadio, PeripheralRadio } from "../../protocols/ports.ts";
@@ -17,6 +18,8 @@ export interface AgentHomeOptions<State> {
   /** Where the network's broker listens; it may be away, or for ever. */
   broker: string;
   radio: RadioOpeners | undefined;
+  /** Where the device's records go; absent: they are dropped. */
+  telemetry?: AgentParts<State>["telemetry"] | undefined;
   /** Commands to drivers. */
   actuate: (name: string, value: unknown) => void;
   progress: (step: string, detail: string) => void;
@@ -69,6 +72,7 @@ export async function openAgentHome<State>(
       ...(peripheral === undefined ? {} : { peripheral }),
       ...(central === undefined ? {} : { central }),
       worksOffline: true,
+      ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
       surroundings: {
         actuate: options.actuate,
         keep: () => undefined,

@@ -6,6 +6,7 @@
 import type { CommandName } from "../../devices/keyring/commands.ts";
 import { keyring } from "../../devices/keyring/keyring.ts";
 import type { KeyringState, Outcome } from "../../devices/keyring/state.ts";
+import type { AccessBody } from "../../protocols/access/messages.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { KeyringActs } from "../platform/keyring-acts.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
@@ -20,6 +21,8 @@ export interface KeyringOptions {
   network: NetworkDescription;
   broker: string;
   radio: RadioOpeners | undefined;
+  /** What a lock shows to who watches it, as it comes. */
+  watched?: (body: AccessBody<"lock-watched"> & { lock: string }) => void;
 }
 
 export interface RunningKeyring {
@@ -51,7 +54,11 @@ export async function openKeyring(
   try {
     const opened = await openAgentHome<KeyringState>(machine, home, {
       ...{ device: keyring, ...options },
-      actuate: (_name, value) => logs.push(value),
+      actuate: (name, value) => {
+        if (name === "log") logs.push(value);
+        else if (name === "watched")
+          options.watched?.(value as AccessBody<"lock-watched"> & { lock: string });
+      },
       progress: () => undefined,
       connected: (connected) => {
         isConnected = connected;

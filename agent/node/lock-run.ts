@@ -11,6 +11,7 @@ import type { LockConfig, LockState } from "../../devices/lock/state.ts";
 import { PSK_LENGTH } from "../../protocols/access/pairing.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
+import { DAY_MS } from "../../protocols/calendar.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Timer } from "../../protocols/ports.ts";
 import type { Agent } from "../core/agent.ts";
@@ -18,6 +19,7 @@ import { openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { writeFileDurably } from "./files.ts";
 import type { Home } from "./home.ts";
+import { lockLogParts, writeGrants } from "./lock-log.ts";
 import type { RadioOpeners } from "./radio-run.ts";
 import type { Machine } from "./run-connection.ts";
 
@@ -43,6 +45,8 @@ const STATUS_FILE = "lock.json";
 const TURN_MS = 250;
 /** How long the notaries get to tell the time, each time the network is there. */
 const TIME_PATIENCE_MS = 30_000;
+/** How long the keepers get at the end to take what of the log is under way. */
+const LAST_PATIENCE_MS = 3_000;
 
 const pairingSchema = z.strictObject({
   psk: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === PSK_LENGTH),
@@ -71,6 +75,9 @@ export class RunningLock {
   #opened: AgentHome<LockState> | undefined;
   #timer: Timer | undefined;
   #told = "";
+  /** Whose grants were written, and on which day. */
+  #granted = "";
+  #isConnected = false;
 
   constructor(machine: Machine, home: Home, options: LockRunOptions) {
     this.#machine = machine;
@@ -84,6 +91,7 @@ export class RunningLock {
     rmSync(join(this.#home.folder, PAIRING_FILE), { force: true });
     this.#opened = await openAgentHome<LockState>(this.#machine, this.#home, {
       ...{ device: createLock(pins.config), network, broker, radio },
+      telemetry: lockLogParts(this.#machine.crypto, this.#home),
       actuate: (name, value) => (name === ERASE_DRIVER ? this.#erase() : pins.actuate(name, value)),
       progress: (step, detail) => say(detail === "" ? step : `${step}: ${detail}`),
       connected: (isConnected, agent) => this.#connectedChanged(isConnected, agent),
@@ -97,6 +105,7 @@ export class RunningLock {
   /** Ends everything in its order. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
+    await this.#flushLog();
     await this.#opened?.close();
     this.#options.pins.close();
   }
@@ -112,6 +121,7 @@ export class RunningLock {
       const wish = takePairing(this.#home.folder);
       if (wish !== undefined) this.agent.command("pair", wish);
       this.#tell();
+      this.#grant();
     } catch (error) {
       failed(error);
       return;
@@ -128,7 +138,35 @@ export class RunningLock {
     writeFileDurably(join(this.#home.folder, STATUS_FILE), text, 0o600);
   }
 
+  /** Whoever owns the lock reads its log, as long as they own it. */
+  #grant(): void {
+    if (this.agent.telemetry === undefined) return;
+    const owners = this.agent.state.owners.flatMap(({ id }) => {
+      const card = this.agent.messenger.cardOf(id);
+      return card === undefined ? [] : [{ id, sessionKey: card.sessionKey }];
+    });
+    const day = Math.floor(this.#machine.clock.now() / DAY_MS);
+    const granted = [day, ...owners.map(({ id }) => id)].join(" ");
+    if (granted === this.#granted) return;
+    writeGrants(this.#machine, this.#home, owners);
+    this.#granted = granted;
+  }
+
+  async #flushLog(): Promise<void> {
+    const telemetry = this.#opened?.agent.telemetry;
+    if (telemetry === undefined || !this.#isConnected) return;
+    const { linkClock } = this.#machine;
+    await new Promise<void>((resolve, reject) => {
+      const timer = linkClock.at(linkClock.now() + LAST_PATIENCE_MS, resolve);
+      telemetry
+        .flush()
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
+  }
+
   #connectedChanged(isConnected: boolean, agent: Agent<LockState>): void {
+    this.#isConnected = isConnected;
     if (!isConnected) return;
     agent.time
       .known(TIME_PATIENCE_MS)

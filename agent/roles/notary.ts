@@ -19,6 +19,7 @@ import type {
   NotaryEvent,
   Settled,
 } from "../../protocols/ledger/notary.ts";
+import { signTimeStatement } from "../../protocols/messaging/carried-time.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { Bus, Clock, OrderLog, Store, Timer, Unsubscribe } from "../../protocols/ports.ts";
 import { castFilter, castTopic, parseTopic } from "../../protocols/topics.ts";
@@ -306,6 +307,14 @@ export class NotaryRole {
       }
       case "contract-wanted":
         return this.#answerContract(from, parseBody(LEDGER_SCHEMAS[kind], body).termsId);
+      case "time-wanted": {
+        const { nonce } = parseBody(LEDGER_SCHEMAS[kind], body);
+        const { network, termSigner } = this.#parts.config;
+        const timeMs = this.#parts.clock.now();
+        return reply("time-statement", {
+          statement: signTimeStatement(termSigner, network.network, { nonce, timeMs }),
+        });
+      }
       case "currencies-wanted":
         return this.#answerCurrencies(parseBody(LEDGER_SCHEMAS[kind], body).after);
       default:

@@ -23,6 +23,7 @@ import {
 import { freshKeyring } from "./state.ts";
 import type { KeyringState, Result } from "./state.ts";
 import { fileOpenings, stayAsks, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
+import { onTimeStatement, timeFor } from "./time.ts";
 import {
   onAnswer,
   onAsk,
@@ -100,13 +101,15 @@ function onSaid(
 ): Result {
   switch (type) {
     case "lock-answer":
-      return onAnswer(state, from, body, context);
+      return timeFor(onAnswer(state, from, body, context), context);
     case "lock-watched":
       return onWatched(state, from, body, context);
     case "lock-log":
       return onLog(state, from, body, context);
     case "lock-alert":
       return onAlert(state, from, body);
+    case "time-statement":
+      return onTimeStatement(state, body);
     case "key-refresh-ask":
       return onRefreshAsk(state, from, body, context);
     case "key-refreshed":

@@ -2,9 +2,9 @@
  * The log: who asked for what, by which key, and what came of it. Each line goes into the sealed stream, with
  * what the phone has signed; the newest stay here for owners to read at the door.
  */
+import { encodeAuditEntry, EVIDENCE_RECORD, LOG_RECORD } from "../../protocols/access/audit-record.ts";
 import type { AccessBody, AuditEntry } from "../../protocols/access/messages.ts";
 import { MAX_AUDIT_PAGE } from "../../protocols/access/messages.ts";
-import { encodeCbor } from "../../protocols/encoding/cbor.ts";
 import type { SenmlRecord } from "../../protocols/telemetry/senml.ts";
 import type { DeviceContext, DeviceEffect } from "../device.ts";
 import { isTimeKnown } from "./time.ts";
@@ -41,17 +41,11 @@ export function logged(config: LockConfig, state: LockState, line: Line, context
   };
 }
 
-/** One record for the line, deterministic CBOR [1, …], and one for what was signed. */
+/** One record for the line, and one for what was signed. */
 function recordOf(entry: AuditEntry, evidence: Uint8Array | undefined): DeviceEffect {
-  const { number, timeMs, who, name, what, target, action, key, code } = entry;
-  const fields = [number, timeMs, entry.isTimeKnown, who, name, what, target, action, key, code];
-  const line: SenmlRecord = {
-    n: "lock/log",
-    vd: encodeCbor([1, ...fields, entry.evidence]),
-    t: timeMs / 1_000,
-  };
-  const signed: SenmlRecord[] =
-    evidence === undefined ? [] : [{ n: "lock/evidence", vd: evidence, t: timeMs / 1_000 }];
+  const t = entry.timeMs / 1_000;
+  const line: SenmlRecord = { n: LOG_RECORD, vd: encodeAuditEntry(entry), t };
+  const signed: SenmlRecord[] = evidence === undefined ? [] : [{ n: EVIDENCE_RECORD, vd: evidence, t }];
   return { kind: "record", records: [line, ...signed] };
 }
 

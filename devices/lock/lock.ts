@@ -27,7 +27,7 @@ import { alerts } from "./senses.ts";
 import { departures, onReceipt, onStay, staysAgain } from "./stay.ts";
 import { ANYONE, ERASE_DRIVER, freshState, MAX_SESSIONS } from "./state.ts";
 import type { LockConfig, LockState, OpenSession, Result } from "./state.ts";
-import { timeForgotten, timeTold } from "./time.ts";
+import { onTime, timeForgotten, timeTold } from "./time.ts";
 import { onWatch, watchersTold } from "./watch.ts";
 
 /** Makes a lock for what hangs on its pins. */
@@ -47,7 +47,7 @@ function step(config: LockConfig, state: LockState, event: DeviceEvent, context:
     case "time-corrected":
       return again(config, timeTold(state, context), context);
     case "session-opened":
-      return stay(withSession(state, event));
+      return stay(withSession(state, event, context));
     case "session-closed":
       return stay({ ...state, sessions: state.sessions.filter(({ id }) => id !== event.session) });
     case "session-message": {
@@ -92,9 +92,9 @@ function again(config: LockConfig, state: LockState, context: DeviceContext): Re
   };
 }
 
-function withSession(state: LockState, event: SessionOpened): LockState {
+function withSession(state: LockState, event: SessionOpened, { now }: DeviceContext): LockState {
   const { session: id, peer, sessionHash: hash, paired = false } = event;
-  const opened: OpenSession = { id, peer, hash, paired, done: [] };
+  const opened: OpenSession = { id, peer, hash, paired, done: [], openedMs: now, times: [] };
   const others = state.sessions.filter((one) => one.id !== id);
   return { ...state, sessions: [...others, opened].slice(-MAX_SESSIONS) };
 }
@@ -117,6 +117,8 @@ function onSaid(
       return onPair(config, state, from, body, context);
     case "lock-stay":
       return onStay(config, state, from, body, context);
+    case "lock-time":
+      return onTime(config, state, from, body, context);
     case "lock-status":
       return onStatus(config, state, from, body, context);
     case "lock-watch":

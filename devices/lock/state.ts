@@ -83,6 +83,10 @@ export interface OpenSession {
   paired: boolean;
   /** What was asked in it, and what was answered. */
   done: Done[];
+  /** When it was opened, by whatever the clock then was. */
+  openedMs: TimeMs;
+  /** What notaries have stated on the time, brought in it. */
+  times: Uint8Array[];
 }
 
 export interface Done {
@@ -205,6 +209,8 @@ export const MAX_STAYS = 32;
 export const MAX_SESSIONS = 32;
 /** Requests in one session; or of one peer over the bus, within a minute. */
 export const MAX_DONE = 64;
+/** Notaries' statements in one session. */
+export const MAX_STATEMENTS = 16;
 export const MAX_REMOTE = 1_024;
 export const MAX_HEARD = 64;
 export const MAX_FAILURES = 64;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { MAX_TERMS_BYTES } from "../contract/bounds.ts";
 import { MAX_FACT_BYTES } from "../contract/facts.ts";
+import { MAX_STATEMENT_BYTES } from "../messaging/carried-time.ts";
 import { MAX_CHAIN } from "./chain.ts";
 import { NONCE_LENGTH, MAX_REQUEST_BYTES } from "./command.ts";
 import { KEY_ID_LENGTH, MAX_GUEST_KEY_BYTES } from "./key.ts";
@@ -80,6 +81,8 @@ export const ACCESS_SCHEMAS = {
   "lock-stay": z.strictObject({ terms: bytes(1, MAX_TERMS_BYTES), receipt: bytes(1, MAX_RECEIPT_BYTES) }),
   /** Phone to lock: binds a link's key to the phone before it is used. */
   "lock-claim": z.strictObject({ links }),
+  /** Anybody to lock, in a session: a notary's word on the time, with the nonce of the session. */
+  "lock-time": z.strictObject({ statement: bytes(1, MAX_STATEMENT_BYTES) }),
   /** Anybody to lock: what an owner has signed. */
   "lock-order": z.strictObject({ order: bytes(1, MAX_ORDER_BYTES) }),
   /** Owner or guest to lock. */

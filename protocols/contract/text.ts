@@ -50,6 +50,12 @@ export function factText(role: string, kind: string, language: TextLanguage): st
   return words.sentence(words.attests(words.role(role), words.statement(kind)));
 }
 
+/** What a party chooses by a choice of this name: "The buyer accepts." */
+export function choiceText(role: string, name: string, language: TextLanguage): string {
+  const words = WORDS[language];
+  return words.sentence(words.chooses(words.role(role), name));
+}
+
 export interface EndingRow {
   /** How it came to this. */
   ending: string;

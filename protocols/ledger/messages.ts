@@ -1,6 +1,6 @@
 /** What agents and notaries say to each other in sealed messages; entries themselves are cast in public. */
 import { z } from "zod";
-import { timeAnswerSchema } from "../messaging/time.ts";
+import { TIME_NONCE_BYTES, timeAnswerSchema } from "../messaging/time.ts";
 import { MAX_MANDATES } from "../contract/bounds.ts";
 import { MAX_MEMBERS } from "./joint.ts";
 import { MAX_EXPONENT } from "../money/currencies.ts";
@@ -51,6 +51,14 @@ const receiptOf = z.union([z.strictObject({ entryId: id32 }), z.strictObject({ t
 export const LEDGER_SCHEMAS = {
   /** To whoever has asked in public, see messaging/time.ts. */
   time: timeAnswerSchema,
+  /** Answered by `time-statement`, which the asker can carry to somebody without a network. */
+  "time-wanted": z.strictObject({
+    nonce: z.instanceof(Uint8Array).refine((value) => value.length === TIME_NONCE_BYTES, "expected 16 bytes"),
+  }),
+  /** See messaging/carried-time.ts. */
+  "time-statement": z.strictObject({
+    statement: z.instanceof(Uint8Array).refine((value) => value.length <= 512, "expected 512 bytes at most"),
+  }),
   /** A notary to those whom an entry concerns, unasked or asked. */
   receipt: z.strictObject({ receipt: z.instanceof(Uint8Array) }),
   /**

@@ -287,7 +287,7 @@ describe.skipIf(findChromium() === undefined)("a phone's money in Chromium", () 
       second,
     );
     expect(early).toMatch(/^contract-not-expected/);
-    await shop.submit({ kind: "choice", termsId: fromHex(second), name: "ship", value: 0n });
+    await shop.submit({ kind: "choice", termsId: fromHex(second), name: "ship", value: 1n });
     await expect.poll(() => labelOf(second), POLL).toBe("inspection");
     const yours = await page.evaluate(async (id) => {
       const stand = await moneyPage().money.dealings.stand(id);

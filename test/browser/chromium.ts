@@ -25,9 +25,14 @@ export interface BrowserStage {
 }
 
 /** Errors: of Chromium, when it is missing or does not start. */
-export async function openBrowser(): Promise<BrowserStage> {
+export function launchChromium(more: readonly string[] = []): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("Chromium is missing");
+  return chromium.launch({ executablePath, args: [...FLAGS, ...more] });
+}
+
+/** Errors: of Chromium, when it is missing or does not start. */
+export async function openBrowser(): Promise<BrowserStage> {
   const server = await createServer({
     configFile: false,
     root: fileURLToPath(new URL("../..", import.meta.url)),
@@ -38,7 +43,7 @@ export async function openBrowser(): Promise<BrowserStage> {
   });
   await server.listen();
   const origin = server.resolvedUrls?.local[0] ?? "";
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await launchChromium();
   return {
     browser,
     open: async (name) => {

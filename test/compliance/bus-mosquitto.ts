@@ -10,7 +10,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 
-export async function startMosquitto(network: string): Promise<{ port: number; close(): Promise<void> }> {
+/** `isOpen`: to whoever comes, as in a house where nobody has set it up further. */
+export async function startMosquitto(
+  network: string,
+  { isOpen = false } = {},
+): Promise<{ port: number; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "segment-mosquitto-"));
   const port = await freePort();
   const acl = join(folder, "acl");
@@ -27,7 +31,7 @@ export async function startMosquitto(network: string): Promise<{ port: number; c
     [
       `listener ${port} 127.0.0.1`,
       "allow_anonymous true",
-      `acl_file ${acl}`,
+      ...(isOpen ? [] : [`acl_file ${acl}`]),
       // mosquitto started by root gives up its rights, and then could not read its files.
       `user ${userInfo().username}`,
       "max_queued_messages 10000",

@@ -21,7 +21,7 @@ import type { EntryDraft } from "../../../protocols/ledger/drafts.ts";
 import type { NetworkDescription } from "../../../protocols/ledger/network.ts";
 import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
 import type { OpenedEnvelope } from "../../../protocols/messaging/envelope.ts";
-import type { Bus, Clock, Crypto, Random, Store } from "../../../protocols/ports.ts";
+import type { Bus, Clock, Crypto, Random, Store, Timer } from "../../../protocols/ports.ts";
 import { keptShelf } from "./contract-shelf.ts";
 import { Dealings } from "./dealings.ts";
 import { Kept } from "./kept.ts";
@@ -56,6 +56,9 @@ export interface PhoneMoneyParts {
 /** How long a payment waits for its receipt, and how much longer it could still be executed. */
 const PATIENCE_MS = 20_000;
 const VALIDITY_MS = 60_000;
+/** Between two questions to notaries who could not answer the first. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
 /** A phone's keys begin its part of the store. */
 const PREFIX = "money/";
 const REGISTRATION = "registration";
@@ -75,6 +78,7 @@ export class PhoneMoney {
   readonly #all: readonly Kept[];
   #registered = false;
   #registering: Promise<void> | undefined;
+  #again: Timer | undefined;
   #isOnline = false;
   #isClosed = false;
 
@@ -109,12 +113,13 @@ export class PhoneMoney {
     this.wallet = new Wallet({
       ...{ kept: own, receipts: this.receipts, crypto, line: this.line, network, account: card.root, clock },
       ...{ submit, durable, register: () => this.#register(), changed },
+      moved: () => this.#refreshSoon(FIRST_PAUSE_MS),
     });
     this.dealings = new Dealings({
       ...{ crypto, random, signer, card, self, network, clock, store, running: this.#running },
       ...{ line: this.line, ledger: this.#ledger, submit, durable, people: this.people, changed },
       currencies: () => this.wallet.currencies,
-      certified: (certified) => void this.receipts.keep(certified),
+      certified: (certified) => this.#certified(certified),
     });
     this.tracks = new Tracks({
       ...{ kept: tracks, crypto, changed },
@@ -132,14 +137,28 @@ export class PhoneMoney {
       this.#isOnline = connected;
       if (!connected || this.#isClosed) return;
       this.#running.reachable();
-      // What it cannot learn now it learns when it is looked at.
-      this.wallet.refresh().catch(() => undefined);
+      this.#refreshSoon(FIRST_PAUSE_MS);
+    });
+  }
+
+  /** Notaries may be away, or busy with what has just happened: they are asked again, at growing pauses. */
+  #refreshSoon(pauseMs: number): void {
+    const { linkClock } = this.#parts;
+    this.#again?.cancel();
+    this.#again = undefined;
+    this.wallet.refresh().catch((error: unknown) => {
+      this.#parts.messenger.countDrop(errorCode(error));
+      if (this.#isClosed || !this.#isOnline) return;
+      this.#again?.cancel();
+      const nextMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      this.#again = linkClock.at(linkClock.now() + pauseMs, () => this.#refreshSoon(nextMs));
     });
   }
 
   /** What was taken in is durable when it resolves. Errors: store-failed. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#again?.cancel();
     this.#running.close();
     await this.#durable();
   }
@@ -165,7 +184,7 @@ export class PhoneMoney {
   #certified(certified: Certified): void {
     if (!this.receipts.keep(certified)) return;
     this.#parts.changed();
-    this.wallet.refresh().catch(() => undefined);
+    this.#refreshSoon(FIRST_PAUSE_MS);
   }
 
   /** Errors: quorum-missing (there is no network now, or no receipt came in time), the ledger's refusal. */

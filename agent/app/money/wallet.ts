@@ -58,6 +58,8 @@ export interface WalletParts {
   /** Before the first question: without an account there is nothing to ask about. */
   register: () => Promise<void>;
   changed: () => void;
+  /** Something was paid: what notaries say of it now is to be asked. */
+  moved: () => void;
 }
 
 export class Wallet {
@@ -187,8 +189,7 @@ export class Wallet {
     const certified = await submit({ body });
     receipts.keep(certified);
     await durable();
-    // What notaries say of the balance now is shown when they have said it.
-    this.refresh().catch(() => undefined);
+    this.#parts.moved();
     return certified;
   }
 

@@ -67,12 +67,14 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     takeKey: "Take a key",
     owner: "Yours",
     guest: "Guest key",
-    action: (action, target) => (target === "door" ? ACTIONS_EN[action][0] : `${ACTIONS_EN[action][0]}: ${target}`),
+    action: (action, target) =>
+      target === "door" ? ACTIONS_EN[action][0] : `${ACTIONS_EN[action][0]}: ${target}`,
     done: (action, target) => `Done: the ${target} ${ACTIONS_EN[action][1]}.`,
     near: "over Bluetooth",
     far: "over the network",
     otherWay: (near) => (near ? "Open over Bluetooth" : "Open over the network"),
-    noWay: "Not reachable now: this browser has no Bluetooth, and the lock has not been heard over the network.",
+    noWay:
+      "Not reachable now: this browser has no Bluetooth, and the lock has not been heard over the network.",
     isLocked: "Locked",
     isUnlocked: "Unlocked",
     isOpen: "Door open",
@@ -89,7 +91,9 @@ export const DOOR_WORDS: Texts<DoorWords> = {
       "This browser has no Web Bluetooth: doors are opened over the network, as long as phone and lock are both online.",
     more: "Details",
     waiting: (count) =>
-      count === 1 ? "1 order waits until the lock hears it." : `${count} orders wait until the lock hears them.`,
+      count === 1
+        ? "1 order waits until the lock hears it."
+        : `${count} orders wait until the lock hears them.`,
   },
   fr: {
     none: "Aucun appareil",
@@ -100,7 +104,9 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     owner: "À vous",
     guest: "Clé d’invité",
     action: (action, target) =>
-      target === "door" ? ACTIONS_FR[action][0] : `${ACTIONS_FR[action][0]} : ${TARGETS_FR.get(target) ?? target}`,
+      target === "door"
+        ? ACTIONS_FR[action][0]
+        : `${ACTIONS_FR[action][0]} : ${TARGETS_FR.get(target) ?? target}`,
     done: (action, target) => `C’est fait : ${TARGETS_FR.get(target) ?? target}, ${ACTIONS_FR[action][1]}.`,
     near: "en Bluetooth",
     far: "par le réseau",
@@ -123,6 +129,8 @@ export const DOOR_WORDS: Texts<DoorWords> = {
       "Ce navigateur n’a pas de Web Bluetooth : les portes s’ouvrent par le réseau, tant que téléphone et serrure sont en ligne.",
     more: "Détails",
     waiting: (count) =>
-      count === 1 ? "1 ordre attend que la serrure l’entende." : `${count} ordres attendent que la serrure les entende.`,
+      count === 1
+        ? "1 ordre attend que la serrure l’entende."
+        : `${count} ordres attendent que la serrure les entende.`,
   },
 };

@@ -29,7 +29,9 @@ export function rightsAt({ keyring }: AppContext, { id, isOwned, standing }: Kno
   const named = (standing?.targets ?? []).map(({ name, actions }) => ({ target: name, actions }));
   const door: Right = { target: "door", actions: ["open"] };
   if (isOwned) return named.length > 0 ? named : [door];
-  const rights = heldOf(keyring, id).flatMap((key) => openGuestKey(portableCrypto, key.links.at(-1)!.key).rights);
+  const rights = heldOf(keyring, id).flatMap(
+    (key) => openGuestKey(portableCrypto, key.links.at(-1)!.key).rights,
+  );
   const targets = new Set(rights.map(({ target }) => target));
   return [...targets].map((target) => ({
     target,
@@ -45,7 +47,9 @@ export function StandingChips({ lock, context }: { lock: KnownLock; context: App
   const { isLocked, isOpen } = standing;
   return (
     <>
-      {isLocked !== null && <Chip tone={isLocked ? "good" : "warn"}>{isLocked ? words.isLocked : words.isUnlocked}</Chip>}
+      {isLocked !== null && (
+        <Chip tone={isLocked ? "good" : "warn"}>{isLocked ? words.isLocked : words.isUnlocked}</Chip>
+      )}
       {isOpen !== null && <Chip tone={isOpen ? "warn" : "good"}>{isOpen ? words.isOpen : words.isShut}</Chip>}
     </>
   );

@@ -6,8 +6,10 @@ import type { GivenKey, HeldKey } from "../../../devices/keyring/state.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { GUEST_KEY_WORDS, workText } from "../../platform/key-words.ts";
 import type { AppContext } from "../app-context.ts";
+import { look, waysTo } from "../doors.ts";
 import type { Texts } from "../language.ts";
 import { Button, Chip, Confirm, CopyButton, Icon, Note, QrCode, Sentences } from "../ui.tsx";
+import { DOOR_WORDS } from "./door-words.ts";
 import { isWaiting, keyLink, opened, sentencesOf, sharedLink, shortId, standingOf } from "./key-shown.ts";
 
 interface Words {
@@ -20,6 +22,7 @@ interface Words {
   revoke: string;
   revokeAsk: string;
   revoked: string;
+  tell: string;
   waits(how: string): string;
   passOn: string;
   confirmed: string;
@@ -36,9 +39,11 @@ const WORDS: Texts<Words> = {
     revoke: "Revoke this key",
     revokeAsk: "It opens nothing any more once the lock hears of it. This cannot be undone.",
     revoked: "Revoked: the lock has heard it.",
+    tell: "Tell the lock now",
     waits: (how) => `Revoked. It waits until this phone meets the lock, or the network carries it; ${how}.`,
     passOn: "Pass it on, or a part of it",
-    confirmed: "The guest’s phone asks this one now and then to confirm the key: open this app online now and then.",
+    confirmed:
+      "The guest’s phone asks this one now and then to confirm the key: open this app online now and then.",
   },
   fr: {
     gone: "Ce téléphone n’a pas cette clé.",
@@ -50,7 +55,9 @@ const WORDS: Texts<Words> = {
     revoke: "Révoquer cette clé",
     revokeAsk: "Elle n’ouvre plus rien dès que la serrure l’apprend. C’est définitif.",
     revoked: "Révoquée : la serrure l’a appris.",
-    waits: (how) => `Révoquée. Cela attend que ce téléphone rencontre la serrure, ou que le réseau le porte ; ${how}.`,
+    tell: "Le dire à la serrure maintenant",
+    waits: (how) =>
+      `Révoquée. Cela attend que ce téléphone rencontre la serrure, ou que le réseau le porte ; ${how}.`,
     passOn: "La transmettre, ou une partie",
     confirmed:
       "Le téléphone de l’invité demande parfois à celui-ci de confirmer la clé : ouvrez parfois cette app en ligne.",
@@ -80,6 +87,11 @@ function Given({ one, context }: { one: GivenKey; context: AppContext }): VNode 
       <About one={one} context={context} />
       {link !== undefined && <Link link={link} one={one} context={context} />}
       {!one.isRevoked && link === undefined && <Note tone="warn">{guest.noLink}</Note>}
+      {isWaiting(context.keyring, one) && (
+        <Button context={context} look="primary" act={() => tell(one, context)}>
+          {words.tell}
+        </Button>
+      )}
       {!one.isRevoked && refreshMs !== null && <Note>{words.confirmed}</Note>}
       {!one.isRevoked && (
         <Confirm
@@ -157,6 +169,18 @@ function Link({ link, one, context }: { link: string; one: GivenKey; context: Ap
       </details>
     </section>
   );
+}
+
+/** From a tap at the door: what waits goes with the next session. */
+async function tell(key: GivenKey, context: AppContext): Promise<void> {
+  const { runtime, language } = context;
+  const doors = DOOR_WORDS[language];
+  const lock = lockOf(context.keyring, key.lock);
+  const [way] = lock === undefined ? [] : waysTo(runtime, lock);
+  if (way === undefined) return context.say(doors.noWay, "bad");
+  if (!(await look(runtime, key.lock, way))) return context.say(doors.chosenNone, "bad");
+  await runtime.ordersHeard(HEARD_MS);
+  if (!isWaiting(runtime.agent.state, key)) context.say(WORDS[language].revoked);
 }
 
 async function revoke(key: GivenKey, context: AppContext): Promise<void> {

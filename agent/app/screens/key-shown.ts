@@ -65,7 +65,9 @@ export type Standing = { tone: "" | "good" | "warn" | "bad"; text: string };
 export function standingOf(state: KeyringState, key: AnyKey, now: number, language: Language): Standing {
   const words = STANDING_WORDS[language];
   if ("isRevoked" in key && key.isRevoked)
-    return isWaiting(state, key) ? { tone: "warn", text: words.unheard } : { tone: "bad", text: words.revoked };
+    return isWaiting(state, key)
+      ? { tone: "warn", text: words.unheard }
+      : { tone: "bad", text: words.revoked };
   const { windows } = opened(key);
   const fromMs = windows[0]?.fromMs;
   const untilMs = windows.at(-1)?.untilMs;

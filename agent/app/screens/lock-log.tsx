@@ -151,7 +151,9 @@ function Line({ entry, context }: { entry: AuditEntry; context: AppContext }): V
           {key}
         </span>
         {entry.code !== null && (
-          <span class="small detail">{errorText(new SegmentError(entry.code as ErrorCode, ""), language)}</span>
+          <span class="small detail">
+            {errorText(new SegmentError(entry.code as ErrorCode, ""), language)}
+          </span>
         )}
       </span>
       {entry.code === null ? <Chip tone="good">{words.done}</Chip> : <Chip tone="bad">{words.refused}</Chip>}

@@ -119,7 +119,12 @@ function Known({ lock, context }: { lock: KnownLock; context: AppContext }): VNo
             <Row to={`/locks/${lock.id}/log`} icon="log" title={words.log} detail={words.logDetail} />
           </li>
           <li>
-            <Row to={`/locks/${lock.id}/owners`} icon="key" title={words.owners} detail={words.ownersDetail} />
+            <Row
+              to={`/locks/${lock.id}/owners`}
+              icon="key"
+              title={words.owners}
+              detail={words.ownersDetail}
+            />
           </li>
         </ul>
       )}

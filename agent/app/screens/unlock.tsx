@@ -46,7 +46,13 @@ const WORDS: Texts<Words> = {
   },
 };
 
-export function Unlock({ outside, enter }: { outside: Outside; enter: (home: PhoneHome) => Promise<void> }): VNode {
+export function Unlock({
+  outside,
+  enter,
+}: {
+  outside: Outside;
+  enter: (home: PhoneHome) => Promise<void>;
+}): VNode {
   const words = WORDS[outside.language];
   const [passphrase, setPassphrase] = useState("");
   const unlock = async (): Promise<void> => {

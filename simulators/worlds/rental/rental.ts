@@ -49,7 +49,7 @@ export interface RentalOptions {
 
 const CONFIG: LockConfig = {
   door: { pulseMs: 500, relockMs: 5_000, hasContact: true, hasBoltSensor: false, openAlarmMs: 7_200_000 },
-  ...{ home: {}, resetHoldMs: 10_000, keepsTime: true },
+  ...{ home: {}, resetHoldMs: 10_000, keepsTime: false },
 };
 const PARTIES = ["guest", "host", "friend", "issuer"];
 

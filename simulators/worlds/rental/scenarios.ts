@@ -66,6 +66,11 @@ export const SCENARIOS = {
     ...{ outcome: "stayed", hostMinor: PRICE, log: [PAIRED, SHOWN, LET_IN, LEFT] },
     tells: "what the guest's phone said to the lock is played to it again, and nothing opens",
   },
+  "clock-back": {
+    ...{ outcome: "stayed", hostMinor: PRICE },
+    log: [PAIRED, "host open ok", SHOWN, "guest open time-unknown by the contract", LET_IN, LEFT],
+    tells: "after a loss of power the lock believes no clock: the guest's phone brings the notaries' time",
+  },
   "stolen-phone": {
     ...{ outcome: "refunded", hostMinor: 0n },
     log: [PAIRED, "host revoke ok by an owner", SHOWN, "guest open key-revoked by the contract"],

@@ -37,6 +37,7 @@ const OTHERS = { "guest-new-phone": "phone", stranger: "phone" } as const;
 /** How often the world looks whether something has happened that it waits for. */
 const LOOK_MS = 25;
 /** Longer than this nothing is expected to happen. */
+const TIME_PATIENCE_MS = 30_000;
 const QUIET_MS = 60 * 60_000;
 /** So long before something happens people have their phones in their hands. */
 const AWAKE_MS = 15 * 60_000;
@@ -188,6 +189,7 @@ export class Street {
     const person = this.person(name);
     const bus = this.net.join(person.id);
     if (name === "lock") this.#lockBus = bus;
+    if (this.#away.has(name)) this.net.cut(person.id);
     const agent = new Agent<State>({
       ...{ device, keys: person.keys, network: this.network, bus, store, clock, crypto },
       ...{ linkClock: this.clock, steadyClock: this.clock, worksOffline: true, ...radio },
@@ -252,8 +254,12 @@ export class Street {
         this.bolts.push({ to: (value as { to: string }).to, atMs: this.clock.now() - START_MS });
     };
     this.lock = this.#agent("lock", createLock(config), this.#lockStore, clock, { peripheral }, actuate);
-    this.lock.start().catch(this.#failed);
+    const { lock } = this;
+    lock.start().catch(this.#failed);
     await this.clock.runFor(1_000);
+    // As the running home does: only the notaries' word makes a clock that stood still trustworthy.
+    const known = lock.time.known(TIME_PATIENCE_MS);
+    known.then(() => lock.time.isKnown && lock.sensor("clock-known", true)).catch(this.#failed);
     this.lock.sensor("door-open", this.#isOpen);
     await this.clock.runFor(100);
   }

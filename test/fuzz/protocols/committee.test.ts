@@ -110,6 +110,8 @@ describe("messages", () => {
       root: id,
       devices: [{ identity: id, notBefore: START_MS, notAfter: START_MS + 1, isRevoked: false }],
     },
+    "time-wanted": { nonce: new Uint8Array(16) },
+    "time-statement": { statement: new Uint8Array(160) },
     "currencies-wanted": { after: euro },
     currencies: {
       currencies: [
