@@ -5,7 +5,7 @@ import { parsePairing } from "../../protocols/access/pairing.ts";
 import type { Action } from "../../protocols/access/rights.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
-import { publicKeyFromId } from "../../protocols/identity/keys.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { advertisedName } from "../../protocols/session/gatt.ts";
 import { browserRandom } from "../browser/platform.ts";
 import type { PhoneRuntime } from "../browser/phone-runtime.ts";
@@ -72,14 +72,18 @@ async function acted<What extends { lock: string }>(
 }
 
 /** Becomes the owner of the lock that shows the code. Errors: pairing-*, radio-*, peer-refused. */
-export async function pair(runtime: PhoneRuntime, code: string, name: string): Promise<string | undefined> {
+export async function pair(
+  runtime: PhoneRuntime,
+  code: string,
+  name: string,
+  way: Way,
+): Promise<string | undefined> {
   const { identity } = parsePairing(code, runtime.machine.clock.now());
-  const { bluetooth } = runtime;
-  if (bluetooth === undefined) throw new SegmentError("radio-unavailable", "this browser has no Bluetooth");
-  const called = advertisedName(identity);
-  if (!bluetooth.knows(called) && !(await bluetooth.choose(called))) return undefined;
-  await done(runtime, "pair", { code, name, nonce: browserRandom.bytes(NONCE_BYTES) });
-  return runtime.agent.state.locks.at(-1)?.id;
+  const lock = agentId(identity);
+  if (way === "near" && !(await approach(runtime, lock))) return undefined;
+  const nonce = browserRandom.bytes(NONCE_BYTES);
+  await done(runtime, "pair", { code, name, nonce, isNear: way === "near" });
+  return lock;
 }
 
 async function done(runtime: PhoneRuntime, name: CommandName, value: unknown): Promise<void> {

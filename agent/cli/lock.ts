@@ -9,6 +9,7 @@ import type { Action } from "../../protocols/access/rights.ts";
 import { lockNamed, requireDone, wayOf, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
 import type { KeyringFlags, WayFlags } from "./keyring-visit.ts";
 import { utc } from "./layout.ts";
+import { addOwners } from "./lock-owners.ts";
 import { print, printDocument } from "./output.ts";
 
 interface AskFlags extends WayFlags {
@@ -29,6 +30,7 @@ export function addLock(program: Command): void {
   lockCommand(lock, "log", "Who asked for what, by which key, and what came of it. Owners only.").action(
     readLog,
   );
+  addOwners(lock);
   withKeyringOptions(lock.command("list"))
     .description("Show the locks that this phone owns, or has a key of.")
     .addHelpText("after", "\nExample:\n  segment lock list --home phone\n")

@@ -11,11 +11,16 @@ import type { WayFlags } from "./keyring-visit.ts";
 import { utc } from "./layout.ts";
 import { integerOf, loadHome, networkOf } from "./options.ts";
 import { print, printDocument } from "./output.ts";
+import { pngOf } from "./png.ts";
+
+/** Dots to a square: some 7 cm at 300 dots an inch. */
+const PNG_SCALE = 12;
 
 interface PairFlags extends WayFlags {
   name: string;
   minutes: string;
   svg?: string;
+  png?: string;
 }
 
 export function addPair(program: Command): void {
@@ -26,6 +31,7 @@ export function addPair(program: Command): void {
     .option("--minutes <n>", "at the lock: how long the code counts", String(PAIRING_MS / 60_000))
     .option("--far", "at the phone: over the network instead of Bluetooth")
     .option("--svg <file>", "at the lock: write the QR code as a picture, to print")
+    .option("--png <file>", "the same as a picture of dots")
     .addHelpText(
       "after",
       "\nExamples:\n  segment pair --home lock                                    # shows the code\n" +
@@ -59,6 +65,10 @@ async function showCode(flags: PairFlags): Promise<void> {
   const { encodeQR } = await import("qr");
   if (flags.svg !== undefined)
     writeFileSync(flags.svg, encodeQR(code, "svg", { ecc: "medium" }), { mode: 0o600 });
+  if (flags.png !== undefined) {
+    const squares = encodeQR(code, "raw", { ecc: "medium", border: 4 });
+    writeFileSync(flags.png, pngOf(squares, PNG_SCALE), { mode: 0o600 });
+  }
   if (flags.json === true) {
     printDocument({ lock: home.id, host: { code, untilMs } });
     return;

@@ -5,6 +5,7 @@ import { SegmentError } from "../../protocols/errors.ts";
 import type { Home } from "../node/home.ts";
 import type { RadioOpeners } from "../node/radio-run.ts";
 import type { Machine } from "../node/run-connection.ts";
+import type { ResidentKeyring } from "../node/keyring-run.ts";
 import type { RunningLock } from "../node/lock-run.ts";
 import type { RunningHome, RunOptions } from "../node/run-home.ts";
 import {
@@ -100,8 +101,16 @@ async function run(flags: RunFlags): Promise<void> {
           throw error;
         })
       : undefined;
+    const keyring =
+      home.config.kind === "phone" && home.network !== undefined
+        ? await startKeyring(machine, home, running).catch(async (error: unknown) => {
+            await running.stop();
+            throw error;
+          })
+        : undefined;
     const error = await ended.promise;
     say("ending");
+    await keyring?.stop();
     await lock?.stop();
     await running.stop();
     if (error !== undefined) throw error;
@@ -116,6 +125,12 @@ async function startHome(machine: Machine, home: Home, options: RunOptions): Pro
   // MQTT and lmdb are loaded for what needs them only.
   const { runHome } = await import("../node/run-home.ts");
   return runHome(machine, home, options);
+}
+
+/** Locks and keys of a phone: what it has signed goes out, and its keys stay fresh. */
+async function startKeyring(machine: Machine, home: Home, { url }: RunningHome): Promise<ResidentKeyring> {
+  const { runKeyring } = await import("../node/keyring-run.ts");
+  return runKeyring(machine, home, { network: networkOf(home), broker: url, say });
 }
 
 /** No board is attached: bolt and door are simulated. */

@@ -61,7 +61,7 @@ function showCodes(world: LockWorld, forMs: number, isJson: boolean): { stop(): 
     const { owners, pairing } = world.lock.agent.state;
     if (owners.length > 0 || pairing !== null) return;
     const code = world.code(forMs);
-    const link = `${world.appUrl}#/pair?code=${code}`;
+    const link = `${world.appUrl}#/locks/pair?code=${code}`;
     if (isJson && isFirst) printDocument({ lock: world.home.id, host: { app: world.appUrl, code, link } });
     else if (!isJson) {
       print("");

@@ -5,15 +5,15 @@
  */
 import type { CommandName } from "../../devices/keyring/commands.ts";
 import { keyring } from "../../devices/keyring/keyring.ts";
+import { OWNER_LINK } from "../../devices/keyring/owners.ts";
 import type { KeyringState, Outcome } from "../../devices/keyring/state.ts";
 import type { AccessBody } from "../../protocols/access/messages.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { KeyringActs } from "../platform/keyring-acts.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
-import { makeFolder } from "./files.ts";
-import { lockHome } from "./home.ts";
 import type { Home } from "./home.ts";
+import { takeKeyring } from "./keyring-run.ts";
 import type { RadioOpeners } from "./radio-run.ts";
 import type { Machine } from "./run-connection.ts";
 
@@ -30,6 +30,8 @@ export interface RunningKeyring {
   readonly state: KeyringState;
   /** Pages of a lock's log that came. */
   readonly logs: readonly unknown[];
+  /** For phones that were made owners. */
+  readonly ownerLinks: readonly string[];
   /**
    * Resolves when it is durable; for what a lock answers (pair, ask, look, read-log) with the outcome. Throws
    * what the keyring refuses.
@@ -47,15 +49,16 @@ export async function openKeyring(
   options: KeyringOptions,
 ): Promise<RunningKeyring> {
   const folder = agentFolder(home.folder, keyring.kind);
-  makeFolder(folder);
-  const unlock = lockHome(folder);
+  const unlock = await takeKeyring(folder, machine.linkClock);
   const logs: unknown[] = [];
+  const ownerLinks: string[] = [];
   let isConnected = false;
   try {
     const opened = await openAgentHome<KeyringState>(machine, home, {
       ...{ device: keyring, ...options },
       actuate: (name, value) => {
         if (name === "log") logs.push(value);
+        else if (name === OWNER_LINK) ownerLinks.push((value as { link: string }).link);
         else if (name === "watched")
           options.watched?.(value as AccessBody<"lock-watched"> & { lock: string });
       },
@@ -65,7 +68,13 @@ export async function openKeyring(
       },
     });
     await opened.agent.idle();
-    return new HomeKeyring(machine, home, options, { opened, logs, isConnected: () => isConnected, unlock });
+    return new HomeKeyring(machine, home, options, {
+      opened,
+      logs,
+      ownerLinks,
+      isConnected: () => isConnected,
+      unlock,
+    });
   } catch (error) {
     unlock();
     throw error;
@@ -75,18 +84,21 @@ export async function openKeyring(
 interface Opened {
   opened: AgentHome<KeyringState>;
   logs: unknown[];
+  ownerLinks: string[];
   isConnected: () => boolean;
   unlock: () => void;
 }
 
 class HomeKeyring implements RunningKeyring {
   readonly logs: readonly unknown[];
+  readonly ownerLinks: readonly string[];
   readonly #acts: KeyringActs;
   readonly #parts: Opened;
 
   constructor({ crypto, clock, linkClock }: Machine, home: Home, options: KeyringOptions, parts: Opened) {
     this.#parts = parts;
     this.logs = parts.logs;
+    this.ownerLinks = parts.ownerLinks;
     const { agent } = parts.opened;
     const { network } = options.network;
     const { isConnected } = parts;

@@ -16,6 +16,7 @@ const lock = z.string().min(1).max(64);
 const name = z.string().max(64);
 const nonce = bytes(NONCE_LENGTH, NONCE_LENGTH);
 const isNear = z.boolean();
+const minor = z.string().regex(/^[1-9][0-9]{0,18}$/, "expected minor units above zero");
 const time = z.number().int().min(0);
 
 /** Of a key; the windows, hours and offsets are checked where the key is made. */
@@ -57,11 +58,23 @@ export const COMMANDS = {
   take: z.strictObject({ link: z.string().max(32_768), name }),
   /** A rental that all have signed, and the card of its lock. */
   stay: z.strictObject({ terms: bytes(1, MAX_TERMS_BYTES), card: bytes(1, MAX_CARD_BYTES), name }),
+  /** To stay without having rented, paid from a tab for this lock; amounts in minor units, as text. */
+  "walk-up": z.strictObject({
+    ...{ card: bytes(1, MAX_CARD_BYTES), name, untilMs: time, bidMinor: minor, mostMinor: minor },
+    ...{ terms: bytes(1, MAX_TERMS_BYTES), receipt: bytes(1, 8_192) },
+  }),
+  /** As an owner: who walks up may stay by this tariff a day, or (null) not any more. */
+  let: z.strictObject({
+    lock,
+    tariff: z.strictObject({ currency: z.string().max(64), askedMinor: minor, leastMinor: minor }).nullable(),
+  }),
   revoke: z.strictObject({ key: bytes(32, 32) }),
   /** As the owner of its lock: nobody is let in by this rental any more. */
   "revoke-stay": z.strictObject({ lock, stay: bytes(32, 32), untilMs: time }),
   "add-owner": z.strictObject({ lock, card: bytes(1, MAX_CARD_BYTES) }),
   "hand-over": z.strictObject({ lock, card: bytes(1, MAX_CARD_BYTES) }),
+  /** Become an owner by the link that another one has made. */
+  own: z.strictObject({ link: z.string().max(8_192), name }),
   "remove-owner": z.strictObject({ lock, identity: bytes(32, 32) }),
   rename: z.strictObject({ lock, name }),
   /** The phone forgets a lock; nothing happens at the lock. */

@@ -379,3 +379,57 @@ describe("looking on", () => {
     ]);
   });
 });
+
+describe("a second owner", () => {
+  /** What the owner's phone shows for the new one. */
+  const linkOf = (phone: Phone): string => (phone.logs.at(-1) as { link: string }).link;
+
+  it("owns and opens, whoever of the two brings the order to the lock", () => {
+    for (const isOnline of [true, false]) {
+      const { street, owner } = owned();
+      street.isOnline = isOnline;
+      const second = street.phone(ana);
+      owner.command("add-owner", { lock: LOCK_ID, card: ana.card });
+      if (isOnline) street.settle();
+      // The other phone is not the one: it takes nothing.
+      expect(refusal(() => street.phone(bo).command("own", { link: linkOf(owner), name: "Door" }))).toBe(
+        "key-not-holder",
+      );
+      second.command("own", { link: linkOf(owner), name: "Door" });
+      expect(second.tap()).toBe("done");
+      expect(second.state.locks).toMatchObject([{ id: LOCK_ID, isOwned: true, name: "Door" }]);
+      expect(second.state.orders).toEqual([]);
+      expect(owner.tap()).toBe("done");
+      expect(street.door.state.owners.map(({ id }) => id)).toEqual([olga.id, ana.id]);
+      second.command("remove-owner", { lock: LOCK_ID, identity: olga.signer.publicKey });
+      second.tap();
+      expect(owner.tap()).not.toBe("done");
+    }
+  });
+
+  it("is the only one after a hand-over, in a new tenure", () => {
+    const { street, owner } = owned();
+    const heir = street.phone(ana);
+    owner.command("hand-over", { lock: LOCK_ID, card: ana.card });
+    heir.command("own", { link: linkOf(owner), name: "Door" });
+    expect(heir.tap()).toBe("done");
+    expect(owner.tap()).not.toBe("done");
+    expect(street.door.state.owners.map(({ id }) => id)).toEqual([ana.id]);
+    expect(heir.state.locks[0]!.tenure).toEqual(street.door.state.tenure);
+  });
+
+  it("is not made by a link that was changed, or is none", () => {
+    const { street, owner } = owned();
+    owner.command("add-owner", { lock: LOCK_ID, card: ana.card });
+    const link = linkOf(owner);
+    const second = street.phone(ana);
+    for (const wrong of [
+      "segment:owner:AAAA",
+      "",
+      `${link.slice(0, -6)}AAAAAA`,
+      link.replace("owner", "key"),
+    ])
+      expect(refusal(() => second.command("own", { link: wrong, name: "Door" }))).toBe("message-invalid");
+    expect(second.state.locks).toEqual([]);
+  });
+});

@@ -10,20 +10,13 @@ import type { Device, DeviceContext, DeviceEffect, DeviceEvent } from "../device
 import { progress, send, stay, timer } from "../effects.ts";
 import { parsed } from "./commands.ts";
 import { lockOf, requireLock, withKnown } from "./find.ts";
-import {
-  onGive,
-  onOwners,
-  onPassOn,
-  onRefreshAsk,
-  onRefreshed,
-  onRevoke,
-  onTake,
-  refreshAsks,
-} from "./keys.ts";
+import { onGive, onPassOn, onRefreshAsk, onRefreshed, onRevoke, onTake, refreshAsks } from "./keys.ts";
+import { onOwn, onOwners } from "./owners.ts";
 import { freshKeyring } from "./state.ts";
 import type { KeyringState, Result } from "./state.ts";
-import { fileOpenings, stayAsks, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
+import { fileOpenings, stayAsks, onLet, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
 import { onTimeStatement, timeFor } from "./time.ts";
+import { onWalkUp, onWalkUpSaid, walksUp } from "./walk-up.ts";
 import {
   onAnswer,
   onAsk,
@@ -51,12 +44,12 @@ export const keyring: Device<KeyringState> = {
         return again(state, context);
       case "session-opened": {
         if (lockOf(state, event.peer) === undefined && state.wish?.lock !== event.peer) return stay(state);
-        return onSession(state, { id: event.session, lock: event.peer, hash: event.sessionHash }, context);
+        return onOpened(state, { id: event.session, lock: event.peer, hash: event.sessionHash }, context);
       }
       case "session-closed":
         return onSessionClosed(state, event.session);
       case "session-message":
-        return onSaid(state, event.peer, event, context);
+        return onWalkUpSaid(state, event, context) ?? onSaid(state, event.peer, event, context);
       case "message":
         return onSaid(state, event.from, event, context);
       case "timer":
@@ -79,6 +72,16 @@ function onSessionClosed(state: KeyringState, session: string): Result {
   if (state.session?.id !== session) return stay(state);
   const effects: DeviceEffect[] = state.wish === null ? [{ kind: "hang-up" }, timer("linger", null)] : [];
   return { state: { ...state, session: null }, effects };
+}
+
+function onOpened(
+  before: KeyringState,
+  session: NonNullable<KeyringState["session"]>,
+  context: DeviceContext,
+): Result {
+  const opened = onSession(before, session, context);
+  const walked = walksUp(opened.state, session.id, context);
+  return { state: walked.state, effects: [...opened.effects, ...walked.effects] };
 }
 
 /** What was signed and not heard goes out again; the same id is one message. */
@@ -168,6 +171,10 @@ function onCommand(
       return onTake(state, value, context);
     case "stay":
       return onStay(state, value, context);
+    case "walk-up":
+      return onWalkUp(state, value, context);
+    case "let":
+      return onLet(state, value, context);
     case "revoke-stay":
       return onRevokeStay(state, value, context);
     case "revoke":
@@ -176,6 +183,8 @@ function onCommand(
     case "hand-over":
     case "remove-owner":
       return onOwners(state, name, value, context);
+    case "own":
+      return onOwn(state, value, context);
     case "rename": {
       const { lock, name: called } = parsed("rename", value);
       return stay(withKnown(state, { ...requireLock(state, lock), name: called }));

@@ -124,21 +124,6 @@ export function onRevoke(state: KeyringState, value: unknown, context: DeviceCon
   return ordered({ ...state, given: gone }, made.lock, { kind: "revoke", keys: [{ id, untilMs }] }, context);
 }
 
-/** Errors: message-invalid, key-foreign, owner-required, card-…. */
-export function onOwners(
-  state: KeyringState,
-  name: "add-owner" | "hand-over" | "remove-owner",
-  value: unknown,
-  context: DeviceContext,
-): Result {
-  if (name === "remove-owner") {
-    const { lock, identity } = parsed(name, value);
-    return ordered(state, lock, { kind: name, identity }, context);
-  }
-  const { lock, card } = parsed(name, value);
-  return ordered(state, lock, { kind: name, card }, context);
-}
-
 /** Signed once; it goes over the bus until it is heard, and into the next session with the lock. */
 export function ordered(state: KeyringState, id: AgentId, act: OrderAct, context: DeviceContext): Result {
   const lock = requireOwned(state, id);

@@ -3,6 +3,7 @@ import type { Link } from "../../protocols/access/chain.ts";
 import type { LockStanding } from "../../protocols/access/messages.ts";
 import type { Action } from "../../protocols/access/rights.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
+import type { Tab } from "../../protocols/tab/tab.ts";
 import type { AgentId, Step } from "../device.ts";
 
 /** A lock that this phone owns, or has a key of. */
@@ -64,6 +65,24 @@ export interface RentedStay {
   filedMs: TimeMs;
 }
 
+/** A stay that is being agreed at the door, with no network; amounts as text, in minor units. */
+export interface WalkUp {
+  lock: AgentId;
+  /** What pays: set aside for this lock before. */
+  tab: Tab;
+  terms: Uint8Array;
+  receipt: Uint8Array;
+  untilMs: TimeMs;
+  bidMinor: string;
+  mostMinor: string;
+  /** Signed by this phone, by the lock. */
+  bid: Uint8Array | null;
+  offer: Uint8Array | null;
+  tenure: Uint8Array | null;
+  /** Signed once they agree. */
+  voucher: Uint8Array | null;
+}
+
 /** An order that its lock has not answered yet. */
 export interface OpenOrder {
   lock: AgentId;
@@ -102,6 +121,7 @@ export interface KeyringState {
   given: GivenKey[];
   held: HeldKey[];
   stays: RentedStay[];
+  walkUp: WalkUp | null;
   orders: OpenOrder[];
   wish: Wish | null;
   outcome: Outcome | null;
@@ -121,5 +141,15 @@ export const MAX_ORDERS = 64;
 export const MAX_RENTED = 16;
 
 export function freshKeyring(): KeyringState {
-  return { locks: [], given: [], held: [], stays: [], orders: [], wish: null, outcome: null, session: null };
+  return {
+    locks: [],
+    given: [],
+    held: [],
+    stays: [],
+    walkUp: null,
+    orders: [],
+    wish: null,
+    outcome: null,
+    session: null,
+  };
 }

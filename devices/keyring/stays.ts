@@ -23,7 +23,7 @@ import type { KeyringState, KnownLock, RentedStay, Result } from "./state.ts";
 
 /** What the notaries may have missed is handed in again, until they have it. */
 const FILE_AGAIN_MS = 60 * 60_000;
-const ASK_EVERY_MS = 10 * 60_000;
+const ASK_EVERY_MS = 60 * 60_000;
 /** How often the phone looks. */
 const TICK_MS = 60_000;
 
@@ -78,6 +78,18 @@ export function onStayReceipt(
   const next = withRented(state, { ...known, ...phase, receipt: bytes });
   const filed = fileOpenings(next, context);
   return { state: filed.state, effects: [progress("rental", phase.phase), ...filed.effects] };
+}
+
+/** As an owner: who walks up may stay by this tariff. */
+export function onLet(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { lock, tariff } = parsed("let", value);
+  requireOwned(state, lock);
+  const asked = tariff && {
+    currency: tariff.currency,
+    askedMinor: BigInt(tariff.askedMinor),
+    leastMinor: BigInt(tariff.leastMinor),
+  };
+  return ordered(state, lock, { kind: "let", tariff: asked }, context);
 }
 
 /** Whether the lock knows how the contract stands, or at least that it lets the guest in. */
@@ -140,7 +152,7 @@ export function onStayAnswer(
 /** How the contracts stand, now and then: a phone that was off has missed the word on it. */
 export function stayAsks({ stays }: KeyringState, { now }: DeviceContext): DeviceEffect[] {
   const isTime = now % ASK_EVERY_MS < TICK_MS;
-  const open = stays.filter(({ phase }) => phase !== "closed");
+  const open = stays.filter(({ phase }) => phase !== "closed" && phase !== "walk-up");
   return isTime ? open.map(({ termsId }) => ({ kind: "inquire", termsId })) : [];
 }
 

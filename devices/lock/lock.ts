@@ -28,6 +28,7 @@ import { departures, onReceipt, onStay, staysAgain } from "./stay.ts";
 import { ANYONE, ERASE_DRIVER, freshState, MAX_SESSIONS } from "./state.ts";
 import type { LockConfig, LockState, OpenSession, Result } from "./state.ts";
 import { onTime, timeForgotten, timeTold } from "./time.ts";
+import { afterTheTill, atTheTill, onWalkUp } from "./walk-up.ts";
 import { onWatch, watchersTold } from "./watch.ts";
 
 /** Makes a lock for what hangs on its pins. */
@@ -35,8 +36,20 @@ export function createLock(config: LockConfig): Device<LockState> {
   return {
     kind: "lock",
     initial: freshState,
-    step: (state, event, context) => watchersTold(config, step(config, state, event, context), context),
+    step: (state, event, context) => {
+      const result = withTill(config, state, event, context);
+      return watchersTold(config, result, context);
+    },
   };
+}
+
+/** Tabs and vouchers first: what was paid opens nothing by itself. */
+function withTill(config: LockConfig, before: LockState, event: DeviceEvent, context: DeviceContext): Result {
+  const paid = atTheTill(before, event, context);
+  if (paid === undefined) return step(config, before, event, context);
+  const admitted = afterTheTill(config, before, paid.state, context);
+  const done = step(config, admitted.state, event, context);
+  return { state: done.state, effects: [...paid.effects, ...admitted.effects, ...done.effects] };
 }
 
 function step(config: LockConfig, state: LockState, event: DeviceEvent, context: DeviceContext): Result {
@@ -117,6 +130,8 @@ function onSaid(
       return onPair(config, state, from, body, context);
     case "lock-stay":
       return onStay(config, state, from, body, context);
+    case "walk-up":
+      return onWalkUp(config, state, from, body, context);
     case "lock-time":
       return onTime(config, state, from, body, context);
     case "lock-status":

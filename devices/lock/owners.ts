@@ -212,6 +212,14 @@ function actedOn(
       return handedOver(config, state, act.card, bytes, context);
     case "revoke":
       return stay(revoked(state, act.keys));
+    case "let": {
+      const tariff = act.tariff && {
+        currency: act.tariff.currency,
+        askedMinor: act.tariff.askedMinor.toString(),
+        leastMinor: act.tariff.leastMinor.toString(),
+      };
+      return stay({ ...state, letting: { ...state.letting, tariff } });
+    }
     default:
       return unreachable(act);
   }
@@ -227,7 +235,8 @@ function handedOver(
 ): Result {
   const owner = ownerOf(config, state, card, context);
   const { sessions, door, nextAudit, isTimeTold, latestMs, buttonSinceMs } = state;
-  const kept = { sessions, door, nextAudit, isTimeTold, latestMs, buttonSinceMs };
+  const letting = { ...freshState().letting, till: state.letting.till };
+  const kept = { letting, sessions, door, nextAudit, isTimeTold, latestMs, buttonSinceMs };
   const tenure = tenureOf(context.crypto, bytes);
   return { state: { ...freshState(), ...kept, owners: [owner], tenure }, effects: [meet(card)] };
 }

@@ -4,6 +4,7 @@ import type { AuditEntry } from "../../protocols/access/messages.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
 import type { TimeMs } from "../../protocols/ports.ts";
 import type { AgentId, Step } from "../device.ts";
+import type { PayeeState } from "../tab/payee.ts";
 
 /** What hangs on the lock's pins; from the hardware profile. */
 export interface LockConfig {
@@ -144,6 +145,27 @@ export interface Watcher {
   told: Uint8Array;
 }
 
+/** What was offered to somebody who walks up. */
+export interface AgreedStay {
+  /** Id of the tab that is to pay. */
+  tab: Uint8Array;
+  guest: Uint8Array;
+  untilMs: TimeMs;
+  /** Minor units, as text. */
+  priceMinor: string;
+  /** The lock's word, and the guest's on the same; null while they do not agree. */
+  offer: Uint8Array;
+  bid: Uint8Array | null;
+}
+
+export interface Letting {
+  /** For each day that has begun, in minor units as text. null: only who has rented may come. */
+  tariff: { currency: string; askedMinor: string; leastMinor: string } | null;
+  till: PayeeState;
+  /** Oldest first. */
+  offers: AgreedStay[];
+}
+
 export interface LockState {
   owners: Owner[];
   /** null without an owner. */
@@ -155,6 +177,7 @@ export interface LockState {
   revoked: { id: Uint8Array; untilMs: TimeMs | null }[];
   /** Oldest first. */
   stays: HeldStay[];
+  letting: Letting;
   /** Oldest first. */
   sessions: OpenSession[];
   /** Asked over the bus, a short while ago. */
@@ -185,6 +208,7 @@ export function freshState(): LockState {
     keys: [],
     revoked: [],
     stays: [],
+    letting: { tariff: null, till: { tabs: [] }, offers: [] },
     sessions: [],
     remote: [],
     failures: [],
@@ -206,6 +230,9 @@ export const MAX_KEYS = 512;
 export const MAX_KEYS_OF_ONE = 32;
 export const MAX_REVOKED = 1_024;
 export const MAX_STAYS = 32;
+export const MAX_OFFERS = 8;
+/** The phase of a stay that was agreed at the door. */
+export const WALKED_UP = "walk-up";
 export const MAX_SESSIONS = 32;
 /** Requests in one session; or of one peer over the bus, within a minute. */
 export const MAX_DONE = 64;

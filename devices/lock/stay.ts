@@ -31,7 +31,7 @@ import { logged } from "./audit.ts";
 import type { Line } from "./audit.ts";
 import { isDoorShut } from "./senses.ts";
 import { isTimeKnown, withTime } from "./time.ts";
-import { DOOR, MAX_STAYS } from "./state.ts";
+import { DOOR, MAX_STAYS, WALKED_UP } from "./state.ts";
 import type { HeldStay, LockConfig, LockState, Result } from "./state.ts";
 
 /** Who is offline does not know when that ends; what the notaries have is not handed in again. */
@@ -104,6 +104,7 @@ export function openedByStay(
     throw new SegmentError("right-missing", "a rental's guest may open the door");
   const [code, message] = refusalOf(config, state, stay, context) ?? [];
   if (code !== undefined) throw refusalFor(stay, code, message ?? "", config, state, context);
+  if (stay.phase === WALKED_UP) return { state, fact: null, effects: [] };
   if (stay.opening !== null) return { state, fact: stay.opening.lock, effects: [] };
   const { session } = to;
   if (session === null || asked.opened === null)
@@ -126,11 +127,13 @@ export function refusalOf(
   const { now } = context;
   if (state.revoked.some(({ id }) => equalBytes(id, stay.termsId)))
     return ["key-revoked", "an owner lets nobody in by this contract"];
-  if (stay.phase === "closed" || stay.departure !== null)
+  // The door was shut since: the stamp comes with the next step, the stay is over now.
+  const isOver = stay.opening !== null && now >= stay.departureMs && isDoorShut(config, context);
+  if (stay.phase === "closed" || stay.departure !== null || (isOver && isTimeKnown(config, state, context)))
     return ["contract-closed", "the stay is over: the contract opens nothing any more"];
   if (!isTimeKnown(config, state, context)) return ["time-unknown", "the lock does not know what time it is"];
   if (now < stay.arrivalMs) return ["key-not-yet", "it is before the arrival"];
-  if (stay.phase !== MAY_OPEN && stay.phase !== "stay")
+  if (stay.phase !== MAY_OPEN && stay.phase !== "stay" && stay.phase !== WALKED_UP)
     return ["contract-not-expected", `the contract stands at "${stay.phase}"`];
   // The first opening is worth nothing after the departure; who is in may come back until the door was shut.
   if (now >= stay.departureMs && stay.opening === null) return ["key-expired", "it is after the departure"];
@@ -246,7 +249,7 @@ export function staysAgain(config: LockConfig, state: LockState, context: Device
 }
 
 /** When the next stay ends. Once that has passed, the door is waited for. */
-function due({ stays }: LockState, { now }: DeviceContext): DeviceEffect[] {
+export function due({ stays }: LockState, { now }: DeviceContext): DeviceEffect[] {
   const coming = stays.flatMap(({ opening, departure, departureMs }) =>
     opening !== null && departure === null && departureMs > now ? [departureMs] : [],
   );
@@ -291,7 +294,7 @@ function withStay(state: LockState, stay: HeldStay, { now }: DeviceContext): Loc
     return { ...state, stays };
   }
   const isOver = ({ phase, departureMs }: HeldStay): boolean =>
-    phase === "closed" || now > departureMs + GIVE_UP_MS;
+    phase === "closed" || (phase === WALKED_UP && now > departureMs) || now > departureMs + GIVE_UP_MS;
   const over = state.stays.length >= MAX_STAYS ? state.stays.findIndex(isOver) : -1;
   if (state.stays.length >= MAX_STAYS && over < 0)
     throw new SegmentError("lock-full", "the lock can remember no more stays", { where: "stay" });

@@ -81,6 +81,15 @@ export const ACCESS_SCHEMAS = {
   "lock-stay": z.strictObject({ terms: bytes(1, MAX_TERMS_BYTES), receipt: bytes(1, MAX_RECEIPT_BYTES) }),
   /** Phone to lock: binds a link's key to the phone before it is used. */
   "lock-claim": z.strictObject({ links }),
+  /** Guest to lock, which was shown a tab ("tab"): until when, and for how much; signed. */
+  "walk-up": z.strictObject({ offer: bytes(1, MAX_FACT_BYTES) }),
+  /** Lock to guest: the same, signed, which is agreed; or what the lock asks. */
+  "walk-up-offer": z.strictObject({
+    offer: bytes(1, MAX_FACT_BYTES),
+    isAgreed: z.boolean(),
+    currency: z.string().max(64),
+    tenure: exactly(TENURE_LENGTH).nullable(),
+  }),
   /** Anybody to lock, in a session: a notary's word on the time, with the nonce of the session. */
   "lock-time": z.strictObject({ statement: bytes(1, MAX_STATEMENT_BYTES) }),
   /** Anybody to lock: what an owner has signed. */

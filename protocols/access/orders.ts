@@ -9,6 +9,8 @@ import type { CborValue } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
 import { SegmentError } from "../errors.ts";
 import { requirePublicKey } from "../identity/keys.ts";
+import { MAX_AMOUNT } from "../money/amounts.ts";
+import { isCurrencyId } from "../money/currencies.ts";
 import type { Crypto, Signer, TimeMs } from "../ports.ts";
 import { KEY_ID_LENGTH } from "./key.ts";
 import { openSigned, signFields } from "./signed.ts";
@@ -16,6 +18,7 @@ import type { SignedKind } from "./signed.ts";
 import { readLockName } from "./tenure.ts";
 import type { LockName } from "./tenure.ts";
 import { MAX_TIME_MS } from "./times.ts";
+import type { Tariff } from "./walk-up.ts";
 
 export interface RevokedKey {
   id: Uint8Array;
@@ -30,7 +33,9 @@ export type OrderAct =
   | { kind: "remove-owner"; identity: Uint8Array }
   /** The phone of this card owns the lock alone; all else is forgotten. */
   | { kind: "hand-over"; card: Uint8Array }
-  | { kind: "revoke"; keys: readonly RevokedKey[] };
+  | { kind: "revoke"; keys: readonly RevokedKey[] }
+  /** Who walks up may stay, by this tariff; null: not any more. */
+  | { kind: "let"; tariff: Tariff | null };
 
 export interface Order extends LockName {
   /** The signer's own count: the lock takes none twice, and none but a revocation that comes too late. */
@@ -76,6 +81,8 @@ function bodyOf(act: OrderAct): CborValue {
       return act.identity;
     case "revoke":
       return act.keys.map(({ id, untilMs }) => [id, untilMs]);
+    case "let":
+      return act.tariff && [act.tariff.currency, act.tariff.askedMinor, act.tariff.leastMinor];
   }
 }
 
@@ -92,9 +99,20 @@ function readAct(reader: FieldReader): OrderAct {
     }
     case "revoke":
       return { kind, keys: readRevoked(reader.list("keys", { max: MAX_REVOKED_AT_ONCE })) };
+    case "let":
+      return { kind, tariff: reader.nullable("tariff", (fields) => readTariff(fields.list("tariff"))) };
     default:
       throw new SegmentError("message-invalid", "the order is of no known kind", { where: "order.kind" });
   }
+}
+
+function readTariff(list: CborValue[]): Tariff {
+  const reader = new FieldReader(list, "tariff", 3);
+  const currency = reader.text("currency", { max: 64 });
+  if (!isCurrencyId(currency))
+    throw new SegmentError("message-invalid", "the tariff names no currency", { where: "tariff" });
+  const askedMinor = reader.bigint("askedMinor", { min: 1n, max: MAX_AMOUNT / MOST_DAYS });
+  return { currency, askedMinor, leastMinor: reader.bigint("leastMinor", { min: 1n, max: askedMinor }) };
 }
 
 function readRevoked(list: CborValue[]): RevokedKey[] {
@@ -116,6 +134,8 @@ export interface Refresh extends LockName {
 
 export const MAX_REFRESH_BYTES = 512;
 const MAX_REFRESHED = 5;
+/** No price of so many days overflows. */
+const MOST_DAYS = 1_000n;
 
 const REFRESH: SignedKind<Refresh> = {
   label: "keyRefresh",

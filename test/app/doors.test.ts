@@ -1,6 +1,7 @@
 /** The built app in Chromium, at the door of a real lock: pairing, opening, guest keys, two phones. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findChromium } from "../support/chromium.ts";
+import { picture } from "./pictures.ts";
 import { openStreet, PASSPHRASE } from "./street.ts";
 import type { AppPhone, Street } from "./street.ts";
 
@@ -26,6 +27,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     expect(words).toHaveLength(12);
     await olga.sees("Online");
     await olga.sees("No device yet");
+    await picture(olga.page, "devices-none");
     expect(olga.complaints).toEqual([]);
   });
 
@@ -33,6 +35,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     await olga.follow("Add a lock");
     await olga.fill("Or paste its line", await street.code());
     await olga.fill("What you call the lock", "Front door");
+    await picture(olga.page, "pair");
     await olga.tap("Pair");
     await olga.hears("This phone owns “Front door” now.");
     await street.lock.line(/^paired/);
@@ -43,6 +46,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     await olga.tap("Open: Front door");
     await street.lock.line(/^bolt: unlocked/, from);
     await olga.hears(/^Done: the door is open for you/);
+    await picture(olga.page, "devices");
   });
 
   it("takes up again after the link was lost in the middle", async () => {
@@ -53,26 +57,15 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     await olga.hears(/^Done/);
   });
 
-  it("asks for the passphrase again after it was closed, and knows its lock", async () => {
-    await olga.page.reload();
-    await olga.fill("Passphrase of this phone", "something else");
-    await olga.tap("Unlock");
-    await olga.hears("That is not the passphrase");
-    await olga.fill("Passphrase of this phone", PASSPHRASE);
-    await olga.tap("Unlock");
-    await olga.sees("Front door");
-    const from = street.lock.mark;
-    await olga.tap("Open: Front door");
-    await street.lock.line(/^bolt: unlocked/, from);
-  });
-
   it("gives a key by a link, with which another phone opens", async () => {
     await olga.follow("Keys");
     await olga.follow("Make a guest key");
     await olga.fill("Whom is it for", "Ana");
     await olga.sees(/Ana may open the door/);
+    await picture(olga.page, "key-make");
     await olga.tap("Make the key");
     await olga.hears("The key is made");
+    await picture(olga.page, "key-given");
     await olga.tap("Copy");
     const link = await olga.page.evaluate(() => navigator.clipboard.readText());
     expect(link).toMatch(/#\/keys\/take\?link=segment%3Akey%3A/);
@@ -83,6 +76,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     // The secret has left the address.
     await expect.poll(() => ana.page.url()).not.toContain("segment");
     await ana.fill("What you call the lock", "Olga’s door");
+    await picture(ana.page, "key-take");
     await ana.tap("Take the key");
     await ana.hears(/This phone has the key/);
     const from = street.lock.mark;
@@ -103,6 +97,13 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     await olga.tap("Read the newest lines");
     await olga.sees("Ana");
     await olga.sees("this phone");
+    await picture(olga.page, "log");
+    await olga.go(`/locks/${street.lockId}`);
+    await olga.sees("Guest keys");
+    await picture(olga.page, "lock");
+    await olga.go(`/locks/${street.lockId}/owners`);
+    await olga.sees("Remove an owner");
+    await picture(olga.page, "owners");
   });
 
   it("revokes the key, and the guest is refused at the door", async () => {
@@ -117,7 +118,33 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     const from = street.lock.mark;
     await ana.tap("Open: Olga’s door");
     await ana.hears("An owner has revoked this key.");
+    await picture(ana.page, "refused");
+    await picture(olga.page, "key-revoked");
+    await olga.go("/keys");
+    await olga.sees("Keys that you gave");
+    await picture(olga.page, "keys");
+    await olga.go("/settings");
+    await olga.sees("Lock the app");
+    await olga.page.getByText("Card of this phone").click();
+    await picture(olga.page, "settings");
+    await olga.go("/settings/network");
+    await olga.sees("Notaries");
+    await picture(olga.page, "network");
     expect(street.lock.stderr.slice(from)).not.toMatch(/bolt: unlocked/);
+  });
+
+  it("asks for the passphrase again after it was closed, and knows its lock", async () => {
+    await olga.page.reload();
+    await olga.fill("Passphrase of this phone", "something else");
+    await olga.tap("Unlock");
+    await olga.hears("That is not the passphrase");
+    await picture(olga.page, "unlock");
+    await olga.fill("Passphrase of this phone", PASSPHRASE);
+    await olga.tap("Unlock");
+    await olga.follow("Devices");
+    const from = street.lock.mark;
+    await olga.tap("Open: Front door");
+    await street.lock.line(/^bolt: unlocked/, from);
   });
 
   it("asked nobody but its own server, and broke no rule of its policy", () => {

@@ -15,6 +15,7 @@ import { bridgeBluetooth } from "../browser/bluetooth.ts";
 import type { BluetoothBridge } from "../browser/bluetooth.ts";
 import { launchChromium } from "../browser/chromium.ts";
 import { document, Running, temporaryFolder } from "../cli/segment.ts";
+import { picture } from "./pictures.ts";
 
 /** The first radio of an air. */
 const LOCK_ADDRESS = "c0:00:00:00:00:01";
@@ -172,10 +173,13 @@ export class AppPhone {
 
   /** Words written down, two of them confirmed, a name, a passphrase. Resolves with the words. */
   async onboard(name: string): Promise<string[]> {
+    await picture(this.page, "welcome");
     await this.tap("Begin with new words");
     const items = await this.page.locator("ol.words li").allInnerTexts();
     const words = items.map((item) => item.trim().split(/\s+/).at(-1)!);
+    await picture(this.page, "words");
     await this.tap("I have written them down");
+    await picture(this.page, "words-check");
     for (const label of await this.page.locator("label").allInnerTexts()) {
       const number = Number(/^Word (\d+)$/.exec(label)![1]);
       await this.page.getByLabel(label, { exact: true }).fill(words[number - 1]!);
@@ -184,6 +188,7 @@ export class AppPhone {
     await this.fill("Name of this phone", name);
     await this.fill(/^Passphrase/, PASSPHRASE);
     await this.fill("The passphrase again", PASSPHRASE);
+    await picture(this.page, "this-phone");
     await this.tap("Make this phone’s keys");
     await this.sees("My devices");
     return words;

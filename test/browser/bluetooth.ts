@@ -60,6 +60,10 @@ async function choosing(page: Page, bridge: Bridge): Promise<void> {
     answered.add(id);
     void session.send("DeviceAccess.selectPrompt", { id, deviceId: wanted.id });
   });
+  // A page that is loaded anew forgets who answers its lists.
+  page.on("load", () => {
+    void session.send("DeviceAccess.disable").then(() => session.send("DeviceAccess.enable"));
+  });
   await session.send("DeviceAccess.enable");
 }
 
@@ -114,16 +118,23 @@ class Bridge implements BluetoothBridge {
 
   async #connect(address: string): Promise<void> {
     const device = this.#devices.get(address)!;
+    // Of a page that was left: Chromium does not say that it has let go.
+    const before = device.connection;
+    device.connection = undefined;
+    await before?.disconnect().catch(() => undefined);
     let code = SUCCESS;
     try {
-      device.connection = await this.#radio.connect(
+      const connection: CentralConnection = await this.#radio.connect(
         device.address,
         {
           notified: (value) => this.#notified(device, value),
-          disconnected: () => void this.#disconnected(device),
+          disconnected: () => {
+            if (device.connection === connection) void this.#disconnected(device);
+          },
         },
         CONNECT_TIMEOUT_MS,
       );
+      device.connection = connection;
     } catch {
       code = NOT_CONNECTED;
     }

@@ -63,6 +63,17 @@ describe("a lock over the network", { timeout: PATIENCE_MS }, () => {
       ["request", null],
     ]);
     expect(entries[0]!.who).not.toBe(entries[1]!.who);
+    // A second phone becomes an owner, and removes the first.
+    const { card } = await document<{ card: string }>(["lock", "card", "--home", sam]);
+    expect(await codeOf(["lock", "share", card.slice(0, -4), "--home", olga])).toBe("card-invalid");
+    const shared = ["lock", "share", card, "--home", olga];
+    const { host: second, isHeard } = await document<{ host: { link: string }; isHeard: boolean }>(shared);
+    expect(isHeard).toBe(true);
+    await document(["lock", "own", second.link, "--name", "Front door", "--home", sam]);
+    await document(["lock", "open", "--far", "--home", sam]);
+    const { id } = await document<{ id: string }>(["lock", "card", "--home", olga]);
+    await document(["lock", "remove-owner", id, "--home", sam]);
+    expect(await codeOf(["lock", "open", "--far", "--home", olga])).not.toBe("none");
     // Neither the broker nor the log has seen the secret of the code.
     expect(started.map(({ stderr }) => stderr).join("")).not.toContain(host.code.slice(-20));
   });

@@ -70,6 +70,10 @@ describe("a lock with no network", { timeout: PATIENCE_MS }, () => {
     expect(readFileSync(picture, "utf8")).toMatch(/^<svg/);
     // The picture holds the secret as well.
     expect(statSync(picture).mode & 0o077).toBe(0);
+    const dots = join(folder, "pair.png");
+    await segment(["pair", "--home", front, "--png", dots]);
+    expect(readFileSync(dots).subarray(1, 4).toString()).toBe("PNG");
+    expect(statSync(dots).mode & 0o077).toBe(0);
     await lock.line(/^pairing/);
     expect(lock.stderr).not.toContain("segment:pair:");
   });

@@ -146,13 +146,19 @@ export class PhoneMoney {
     const { linkClock } = this.#parts;
     this.#again?.cancel();
     this.#again = undefined;
-    this.wallet.refresh().catch((error: unknown) => {
-      this.#parts.messenger.countDrop(errorCode(error));
+    const again = (): void => {
       if (this.#isClosed || !this.#isOnline) return;
       this.#again?.cancel();
       const nextMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       this.#again = linkClock.at(linkClock.now() + pauseMs, () => this.#refreshSoon(nextMs));
-    });
+    };
+    this.wallet.refresh().then(
+      () => (this.wallet.isBehind ? again() : undefined),
+      (error: unknown) => {
+        this.#parts.messenger.countDrop(errorCode(error));
+        again();
+      },
+    );
   }
 
   /** What was taken in is durable when it resolves. Errors: store-failed. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Certified } from "../../core/ledger-client.ts";
 import { fetchReceipts } from "../../platform/history-questions.ts";
 import { amountOf, currencyAsNamed, pickCurrency } from "../../platform/money-text.ts";
-import { askCurrencies } from "../../platform/notary-questions.ts";
+import { askCurrencies, pause } from "../../platform/notary-questions.ts";
 import type { NotaryLine } from "../../platform/notary-questions.ts";
 import { integerOf } from "../../platform/option-values.ts";
 import { askStatement, readStatementText } from "../../platform/wallet-statement.ts";
@@ -22,6 +22,9 @@ import type { Kept } from "./kept.ts";
 import type { Receipts } from "./receipts.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
+/** A notary certifies what the others settle a moment later. */
+const ROUNDS = 5;
+const BETWEEN_ROUNDS_MS = 400;
 const STATEMENT = "statement";
 const KNOWN = "known";
 
@@ -81,6 +84,12 @@ export class Wallet {
     return bytes && readStatementText(text(bytes), network.network);
   }
 
+  /** The notaries who were asked had not settled yet what a receipt here proves: they are to be asked again. */
+  get isBehind(): boolean {
+    const newest = this.#parts.receipts.movements().at(-1);
+    return newest !== undefined && (this.statement?.ledgerMs ?? 0) < newest.timeMs;
+  }
+
   /** All that the network has, as far as it is known here. */
   get currencies(): readonly DocumentCurrency[] {
     return this.#known?.currencies ?? [];
@@ -119,7 +128,11 @@ export class Wallet {
   async #refresh(): Promise<void> {
     const { kept, line, clock, crypto, account, receipts, register, durable, changed } = this.#parts;
     await register();
-    kept.set(STATEMENT, utf8(JSON.stringify(await askStatement(line, clock))));
+    for (let round = 1; ; round++) {
+      kept.set(STATEMENT, utf8(JSON.stringify(await askStatement(line, clock))));
+      if (!this.isBehind || round === ROUNDS) break;
+      await pause(line.linkClock, BETWEEN_ROUNDS_MS);
+    }
     const currencies = await this.#askCurrencies();
     changed();
     const held = receipts.ids();

@@ -5,7 +5,7 @@ import { parsePairing } from "../../../protocols/access/pairing.ts";
 import type { AppContext } from "../app-context.ts";
 import { pair } from "../doors.ts";
 import type { Texts } from "../language.ts";
-import { Field, Form, Note } from "../ui.tsx";
+import { Check, Field, Form, Note } from "../ui.tsx";
 import { BluetoothNote } from "./locks.tsx";
 import { Scanner } from "./scan.tsx";
 
@@ -18,6 +18,8 @@ interface Words {
   defaultName: string;
   pair: string;
   choose: string;
+  far: string;
+  seen: string;
   paired(name: string): string;
   none: string;
 }
@@ -32,6 +34,8 @@ const WORDS: Texts<Words> = {
     defaultName: "Front door",
     pair: "Pair",
     choose: "The browser then asks which device: choose the one that begins with SEGMENT.",
+    far: "Over the network instead of Bluetooth",
+    seen: "The lock must be in the same network, and on.",
     paired: (name) => `This phone owns “${name}” now.`,
     none: "No device was chosen: the lock must be on and near.",
   },
@@ -44,6 +48,8 @@ const WORDS: Texts<Words> = {
     defaultName: "Porte d’entrée",
     pair: "Appairer",
     choose: "Le navigateur demande ensuite quel appareil : choisissez celui qui commence par SEGMENT.",
+    far: "Par le réseau plutôt que par Bluetooth",
+    seen: "La serrure doit être dans le même réseau, et allumée.",
     paired: (name) => `Ce téléphone possède maintenant « ${name} ».`,
     none: "Aucun appareil choisi : la serrure doit être allumée et proche.",
   },
@@ -51,10 +57,12 @@ const WORDS: Texts<Words> = {
 
 export function PairScreen(context: AppContext): VNode {
   const words = WORDS[context.language];
-  const [code, setCode] = useState("");
+  const { bluetooth, network } = context.runtime;
+  const [code, setCode] = useState(() => context.route.query.get("code") ?? "");
   const [name, setName] = useState(words.defaultName);
+  const [isFar, setFar] = useState(bluetooth === undefined);
   const connect = async (): Promise<void> => {
-    const lock = await pair(context.runtime, code.trim(), name.trim());
+    const lock = await pair(context.runtime, code.trim(), name.trim(), isFar ? "far" : "near");
     if (lock === undefined) return context.say(words.none, "bad");
     context.say(words.paired(name.trim()));
     context.go("/locks");
@@ -76,7 +84,10 @@ export function PairScreen(context: AppContext): VNode {
       >
         <Field isCode rows={3} label={words.line} hint={words.hint} value={code} change={setCode} />
         <Field label={words.name} max={64} value={name} change={setName} />
-        <Note>{words.choose}</Note>
+        {bluetooth !== undefined && network !== undefined && (
+          <Check label={words.far} checked={isFar} change={setFar} />
+        )}
+        <Note>{isFar ? words.seen : words.choose}</Note>
       </Form>
     </div>
   );

@@ -1,5 +1,6 @@
 /** The wallet: what the account holds, ways to pay and to be paid, and what has moved. */
 import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
 import { movementRows, balanceRows } from "../money/wallet-view.ts";
 import type { MovementRow } from "../money/wallet-view.ts";
 import type { PhoneMoney } from "../money/phone-money.ts";
@@ -12,6 +13,11 @@ import { WALLET_WORDS } from "./wallet-words.ts";
 export function WalletScreen(context: AppContext): VNode {
   const money = moneyOf(context.runtime);
   const words = WALLET_WORDS[context.language];
+  const { isConnected } = context.runtime;
+  useEffect(() => {
+    // A word that was lost on its way is found out when the person looks.
+    if (isConnected) money?.wallet.refresh().catch(() => undefined);
+  }, [money, isConnected]);
   if (money === undefined) return <NoNetwork context={context} />;
   return (
     <div class="stack wide">

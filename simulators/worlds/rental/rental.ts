@@ -119,7 +119,7 @@ function sumOf(balances: Balances, currency: string): bigint {
 
 function outcomeOf(street: Street, booking: Booking, hostMinor: bigint): Outcome {
   if (booking.label !== "closed") return "unfinished";
-  if (street.lock.state.stays.some(({ opening }) => opening !== null) && hostMinor >= PRICE_MINOR) return "stayed";
+  if (street.lock.state.stays.some(({ opening }) => opening !== null) && hostMinor > FEE_MINOR) return "stayed";
   if (hostMinor === PRICE_MINOR) return "no-show";
   return hostMinor === FEE_MINOR ? "cancelled" : "refunded";
 }
@@ -134,7 +134,7 @@ function logOf(street: Street): string[] {
   return audit.map(({ who, what, action, key, code }) => {
     const name = who === null ? "lock" : (names.get(who) ?? "somebody");
     const right = key === null ? "" : contracts.has(toHex(key)) ? " by the contract" : " by a key";
-    const owners = key === null && what === "revoke" ? " by an owner" : right;
+    const owners = key === null && (what === "revoke" || what === "let") ? " by an owner" : right;
     return `${name} ${action ?? what} ${code ?? "ok"}${owners}`;
   });
 }

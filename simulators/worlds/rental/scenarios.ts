@@ -62,6 +62,14 @@ export const SCENARIOS = {
     ...{ outcome: "stayed", hostMinor: PRICE, log: [PAIRED, SHOWN, LET_IN, LEFT] },
     tells: "neither lock nor phone has a network at the door; the phone pays later, the lock tells later",
   },
+  "walk-up-offline": {
+    ...{ outcome: "stayed", hostMinor: 11_000n },
+    log: [
+      ...[PAIRED, "host let ok by an owner", "guest walk-up ok by the contract", LET_IN, LEFT],
+      "guest open contract-closed by the contract",
+    ],
+    tells: "no network: phone and lock offer, counter and sign over BLE, a voucher pays, settled later",
+  },
   "stolen-recording": {
     ...{ outcome: "stayed", hostMinor: PRICE, log: [PAIRED, SHOWN, LET_IN, LEFT] },
     tells: "what the guest's phone said to the lock is played to it again, and nothing opens",

@@ -9,6 +9,7 @@ import { ARRIVAL, book, CANCEL_BY, DEPARTURE } from "./booking.ts";
 import type { Booking } from "./booking.ts";
 import { START_MS } from "./people.ts";
 import type { Scenario } from "./scenarios.ts";
+import { walkUpOffline } from "./walk-up.ts";
 import { wrongClock } from "./street.ts";
 import type { Street } from "./street.ts";
 
@@ -310,6 +311,7 @@ export const STORIES: Readonly<Record<Scenario, Story>> = {
   "two-guests": twoGuests,
   "offline-lock": offlineLock,
   "stolen-recording": stolenRecording,
+  "walk-up-offline": walkUpOffline,
   "clock-back": clockBack,
   "stolen-phone": stolenPhone,
   "locked-out": lockedOut,

@@ -161,6 +161,8 @@ describe("messages between phone and lock", () => {
     "lock-request": { request: new Uint8Array(200), links, refreshes: [new Uint8Array(200)], opened: id },
     "lock-stay": { terms: new Uint8Array(900), receipt: new Uint8Array(900) },
     "lock-claim": { links },
+    "walk-up": { offer: new Uint8Array(160) },
+    "walk-up-offer": { offer: new Uint8Array(160), isAgreed: true, currency: "EUR.0", tenure: nonce },
     "lock-time": { statement: new Uint8Array(160) },
     "lock-order": { order: new Uint8Array(200) },
     "lock-status": { nonce },

@@ -1,0 +1,157 @@
+/**
+ * A guest who walks up, with no network anywhere: the lock agrees by its owner's tariff, takes a voucher of a
+ * tab that was opened for it, and lets the guest in until the time agreed. It redeems the voucher once it is
+ * online. What it takes and redeems is what any payee does (devices/tab/payee.ts).
+ */
+import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
+import {
+  LONGEST_WALK_UP_MS,
+  openStayOffer,
+  priceOf,
+  signStayOffer,
+  walkUpId,
+} from "../../protocols/access/walk-up.ts";
+import type { StayOffer } from "../../protocols/access/walk-up.ts";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { SegmentError } from "../../protocols/errors.ts";
+import { publicKeyFromId } from "../../protocols/identity/keys.ts";
+import { parseBody } from "../../protocols/messaging/schemas.ts";
+import type { DeviceContext, DeviceEffect, DeviceEvent } from "../device.ts";
+import { stay } from "../effects.ts";
+import { createPayee } from "../tab/payee.ts";
+import type { HeldTab } from "../tab/payee.ts";
+import { heard, tell } from "./answers.ts";
+import type { Speaker } from "./answers.ts";
+import { logged } from "./audit.ts";
+import { due } from "./stay.ts";
+import { isTimeKnown } from "./time.ts";
+import { MAX_OFFERS, MAX_STAYS, WALKED_UP } from "./state.ts";
+import type { AgreedStay, HeldStay, LockConfig, LockState, Result } from "./state.ts";
+
+/** A voucher that the lock could not redeem in time, were it offline for so long, it does not take. */
+const LONGEST_OFFLINE_MS = 3 * 24 * 60 * 60_000;
+const payee = createPayee({ longestOfflineMs: LONGEST_OFFLINE_MS });
+
+/** The guest says until when it would stay, and for how much; the lock agrees, or says what it asks. */
+export function onWalkUp(
+  config: LockConfig,
+  state: LockState,
+  to: Speaker,
+  body: Uint8Array,
+  context: DeviceContext,
+): Result {
+  const { offer: bytes } = parseBody(ACCESS_SCHEMAS["walk-up"], body);
+  const { crypto, now } = context;
+  const about = crypto.sha256(bytes).slice(0, 16);
+  return heard(config, state, to, { about, line: { what: "walk-up", evidence: bytes } }, context, () => {
+    const bid = openStayOffer(crypto, bytes, publicKeyFromId(to.peer));
+    const { currency, askedMinor, leastMinor } = requireLet(config, state, to, bid, context);
+    const least = priceOf(BigInt(leastMinor), now, bid.untilMs);
+    const last = state.letting.offers.find(({ tab }) => equalBytes(tab, bid.tab));
+    // What the lock has offered before, it keeps to.
+    const isKept = last?.untilMs === bid.untilMs && BigInt(last.priceMinor) === bid.priceMinor;
+    const isAgreed = isKept || bid.priceMinor >= least;
+    const priceMinor = isAgreed ? bid.priceMinor : priceOf(BigInt(askedMinor), now, bid.untilMs);
+    const offer = signStayOffer(context.signer, { ...bid, priceMinor }, now);
+    const agreed: AgreedStay = {
+      ...{ tab: bid.tab, guest: publicKeyFromId(to.peer), untilMs: bid.untilMs, offer },
+      ...{ priceMinor: priceMinor.toString(), bid: isAgreed ? bytes : null },
+    };
+    const others = state.letting.offers.filter(({ tab }) => !equalBytes(tab, bid.tab));
+    const offers = [...others, agreed].slice(-MAX_OFFERS);
+    const next = { ...state, letting: { ...state.letting, offers } };
+    const said = { offer, isAgreed, currency, tenure: state.tenure };
+    return { state: next, effects: [tell(to, `walk-up/${now}`, "walk-up-offer", said)] };
+  });
+}
+
+/** Errors: owner-required (no tariff), time-unknown, tab-unknown, tab-unfunded, currency-unknown, peer-refused. */
+function requireLet(
+  config: LockConfig,
+  state: LockState,
+  to: Speaker,
+  { tab: id, untilMs }: StayOffer,
+  context: DeviceContext,
+): NonNullable<LockState["letting"]["tariff"]> {
+  const { tariff, till } = state.letting;
+  const { now } = context;
+  if (tariff === null) throw new SegmentError("owner-required", "no owner lets this lock to who walks up");
+  if (!isTimeKnown(config, state, context))
+    throw new SegmentError("time-unknown", "the lock does not know what time it is");
+  const held = till.tabs.find(({ tab }) => equalBytes(tab.termsId, id));
+  if (held === undefined || to.session === null)
+    throw new SegmentError("tab-unknown", "no tab for this lock was shown");
+  if (held.status !== "open") throw new SegmentError("tab-unfunded", "the tab pays nothing any more");
+  if (!equalBytes(held.tab.payer.identity, publicKeyFromId(to.peer)) || held.tab.currency !== tariff.currency)
+    throw new SegmentError("tab-unknown", "the tab is another's, or in another currency");
+  const isFree = state.stays.every(
+    ({ phase, departure, departureMs, arrivalMs }) =>
+      phase === "closed" || departure !== null || departureMs <= now || arrivalMs >= untilMs,
+  );
+  if (untilMs <= now || untilMs > now + LONGEST_WALK_UP_MS || !isFree)
+    throw new SegmentError("peer-refused", "the place is not free until then");
+  return tariff;
+}
+
+/** What is the till's: tabs, vouchers, and how they are redeemed. Undefined for anything else. */
+export function atTheTill(state: LockState, event: DeviceEvent, context: DeviceContext): Result | undefined {
+  if (!isTills(event)) return undefined;
+  const { state: till, effects } = payee.step(state.letting.till, event, context);
+  const next = { ...state, letting: { ...state.letting, till } };
+  // Who may come is not for the till to say.
+  return { state: next, effects: effects.filter(({ kind }) => kind !== "advertise" && kind !== "actuate") };
+}
+
+function isTills(event: DeviceEvent): boolean {
+  if (event.kind === "session-message") return event.type === "tab" || event.type === "voucher";
+  if (event.kind === "timer") return event.name.startsWith("redeem/");
+  return event.kind === "started" || event.kind === "time-corrected" || event.kind === "receipt";
+}
+
+/** A voucher has come: whoever has agreed, and has paid in full, is let in from now on. */
+export function afterTheTill(
+  config: LockConfig,
+  before: LockState,
+  after: LockState,
+  context: DeviceContext,
+): Result {
+  const paid = after.letting.till.tabs.find(
+    (tab) => BigInt(tab.paidMinor) > paidBefore(before, tab) && tab.status === "open",
+  );
+  const agreed = paid && after.letting.offers.find(({ tab }) => equalBytes(tab, paid.tab.termsId));
+  if (paid === undefined || agreed === undefined || agreed.bid === null) return stay(after);
+  if (BigInt(paid.paidMinor) < BigInt(agreed.priceMinor)) return stay(after);
+  const termsId = walkUpId(context.crypto, agreed.offer);
+  const held: HeldStay = {
+    ...{ termsId, guest: agreed.guest, arrivalMs: context.now, departureMs: agreed.untilMs },
+    ...{ phase: WALKED_UP, seq: 0, departure: null, filed: 0 },
+    opening: { guest: agreed.bid, lock: agreed.offer },
+  };
+  const offers = after.letting.offers.filter((one) => one !== agreed);
+  const stays = [...after.stays, held].slice(-MAX_STAYS);
+  const next = { ...after, stays, letting: { ...after.letting, offers } };
+  const line = { what: "walk-up", key: termsId, evidence: paid.voucher ?? agreed.offer };
+  const written = logged(config, next, { ...line, who: peerOf(before, agreed) }, context);
+  // The whole of it was paid: the tab can be redeemed as soon as there is a network.
+  const redeemed = redeem(written.state, paid, context);
+  return {
+    state: redeemed.state,
+    effects: [...written.effects, ...redeemed.effects, ...due(redeemed.state, context)],
+  };
+}
+
+function redeem(state: LockState, { tab }: HeldTab, context: DeviceContext): Result {
+  const event = { kind: "command", name: "redeem", value: tab.termsId } as const;
+  const { state: till, effects } = payee.step(state.letting.till, event, context);
+  const kept: DeviceEffect[] = effects.filter(({ kind }) => kind !== "advertise");
+  return { state: { ...state, letting: { ...state.letting, till } }, effects: kept };
+}
+
+function paidBefore({ letting }: LockState, { tab }: HeldTab): bigint {
+  const held = letting.till.tabs.find((one) => equalBytes(one.tab.termsId, tab.termsId));
+  return BigInt(held?.paidMinor ?? 0);
+}
+
+function peerOf({ sessions }: LockState, { guest }: AgreedStay): string | null {
+  return sessions.find(({ peer }) => equalBytes(publicKeyFromId(peer), guest))?.peer ?? null;
+}
