@@ -23,16 +23,24 @@ type Stage =
 interface Said {
   text: string;
   tone: Tone;
+  atMs: number;
 }
 
 /** What was done is gone from sight after this; what went wrong stays. */
 const GOOD_NEWS_MS = 6_000;
+const JUST_MS = 1_500;
 const CLOSE: Record<Language, string> = { en: "Dismiss", fr: "Fermer" };
 
 export function App(): VNode {
   const [language, setLanguage] = useState(startLanguage);
   const [stage, setStage] = useState<Stage>({ kind: "start" });
   const [said, setSaid] = useState<Said>();
+  useEffect(() => {
+    // What was said of the screen before is over, unless it led here.
+    const moved = (): void => setSaid((now) => (now && Date.now() - now.atMs > JUST_MS ? undefined : now));
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
@@ -51,9 +59,9 @@ export function App(): VNode {
         keepLanguage(chosen);
         setLanguage(chosen);
       },
-      say: (text, tone = "good") => setSaid({ text, tone }),
+      say: (text, tone = "good") => setSaid({ text, tone, atMs: Date.now() }),
       hush: () => setSaid(undefined),
-      fail: (error) => setSaid({ text: errorText(error, language), tone: "bad" }),
+      fail: (error) => setSaid({ text: errorText(error, language), tone: "bad", atMs: Date.now() }),
     }),
     [language],
   );

@@ -26,9 +26,12 @@ export function agoText(ms: number, language: Language): string {
   return new Intl.RelativeTimeFormat(language, { numeric: "always" }).format(-Math.floor(ms / size), name);
 }
 
+/** Dates and hours as in Europe, whichever English the browser speaks. */
+const LOCALES: Readonly<Record<Language, string>> = { en: "en-GB", fr: "fr" };
+
 /** "Mon 24 Nov, 18:00". */
 export function shortTime(timeMs: number, language: Language): string {
-  return new Intl.DateTimeFormat(language, {
+  return new Intl.DateTimeFormat(LOCALES[language], {
     ...{ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
   }).format(timeMs);
 }

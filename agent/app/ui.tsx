@@ -22,6 +22,7 @@ const ICONS = {
   door: "M6 21V4h12v17M4 21h16M14.5 12v1",
   log: "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
   radio: "M8 8l8 8-4 4V4l4 4-8 8",
+  network: "M12 8V5M12 5h.01M12 8a4 4 0 1 1 0 8 4 4 0 0 1 0-8M12 16v3M8.5 14l-3 2M15.5 14l3 2",
   wait: "M12 3a9 9 0 1 1-6.4 2.6",
   drone: "M5 5l5 5M19 5l-5 5M5 19l5-5M19 19l-5-5M10 10h4v4h-4z",
 } as const;

@@ -81,6 +81,11 @@ export class WebBluetoothCentral implements CentralRadio {
       return true;
     } catch (error) {
       const reason = error instanceof DOMException ? error.name : "";
+      // By the same name as when nothing is chosen; what it says is all that tells them apart.
+      if (reason === "NotFoundError" && /adapter/i.test(messageOf(error)))
+        throw new SegmentError("radio-unavailable", "Bluetooth is off, or this machine has none", {
+          cause: error,
+        });
       // The person closed the list, or nothing was in it.
       if (reason === "NotFoundError") return false;
       const isForbidden = reason === "SecurityError" || reason === "NotAllowedError";

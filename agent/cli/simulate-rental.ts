@@ -13,6 +13,8 @@ interface Flags {
   json?: boolean;
 }
 
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 const EXAMPLES = `
 Examples:
   segment simulate rental
@@ -77,8 +79,12 @@ function summary(report: RentalReport, code: string): string[] {
     `  checks          ${checks.filter(({ ok }) => ok).length} of ${checks.length} hold`,
     `  BLE             ${ble.reads} reads, ${ble.writes} writes, ${ble.notifications} notifications`,
     `  MQTT            ${mqtt.messages} messages, ${mqtt.bytes} bytes`,
-    `  time            ${(host.durationMs / 1_000).toFixed(1)} s for ${moment(host.worldMs)} of the world's time`,
+    `  time            ${(host.durationMs / 1_000).toFixed(1)} s for ${days(host.worldMs)} days of the world's time`,
   ];
+}
+
+function days(ms: number): string {
+  return (ms / (24 * 60 * 60_000)).toFixed(1);
 }
 
 function major(minor: string): string {
@@ -86,9 +92,10 @@ function major(minor: string): string {
   return `${digits.slice(0, -2)}.${digits.slice(-2)}`;
 }
 
-/** Days and hours of the world's time since the offer. */
+/** Day and time of the world; it begins on a Monday, at eight. */
 function moment(ms: number): string {
-  const minutes = Math.floor(ms / 60_000);
+  const minutes = Math.floor(ms / 60_000) + 8 * 60;
   const two = (value: number): string => String(value).padStart(2, "0");
-  return `day ${Math.floor(minutes / 1_440) + 1} ${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`;
+  const day = DAYS[Math.floor(minutes / 1_440) % 7] ?? "";
+  return `${day} ${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`;
 }

@@ -331,7 +331,8 @@ export class Agent<State> {
       case "ask-time":
         return this.#notaries.askTime(effect.nonce);
       case "trust-time":
-        if (this.time.carried(effect.nonce, effect.drawnMs, effect.statements)) this.sensor("clock-known", true);
+        if (this.time.carried(effect.nonce, effect.drawnMs, effect.statements))
+          this.sensor("clock-known", true);
         return;
       case "timer":
         return this.#timers.set(effect.name, effect.atMs);

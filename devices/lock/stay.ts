@@ -234,7 +234,10 @@ export function departures(config: LockConfig, state: LockState, context: Device
     return { state: written.state, effects: [...at.effects, ...written.effects, told] };
   }, unchanged(state));
   const filed = filedNow(stamped.state, context);
-  return { state: filed.state, effects: [...stamped.effects, ...filed.effects, ...due(filed.state, context)] };
+  return {
+    state: filed.state,
+    effects: [...stamped.effects, ...filed.effects, ...due(filed.state, context)],
+  };
 }
 
 /** After a start, or once the clock is right; and when the timers below ring. */

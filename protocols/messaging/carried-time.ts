@@ -50,7 +50,8 @@ export function carriedTime(
   const times = new Map<string, TimeMs>();
   for (const bytes of statements) {
     const stated = openStatement(crypto, network.network, nonce, bytes);
-    if (stated !== undefined && terms.has(stated.by) && !times.has(stated.by)) times.set(stated.by, stated.timeMs);
+    if (stated !== undefined && terms.has(stated.by) && !times.has(stated.by))
+      times.set(stated.by, stated.timeMs);
   }
   return times.size < quorum(network.notaries.length) ? undefined : medianTime([...times.values()]);
 }

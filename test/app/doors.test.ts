@@ -65,6 +65,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     await picture(olga.page, "key-make");
     await olga.tap("Make the key");
     await olga.hears("The key is made");
+    await olga.page.getByRole("img", { name: /QR code/ }).waitFor();
     await picture(olga.page, "key-given");
     await olga.tap("Copy");
     const link = await olga.page.evaluate(() => navigator.clipboard.readText());

@@ -252,7 +252,7 @@ const tapFromAfar = atDoor(1, {
 });
 
 const crowd = atDoor(10, {
-  name: "unlock: ten phones tap at once, until the last has its answer, whole agents, 22.5 ms",
+  name: "unlock: ten phones tap at once, the last one's answer, whole agents, 22.5 ms",
   figure: async (_owner, phones) => {
     await Promise.all(phones.map((phone) => phone.leave()));
     return Math.max(...(await Promise.all(phones.map((phone) => phone.open()))));

@@ -20,6 +20,7 @@ type Operation = "read" | "write" | "subscribe-to-notifications" | "unsubscribe-
 /** One device of the air, as Chromium sees it. */
 interface Emulated {
   address: string;
+  name: string;
   connection: CentralConnection | undefined;
   /** By Chromium's ids: which characteristic. */
   characteristics: Map<string, keyof typeof CHARACTERISTIC_UUIDS>;
@@ -62,7 +63,10 @@ async function choosing(page: Page, bridge: Bridge): Promise<void> {
   });
   // A page that is loaded anew forgets who answers its lists.
   page.on("load", () => {
-    void session.send("DeviceAccess.disable").then(() => session.send("DeviceAccess.enable"));
+    void session
+      .send("DeviceAccess.disable")
+      .then(() => session.send("DeviceAccess.enable"))
+      .then(() => bridge.renew());
   });
   await session.send("DeviceAccess.enable");
 }
@@ -89,7 +93,6 @@ class Bridge implements BluetoothBridge {
       const { characteristicId, type, data } = operation;
       void this.#operate(characteristicId, type, Buffer.from(data ?? "", "base64"));
     });
-    await session.send("BluetoothEmulation.enable", { state: "powered-on", leSupported: true });
     // Chromium offers no way to push a value: the page reads what was notified, and hears it as a
     // notification.
     await this.#page.addInitScript(rememberOutputs);
@@ -97,9 +100,29 @@ class Bridge implements BluetoothBridge {
       const none = { connection: undefined, characteristics: new Map(), notifications: [] };
       // Chromium finds no device whose address is in lower case.
       const shown = address.toUpperCase();
-      this.#devices.set(shown, { address, ...none, showing: Promise.resolve() });
-      const peripheral = { address: shown, name, manufacturerData: [], knownServiceUuids: [SERVICE_UUID] };
-      await session.send("BluetoothEmulation.simulatePreconnectedPeripheral", peripheral);
+      this.#devices.set(shown, { address, name, ...none, showing: Promise.resolve() });
+    }
+    await this.#simulate();
+  }
+
+  /** A page that is loaded anew finds no adapter any more, once one was used. */
+  async renew(): Promise<void> {
+    const used = [...this.#devices.values()].filter(({ connection }) => connection !== undefined);
+    if (used.length === 0) return;
+    for (const device of used) {
+      const { connection } = device;
+      device.connection = undefined;
+      await connection?.disconnect().catch(() => undefined);
+    }
+    await this.#session.send("BluetoothEmulation.disable");
+    await this.#simulate();
+  }
+
+  async #simulate(): Promise<void> {
+    await this.#session.send("BluetoothEmulation.enable", { state: "powered-on", leSupported: true });
+    for (const [address, { name }] of this.#devices) {
+      const peripheral = { address, name, manufacturerData: [], knownServiceUuids: [SERVICE_UUID] };
+      await this.#session.send("BluetoothEmulation.simulatePreconnectedPeripheral", peripheral);
     }
   }
 

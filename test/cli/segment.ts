@@ -61,12 +61,14 @@ export async function document<T>(args: readonly string[], env: NodeJS.ProcessEn
 
 /** A running agent, or another command that goes on until it is told to end. */
 export class Running {
+  stdout = "";
   stderr = "";
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
 
   constructor(args: readonly string[], command: readonly string[] = ["run"]) {
     this.#child = launch([...command, ...args], {});
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.#ended = new Promise((resolve) => this.#child.on("close", resolve));
   }

@@ -1,4 +1,7 @@
-/** A lock and phones for tests, each a whole agent: Noise over the memory radio, journals, a bus that may be away. */
+/**
+ * A lock and phones for tests, each a whole agent: Noise over the memory radio, journals, a bus that may be
+ * away.
+ */
 import { expect } from "vitest";
 import { Agent } from "../../agent/core/agent.ts";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";

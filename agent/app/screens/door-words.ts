@@ -22,6 +22,7 @@ export interface DoorWords {
   unknown: string;
   heard(ago: string): string;
   never: string;
+  noKey: string;
   clockUnknown: string;
   look: string;
   chosenNone: string;
@@ -82,6 +83,7 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     unknown: "Not heard yet",
     heard: (ago) => `heard ${ago}`,
     never: "not heard since the app was opened",
+    noKey: "No key of this phone opens it any more. Ask an owner for a new one.",
     clockUnknown: "The lock does not know the time: guest keys wait until it does.",
     look: "Ask how it stands",
     chosenNone: "No device was chosen.",
@@ -120,6 +122,7 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     unknown: "Pas encore entendue",
     heard: (ago) => `entendue ${ago}`,
     never: "pas entendue depuis l’ouverture de l’app",
+    noKey: "Aucune clé de ce téléphone ne l’ouvre plus. Demandez-en une nouvelle à un propriétaire.",
     clockUnknown: "La serrure ne connaît pas l’heure : les clés d’invités attendent qu’elle la connaisse.",
     look: "Demander son état",
     chosenNone: "Aucun appareil n’a été choisi.",

@@ -11,7 +11,7 @@ import type { AppContext } from "../app-context.ts";
 import { ask, look, waysTo } from "../doors.ts";
 import type { Way } from "../doors.ts";
 import { agoText } from "../times.ts";
-import { Button, Chip } from "../ui.tsx";
+import { Button, Chip, Note } from "../ui.tsx";
 import { DOOR_WORDS } from "./door-words.ts";
 
 const LOOK_EVERY_MS = 5_000;
@@ -88,6 +88,7 @@ export function DoorButtons({ lock, context }: { lock: KnownLock; context: AppCo
   const otherWay = ways.find((way) => way !== failedWay);
   return (
     <div class="stack">
+      {main === undefined && <Note>{words.noKey}</Note>}
       {main !== undefined && (
         <Button
           context={context}

@@ -1,6 +1,6 @@
 /** Adding a lock: its code, by camera or pasted, and what the person calls it. */
 import type { VNode } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { parsePairing } from "../../../protocols/access/pairing.ts";
 import type { AppContext } from "../app-context.ts";
 import { pair } from "../doors.ts";
@@ -61,6 +61,10 @@ export function PairScreen(context: AppContext): VNode {
   const [code, setCode] = useState(() => context.route.query.get("code") ?? "");
   const [name, setName] = useState(words.defaultName);
   const [isFar, setFar] = useState(bluetooth === undefined);
+  // A secret does not stay in the address.
+  useEffect(() => {
+    if (context.route.query.has("code")) history.replaceState(null, "", "#/locks/pair");
+  }, []);
   const connect = async (): Promise<void> => {
     const lock = await pair(context.runtime, code.trim(), name.trim(), isFar ? "far" : "near");
     if (lock === undefined) return context.say(words.none, "bad");

@@ -100,7 +100,7 @@ export function SettingsScreen(context: AppContext): VNode {
         <li>
           <Row
             to="/settings/network"
-            icon="radio"
+            icon="network"
             title={words.network}
             detail={network?.network ?? words.none}
           />

@@ -77,7 +77,12 @@ export class Booking {
 }
 
 /** The guest offers, host and lock sign, the guest's home deposits. */
-export async function book(street: Street, crypto: Crypto, code: string, withArbiter = false): Promise<Booking> {
+export async function book(
+  street: Street,
+  crypto: Crypto,
+  code: string,
+  withArbiter = false,
+): Promise<Booking> {
   const [guest, host, lock] = ["guest", "host", "lock"].map((name) => partyOf(street.person(name)));
   const terms = encodeTerms(
     rentalTerms({

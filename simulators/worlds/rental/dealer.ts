@@ -119,7 +119,8 @@ export class Dealer {
     const { id: entryId } = makeSubmission({ crypto, random, network, signer: person.root }, now, draft);
     const question = encodeMessage({ entryId });
     const ask = (): void => {
-      for (const { id } of network.notaries) this.#send(id, "receipt-wanted", question).catch(() => undefined);
+      for (const { id } of network.notaries)
+        this.#send(id, "receipt-wanted", question).catch(() => undefined);
       timer = clock.at(clock.now() + ASK_EVERY_MS, ask);
     };
     let timer = clock.at(now + ASK_EVERY_MS, ask);

@@ -82,7 +82,8 @@ export async function runRental(options: RentalOptions): Promise<RentalReport> {
   check(`the host has gained ${prescribed.hostMinor} minor units`, gain === prescribed.hostMinor);
   check("the log is as it must be", JSON.stringify(log) === JSON.stringify(prescribed.log));
   check("the contract is closed, and holds nothing", booking.label === "closed" && booking.pot.length === 0);
-  for (const code of CURRENCIES) check(`all ${code} is still there`, sumOf(after, street.currency(code)) === GUEST_HAS_MINOR);
+  for (const code of CURRENCIES)
+    check(`all ${code} is still there`, sumOf(after, street.currency(code)) === GUEST_HAS_MINOR);
   check("all notaries agree", agree(street));
   check("no agent has failed", street.failures.length === 0);
   const { messages, bytes } = street.net.counters();
@@ -104,7 +105,10 @@ function balancesOf(street: Street, booking: Booking | undefined): Balances {
   });
   const held: [string, [string, bigint][]][] = booking === undefined ? [] : [["contract", [...booking.pot]]];
   return Object.fromEntries(
-    [...named, ...held].map(([name, all]) => [name, Object.fromEntries(all.map(([id, minor]) => [id, String(minor)]))]),
+    [...named, ...held].map(([name, all]) => [
+      name,
+      Object.fromEntries(all.map(([id, minor]) => [id, String(minor)])),
+    ]),
   );
 }
 
@@ -119,7 +123,8 @@ function sumOf(balances: Balances, currency: string): bigint {
 
 function outcomeOf(street: Street, booking: Booking, hostMinor: bigint): Outcome {
   if (booking.label !== "closed") return "unfinished";
-  if (street.lock.state.stays.some(({ opening }) => opening !== null) && hostMinor > FEE_MINOR) return "stayed";
+  if (street.lock.state.stays.some(({ opening }) => opening !== null) && hostMinor > FEE_MINOR)
+    return "stayed";
   if (hostMinor === PRICE_MINOR) return "no-show";
   return hostMinor === FEE_MINOR ? "cancelled" : "refunded";
 }
@@ -140,6 +145,15 @@ function logOf(street: Street): string[] {
 }
 
 function agree(street: Street): boolean {
-  const views = street.notaries.map(({ core }) => PARTIES.map((name) => JSON.stringify([...core.accountBalances(street.person(name).root.publicKey)].map(([id, minor]) => [id, String(minor)]))).join());
+  const views = street.notaries.map(({ core }) =>
+    PARTIES.map((name) =>
+      JSON.stringify(
+        [...core.accountBalances(street.person(name).root.publicKey)].map(([id, minor]) => [
+          id,
+          String(minor),
+        ]),
+      ),
+    ).join(),
+  );
   return new Set(views).size === 1;
 }

@@ -78,7 +78,11 @@ const early: Story = async (scene) => {
   check("the lock refuses before the arrival", (await street.tap("guest")) === "key-not-yet");
   const refusal = street.documents.find(({ name }) => name === "stay-refused");
   check("the guest holds the lock's signed refusal", refusal !== undefined);
-  const filed = await booking.file("guest", "shows the refusal", refusal === undefined ? [] : [refusal.bytes]);
+  const filed = await booking.file(
+    "guest",
+    "shows the refusal",
+    refusal === undefined ? [] : [refusal.bytes],
+  );
   check("it opens no refund", filed === "contract-not-expected" || filed === "condition-not-met");
   await comesIn(scene, booking);
   await leaves(scene, booking);
@@ -144,7 +148,12 @@ async function givesKey(street: Street): Promise<void> {
   await street.until(() => agent.state.given.length > 0);
   const key = agent.state.given.at(-1);
   if (key === undefined) return;
-  const link = formatKeyLink({ network: null, sessionKey, links: [{ key: key.bytes, claim: null }], secret: null });
+  const link = formatKeyLink({
+    network: null,
+    sessionKey,
+    links: [{ key: key.bytes, claim: null }],
+    secret: null,
+  });
   const friend = street.phone("friend").agent;
   friend.command("take", { link, name: "Lake house" });
   await street.until(() => friend.state.held.length > 0);
@@ -162,7 +171,10 @@ const offlineLock: Story = async (scene) => {
   await street.at(ARRIVAL + 5 * MINUTE_MS);
   check("the door opens without any network", (await street.tap("guest")) === "done");
   await street.through();
-  check("nobody was paid yet", booking.pot.every(([, minor]) => minor === 34_000n));
+  check(
+    "nobody was paid yet",
+    booking.pot.every(([, minor]) => minor === 34_000n),
+  );
   await street.at(ARRIVAL + 3 * HOUR_MS);
   street.restore("guest");
   street.say("world", "the phone has a network again");
@@ -223,7 +235,10 @@ const clockBack: Story = async (scene) => {
   await street.at(MAY_OPEN);
   street.cut("lock");
   await street.at(ARRIVAL - 2 * MINUTE_MS);
-  street.say("world", "the power fails; the lock's clock says that it is two years ago, and it has no network");
+  street.say(
+    "world",
+    "the power fails; the lock's clock says that it is two years ago, and it has no network",
+  );
   await street.powerLoss(wrongClock(street.clock, -2 * 365 * 24 * HOUR_MS));
   check("owners open", (await street.tap("host")) === "done");
   await street.through();
@@ -257,7 +272,10 @@ const stolenPhone: Story = async (scene) => {
   const to = street.person("issuer").root.publicKey;
   const currency = street.currency(scene.code);
   const transfer = { body: { kind: "transfer", to, currency, amount, memo: new Uint8Array() } } as const;
-  const stolen = street.phone("guest").dealer.submit(transfer).then(() => "ok", errorCode);
+  const stolen = street
+    .phone("guest")
+    .dealer.submit(transfer)
+    .then(() => "ok", errorCode);
   check("the thief spends nothing", (await street.passing(stolen, 20_000)) === "card-revoked");
   await booking.choose("host", "cancel");
   await settles(scene, booking);

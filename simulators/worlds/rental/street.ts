@@ -146,7 +146,12 @@ export class Street {
     await settle(money.map((body) => ({ body })));
     const to = this.person("guest").root.publicKey;
     const amount = GUEST_HAS_MINOR;
-    const mints = CURRENCIES.map((code) => ({ kind: "mint" as const, currency: this.currency(code), to, amount }));
+    const mints = CURRENCIES.map((code) => ({
+      kind: "mint" as const,
+      currency: this.currency(code),
+      to,
+      amount,
+    }));
     await settle(mints.map((body) => ({ body })));
     this.say("issuer", "the guest has 500.00 EUR and 500.00 CHF");
   }

@@ -22,7 +22,11 @@ async function openTab({ street, crypto, code }: Scene): Promise<{ booking: Book
     tabTerms({
       ...{ network: NETWORK, nonce: street.nonce(), currency: street.currency(code) },
       ...{ payer: guest!, payee: lock!, purpose: "nights at the lake house", amountMinor: TAB_MINOR },
-      ...{ offeredAtMs: street.clock.now(), signByMs: START_MS + HOUR_MS, untilMs: START_MS + 20 * 24 * HOUR_MS },
+      ...{
+        offeredAtMs: street.clock.now(),
+        signByMs: START_MS + HOUR_MS,
+        untilMs: START_MS + 20 * 24 * HOUR_MS,
+      },
     }),
   );
   const offer = { terms, replaces: null, note: "", params: "", mayDeposit: true };
@@ -36,7 +40,11 @@ async function openTab({ street, crypto, code }: Scene): Promise<{ booking: Book
   return { booking, receipt };
 }
 
-async function wantsToStay(street: Street, tab: { booking: Booking; receipt: Uint8Array }, mostMinor: bigint) {
+async function wantsToStay(
+  street: Street,
+  tab: { booking: Booking; receipt: Uint8Array },
+  mostMinor: bigint,
+) {
   const { agent } = street.phone("guest");
   agent.command("walk-up", {
     ...{ card: street.person("lock").keys.card, name: "Lake house", untilMs: START_MS + UNTIL },
@@ -65,7 +73,10 @@ export async function walkUpOffline(scene: Scene): Promise<Booking> {
   await street.at(ARRIVAL);
   street.cut("lock", "guest", "host");
   street.say("world", "nobody has a network any more");
-  check("who offers too little is not let in", (await wantsToStay(street, tab, 10_999n)) === "offer-declined");
+  check(
+    "who offers too little is not let in",
+    (await wantsToStay(street, tab, 10_999n)) === "offer-declined",
+  );
   check("the guest takes the counter-offer", (await wantsToStay(street, tab, 12_000n)) === "done");
   check("the door opens", (await street.tap("guest")) === "done");
   await street.through();
