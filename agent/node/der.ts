@@ -47,8 +47,8 @@ export function bitString(bytes: Uint8Array, unused = 0): Uint8Array {
 /** From its dotted form. */
 export function objectId(dotted: string): Uint8Array {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
-  const bytes = [40 * first + second].concat(rest.flatMap(base128));
-  return element(TAG.oid, Uint8Array.from(bytes));
+  const parts = [40 * first + second, ...rest];
+  return element(TAG.oid, Uint8Array.from(parts.flatMap(base128)));
 }
 
 function base128(value: number): number[] {
