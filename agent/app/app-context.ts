@@ -11,22 +11,22 @@ export interface AppContext {
   /** Locks, keys given and held, the wish under way. Read anew at each drawing. */
   readonly keyring: KeyringState;
   readonly language: Language;
-  setLanguage(language: Language): void;
+  readonly setLanguage: (language: Language) => void;
   readonly route: Route;
   /** To a path such as `/wallet/send?to=z6Mk…`. */
-  go(path: string): void;
+  readonly go: (path: string) => void;
   /** Says the result of what the person did, to eyes and to screen readers. */
-  say(text: string, tone?: Tone): void;
+  readonly say: (text: string, tone?: Tone) => void;
   /** What was said before is over: the person does something new. */
-  hush(): void;
+  readonly hush: () => void;
   /** Of anything that was thrown: its words in the person's language, where it has any. */
-  fail(error: unknown): void;
+  readonly fail: (error: unknown) => void;
   /** Forgets the opened keys; the passphrase is asked for again. */
-  lockApp(): void;
+  readonly lockApp: () => void;
   /** Closes the runtime and opens it anew with the same keys: the network has changed. */
-  restart(): Promise<void>;
+  readonly restart: () => Promise<void>;
   /** Forgets everything for ever. */
-  erase(): Promise<void>;
+  readonly erase: () => Promise<void>;
 }
 
 export type Tone = "good" | "bad";

@@ -3,7 +3,7 @@ import { errorCode, REMEDIES, SegmentError } from "../../protocols/errors.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
 import type { Language } from "./language.ts";
 
-/** Of what a person may meet in the app; where English differs, the remedy there speaks of the command line. */
+/** Of what a person may meet in the app; the remedies of the errors themselves speak of the command line. */
 const WORDS: Partial<Record<ErrorCode, Readonly<Record<Language, string>>>> = {
   "passphrase-wrong": {
     en: "That is not the passphrase of this phone.",

@@ -8,7 +8,7 @@ export interface Found {
 
 /** The first route that fits; undefined if none does. */
 export function findRoute(routes: readonly AppRoute[], hash: string): Found | undefined {
-  const [path = "", query = ""] = splitOnce(hash.replace(/^#/, ""), "?");
+  const [path, query] = splitOnce(hash.replace(/^#/, ""), "?");
   for (const route of routes) {
     const params = matched(route.path, path);
     if (params !== undefined)

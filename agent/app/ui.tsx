@@ -327,16 +327,18 @@ interface ConfirmProps {
   yes: string;
   act: () => unknown;
   icon?: IconName;
+  /** Of what takes something away, unless told otherwise. */
+  look?: "primary" | "danger";
 }
 
 const CANCEL: Record<Language, string> = { en: "Cancel", fr: "Annuler" };
 
 /** A button that asks first, in place. */
-export function Confirm({ context, label, question, yes, act, icon }: ConfirmProps): VNode {
+export function Confirm({ context, label, question, yes, act, icon, look = "danger" }: ConfirmProps): VNode {
   const [asks, setAsks] = useState(false);
   if (!asks) {
     return (
-      <Button context={context} look="danger" act={() => setAsks(true)} {...(icon && { icon })}>
+      <Button context={context} look={look} act={() => setAsks(true)} {...(icon && { icon })}>
         {label}
       </Button>
     );
@@ -352,7 +354,7 @@ export function Confirm({ context, label, question, yes, act, icon }: ConfirmPro
         <Button context={context} act={() => setAsks(false)}>
           {CANCEL[context.language]}
         </Button>
-        <Button context={context} look="danger" act={done}>
+        <Button context={context} look={look} act={done}>
           {yes}
         </Button>
       </div>

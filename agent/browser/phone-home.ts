@@ -1,5 +1,6 @@
 /** Opens a phone's home in a browser: its agent with the keyring, IndexedDB, Bluetooth and the broker. */
 import { keyring } from "../../devices/keyring/keyring.ts";
+import { OWNER_LINK } from "../../devices/keyring/owners.ts";
 import type { KeyringState } from "../../devices/keyring/state.ts";
 import type { Device } from "../../devices/device.ts";
 import { portableCrypto } from "../../protocols/crypto/portable.ts";
@@ -43,7 +44,10 @@ export function openPhone(options: PhoneOptions): Promise<PhoneRuntime> {
   });
 }
 
-/** Everything that the browser keeps under a name that begins with "segment-"; it is not to be had back. Errors: store-failed. */
+/**
+ * Everything that the browser keeps under a name that begins with "segment-"; it is not to be had back.
+ * Errors: store-failed.
+ */
 export async function erasePhone(): Promise<void> {
   const all = (await indexedDB.databases()).map(({ name = "" }) => name);
   const ours = all.filter((name) => name.startsWith("segment-"));
@@ -65,6 +69,7 @@ class Phone implements PhoneRuntime {
   readonly bluetooth: WebBluetoothCentral | undefined;
   readonly store: Store;
   readonly logs = new Map<string, LogPage>();
+  readonly ownerLinks = new Map<string, string>();
   readonly heardMs = new Map<string, number>();
   readonly closed: Promise<void>;
   isConnected = false;
@@ -118,7 +123,7 @@ class Phone implements PhoneRuntime {
       ...(this.bluetooth === undefined ? {} : { central: this.bluetooth }),
       worksOffline: true,
       surroundings: {
-        actuate: (_name, value) => this.logs.set((value as LogPage).lock, value as LogPage),
+        actuate: (name, value) => this.#shown(name, value),
         keep: () => undefined,
         progress: (step, detail) => {
           for (const happened of this.#happenings) happened({ step, detail });
@@ -144,6 +149,16 @@ class Phone implements PhoneRuntime {
       this.changed();
       if (isConnected) agent.messenger.announce().catch(() => undefined);
     });
+  }
+
+  /** What the keyring hands out, to be shown. */
+  #shown(name: string, value: unknown): void {
+    if (name === "log") this.logs.set((value as LogPage).lock, value as LogPage);
+    if (name === OWNER_LINK) {
+      const { lock, link } = value as { lock: string; link: string };
+      this.ownerLinks.set(lock, link);
+    }
+    this.changed();
   }
 
   /** The same device; screens are drawn again when a step has become durable. */

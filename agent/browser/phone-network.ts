@@ -69,7 +69,7 @@ export function brokerUrl(where: string, page: string): string {
   return url.href;
 }
 
-/** What was kept; "none" if the person wants none, undefined if nothing is known yet. Errors: network-invalid. */
+/** What was kept; "none" if the person wants none, undefined if none is known. Errors: network-invalid. */
 export function keptNetwork(store: Store): PhoneNetwork | "none" | undefined {
   const bytes = store.get(KEY);
   if (bytes === undefined) return undefined;

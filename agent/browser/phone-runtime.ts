@@ -42,7 +42,7 @@ export interface PhoneRuntime {
   readonly machine: PhoneMachine;
   /** undefined: the app is in no network, and works over Bluetooth alone. */
   readonly network: NetworkDescription | undefined;
-  /** The one connection to the network's broker; several messengers may listen on it. Never connects without a network. */
+  /** The one connection to the broker, for several messengers. Never connects without a network. */
   readonly bus: Bus;
   readonly isConnected: boolean;
   /** The keyring's agent. */
@@ -53,6 +53,8 @@ export interface PhoneRuntime {
   readonly store: Store;
   /** By lock: the newest page of its log that was read. */
   readonly logs: ReadonlyMap<string, LogPage>;
+  /** By lock: the link for the phone that was last made an owner. */
+  readonly ownerLinks: ReadonlyMap<string, string>;
   /** By lock: when it was last heard, by this page's clock. */
   readonly heardMs: ReadonlyMap<string, number>;
   /** What the person does with locks and keys; see agent/platform/keyring-acts.ts. Throws refusals. */

@@ -43,7 +43,7 @@ export function addRental(simulate: Command): void {
 async function rental(flags: Flags): Promise<void> {
   const { scenarioOf, SCENARIOS } = await import("../../simulators/worlds/rental/scenarios.ts");
   const { runRental } = await import("../../simulators/worlds/rental/rental.ts");
-  const { CURRENCIES } = await import("../../simulators/worlds/rental/street.ts");
+  const { CURRENCIES } = await import("../../simulators/worlds/rental/money.ts");
   const scenario = scenarioOf(flags.scenario);
   const currency = CURRENCIES.find((code) => code === flags.currency);
   if (currency === undefined) throw optionInvalid("--currency", CURRENCIES.join(" or "), flags.currency);

@@ -222,7 +222,7 @@ class MqttJsBus implements MqttBus {
       reconnectOnConnackError: true, // a token refused today is good once the clock is right
       reconnectPeriod: options.reconnectMinMs ?? 500,
       keepalive: options.keepaliveS ?? 30,
-      timerVariant: "native", // in a page mqtt.js would start a worker from a blob, which a strict page forbids
+      timerVariant: "native", // in a page mqtt.js would start a worker from a blob: policies forbid it
       writeCache: false, // saves 18 MB: mqtt.js would cache 65,536 buffers
     };
   }

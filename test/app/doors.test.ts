@@ -134,6 +134,28 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     expect(street.lock.stderr.slice(from)).not.toMatch(/bolt: unlocked/);
   });
 
+  it("makes another phone an owner by its card and a link", async () => {
+    await ana.go("/settings");
+    await ana.page.getByText("Card of this phone").click();
+    await ana.tap("Copy");
+    const card = await ana.page.evaluate(() => navigator.clipboard.readText());
+    await olga.go(`/locks/${street.lockId}/owners`);
+    await olga.fill("Card of the other phone", card);
+    await olga.sees("The card of “Ana’s phone”");
+    await olga.tap("Add as an owner");
+    await olga.tap("Add as an owner");
+    await olga.tap("Copy");
+    const link = await olga.page.evaluate(() => navigator.clipboard.readText());
+    expect(link).toMatch(/^segment:owner:/);
+    await ana.go("/keys/take");
+    await ana.fill("Link of the key", link);
+    await ana.tap("Take the key");
+    await ana.hears("This phone owns the lock");
+    const from = street.lock.mark;
+    await ana.tap("Open: Olga’s door");
+    await street.lock.line(/^bolt: unlocked/, from);
+  });
+
   it("asks for the passphrase again after it was closed, and knows its lock", async () => {
     await olga.page.reload();
     await olga.fill("Passphrase of this phone", "something else");

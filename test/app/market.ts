@@ -126,6 +126,8 @@ export async function openMarket(): Promise<Market> {
   await shop.submit({ kind: "currency", code: "EUR", exponent: 2, name: "Shop's own euro" });
   const otherEuro = currencyId(nodeCrypto, "EUR", own);
   await shop.submit({ kind: "mint", currency: otherEuro, to: own, amount: 7_00n });
+  // Each position has a time of its own.
+  let pushed = 0;
   return {
     ...{ network, shop, drone, euro, otherEuro, cleanup: world.cleanup },
     serveNetwork: () => serveNetwork(world, network, broker),
@@ -144,7 +146,7 @@ export async function openMarket(): Promise<Market> {
     }),
     push: (by, phone, id, at, arrived) => {
       const body = positionBody({ ...at, altitudeMm: 60_000 });
-      const content = { kind: "position", subject: fromHex(id), timeMs: Date.now(), body };
+      const content = { kind: "position", subject: fromHex(id), timeMs: Date.now() + pushed++, body };
       const fact = signFact(drone.home.keys.signer, content);
       const message = encodeMessage({ termsId: fromHex(id), fact, arrived });
       return by.connection.messenger.send(phone, "push.position", message);

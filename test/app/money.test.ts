@@ -210,7 +210,7 @@ describe.skipIf(findChromium() === undefined)("a phone's money in Chromium", () 
   });
 
   it("draws nothing but what the delivery's own drone has signed", async () => {
-    const { shop, drone, push } = market;
+    const { shop, drone } = market;
     const id = market.offer(phone.id, "delivery", market.delivery(phone.id));
     await expect.poll(() => statusOf(id), POLL).toBe("waits-for-you");
     await drone.connection.messenger.announce();
@@ -222,9 +222,9 @@ describe.skipIf(findChromium() === undefined)("a phone's money in Chromium", () 
         return [...fixes.map(({ latitudeE7 }) => latitudeE7), hasArrived];
       }, id);
     // Another may show the drone's words: they are not its own message.
-    await push(shop, phone.id, id, at(470_000_001), false);
-    await push(drone, phone.id, id, at(470_000_002), false);
-    await push(drone, phone.id, id, at(470_000_003), true);
+    await market.push(shop, phone.id, id, at(470_000_001), false);
+    await market.push(drone, phone.id, id, at(470_000_002), false);
+    await market.push(drone, phone.id, id, at(470_000_003), true);
     await expect.poll(track, POLL).toEqual([470_000_002, 470_000_003, true]);
   });
 

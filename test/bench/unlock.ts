@@ -174,7 +174,7 @@ function handshake(): Bench {
 
 /** bleno's interval as the agent sets it, with the random delay that the standard asks for. */
 const ADVERTISING_MS = 55;
-/** Of a known device: MTU and its answer, info and its answer, then the hello. The request follows the accept. */
+/** MTU and its answer, info and its answer, the hello, the accept; then the request. */
 const EVENTS_BEFORE_BOLT = 7;
 
 /** The moment of a tap has nothing to do with the link's events. */

@@ -47,6 +47,6 @@ function sources(folder) {
     const path = `${folder}/${entry.name}`;
     if (path === "test/check/fixtures" || entry.name === "node_modules") return [];
     if (entry.isDirectory()) return sources(path);
-    return path.endsWith(".ts") && !path.endsWith(".d.ts") ? [path] : [];
+    return /\.tsx?$/.test(path) && !path.endsWith(".d.ts") ? [path] : [];
   });
 }

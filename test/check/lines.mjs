@@ -11,7 +11,7 @@ const MOST = 110;
 const UNBREAKABLE = /\S{60}/;
 /** A string of code, of a sentence's length. */
 const LONG_TEXT = /(["`])(?:(?!\1).){40,}\1/g;
-const SOURCE = /\.(ts|mjs|cjs|css|html|c|h)$/;
+const SOURCE = /\.(tsx?|mjs|cjs|css|html|c|h)$/;
 const FOLDERS = ["protocols", "devices", "hardware-profiles", "agent", "simulators", "test"];
 
 process.chdir(resolve(process.argv[2] ?? fileURLToPath(new URL("../..", import.meta.url))));

@@ -1,5 +1,4 @@
 /** Offers and contracts as screens show them: texts made from what is known, nothing asked. */
-import { formatOf } from "../../platform/money-text.ts";
 import { sharedParams } from "../../platform/offers.ts";
 import { costOf } from "../../../protocols/contract/negotiation-next.ts";
 import type { Negotiation } from "../../../protocols/contract/negotiation-state.ts";
@@ -15,6 +14,7 @@ import { agentId } from "../../../protocols/identity/keys.ts";
 import type { Language } from "../language.ts";
 import type { Deal } from "./dealings.ts";
 import { DEAL_WORDS } from "./deal-words.ts";
+import { moneyFormat } from "./wallet-view.ts";
 
 /** Amounts in the network's currencies, and times as `time` writes them. */
 export function dealFormat(
@@ -22,7 +22,7 @@ export function dealFormat(
   currencies: readonly DocumentCurrency[],
   time: TextFormat["time"],
 ): TextFormat {
-  return { amount: formatOf(language, currencies).amount, time };
+  return { amount: moneyFormat(language, currencies).amount, time };
 }
 
 /** "Sale", "Vente". */
@@ -99,7 +99,7 @@ export interface CounterField {
   value: string;
 }
 
-/** The parameters that a counter-offer may change, as their maker stated them. None: it cannot be countered. */
+/** What a counter-offer may change, as its maker stated it. None: it cannot be countered. */
 export function counterFields(
   one: Pick<Negotiation, "terms" | "params">,
   language: Language,

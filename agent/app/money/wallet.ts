@@ -84,7 +84,7 @@ export class Wallet {
     return bytes && readStatementText(text(bytes), network.network);
   }
 
-  /** The notaries who were asked had not settled yet what a receipt here proves: they are to be asked again. */
+  /** The notaries who were asked had not settled yet what a receipt here proves. */
   get isBehind(): boolean {
     const newest = this.#parts.receipts.movements().at(-1);
     return newest !== undefined && (this.statement?.ledgerMs ?? 0) < newest.timeMs;

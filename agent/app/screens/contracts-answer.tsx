@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { costSentences, counterFields } from "../money/deal-view.ts";
 import { Button, Check, Confirm, Field, Form, Note, Sentences } from "../ui.tsx";
-import type { DealProps } from "./contracts-page.tsx";
+import type { DealProps } from "./contracts-parts.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
 
 /** Nothing for what is over, and for what nothing can be said to any more. */
@@ -40,6 +40,7 @@ function Sign({ context, money, deal, format }: DealProps): VNode {
         question={words.signQuestion}
         yes={words.signYes}
         act={sign}
+        look="primary"
         icon="contract"
       />
     </section>

@@ -1,29 +1,19 @@
 /** One offer or contract: what it says, how it can end, and the owner's word on it. */
 import type { VNode } from "preact";
 import { describeTerms, endingsTable } from "../../../protocols/contract/text.ts";
-import type { TextFormat } from "../../../protocols/contract/text.ts";
 import { plainText } from "../../../protocols/documents/html.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
-import { errorCode } from "../../../protocols/errors.ts";
 import type { AppContext } from "../app-context.ts";
 import { dealFormat, differences, partyRows, standingOf, templateName } from "../money/deal-view.ts";
-import type { Deal } from "../money/dealings.ts";
-import type { PhoneMoney } from "../money/phone-money.ts";
 import { moneyOf } from "../money/service.ts";
 import { localFormat } from "../times.ts";
 import { Chip, Icon, Note, Sentences } from "../ui.tsx";
 import { Answer } from "./contracts-answer.tsx";
+import { bare, dealOf, TermsSentences } from "./contracts-parts.tsx";
+import type { DealProps } from "./contracts-parts.tsx";
 import { Standing } from "./contracts-standing.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
 import { NoNetwork } from "./wallet.tsx";
-
-/** What the parts of the page are given. */
-export interface DealProps {
-  context: AppContext;
-  money: PhoneMoney;
-  deal: Deal;
-  format: TextFormat;
-}
 
 export function ContractScreen(context: AppContext): VNode {
   const { language, runtime, route } = context;
@@ -45,15 +35,6 @@ export function ContractScreen(context: AppContext): VNode {
       {!isOpen && <Answer {...props} />}
     </div>
   );
-}
-
-export function dealOf(money: PhoneMoney, id: string): Deal | undefined {
-  try {
-    return money.dealings.get(id);
-  } catch (error) {
-    if (errorCode(error) === "contract-unknown") return undefined;
-    throw error;
-  }
 }
 
 function Head({ context, money, deal, format }: DealProps): VNode {
@@ -120,11 +101,6 @@ function Changes({ context, money, deal, format }: DealProps): VNode | null {
   );
 }
 
-/** Cases of a step are set in by a dash. */
-function bare(line: string): string {
-  return line.replace(/^- /, "");
-}
-
 function Says({ context, deal, format }: DealProps): VNode {
   const { language } = context;
   const words = CONTRACT_SCREEN_WORDS[language];
@@ -137,7 +113,7 @@ function Says({ context, deal, format }: DealProps): VNode {
       </section>
       <section class="card stack">
         <h2>{words.endings}</h2>
-        <div class="scroll" tabIndex={0} role="region" aria-label={words.endings}>
+        <div class="scroll">
           <table>
             <thead>
               <tr>
@@ -152,34 +128,16 @@ function Says({ context, deal, format }: DealProps): VNode {
               {endingsTable(terms, language, format).map(({ ending, outcome, by }) => (
                 <tr key={ending}>
                   <td>{ending}</td>
-                  <td>{outcome}</td>
-                  <td>{by}</td>
+                  <td>
+                    {outcome}
+                    <span class="soft small detail">{words.by(by)}</span>
+                  </td>
                 </tr>
               ))}
             </tbody>
           </table>
         </div>
       </section>
-    </>
-  );
-}
-
-/** Sentences as paragraphs; the cases of a step as a list below it. */
-export function TermsSentences({ lines }: { lines: readonly string[] }): VNode {
-  const groups: { line: string; cases: string[] }[] = [];
-  for (const line of lines) {
-    const last = groups.at(-1);
-    if (line.startsWith("- ") && last !== undefined) last.cases.push(bare(line));
-    else groups.push({ line: bare(line), cases: [] });
-  }
-  return (
-    <>
-      {groups.map(({ line, cases }) => (
-        <div key={line}>
-          <p>{line}</p>
-          {cases.length > 0 && <Sentences lines={cases} />}
-        </div>
-      ))}
     </>
   );
 }

@@ -6,8 +6,8 @@ import type { Case } from "../../../protocols/contract/terms.ts";
 import { caseText } from "../money/deal-view.ts";
 import type { Stand } from "../money/dealings.ts";
 import { Button, Confirm, Field, Note } from "../ui.tsx";
-import type { DealProps } from "./contracts-page.tsx";
-import { TermsSentences } from "./contracts-page.tsx";
+import type { DealProps } from "./contracts-parts.tsx";
+import { TermsSentences } from "./contracts-parts.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
 
 export function Standing(props: DealProps): VNode {
@@ -138,7 +138,14 @@ function Act({ context, money, deal, format, one, did }: ActProps): VNode | null
           {...(range === undefined ? {} : { hint: range })}
         />
       )}
-      <Confirm context={context} label={text} question={text} yes={text} act={() => did(act, words.done)} />
+      <Confirm
+        context={context}
+        label={text}
+        question={text}
+        yes={text}
+        act={() => did(act, words.done)}
+        look="primary"
+      />
     </div>
   );
 }

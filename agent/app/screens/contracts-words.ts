@@ -14,7 +14,8 @@ export interface ContractScreenWords {
   says(note: string): string;
   terms: string;
   endings: string;
-  columns: readonly [string, string, string];
+  columns: readonly [string, string];
+  by(time: string): string;
   changed: string;
   gone: string;
   come: string;
@@ -88,7 +89,8 @@ export const CONTRACT_SCREEN_WORDS: Texts<ContractScreenWords> = {
     says: (note) => `They say: “${note}”`,
     terms: "What it says",
     endings: "Every way it can end",
-    columns: ["How it can end", "What each then has", "By"],
+    columns: ["How it can end", "What each then has"],
+    by: (time) => `By ${time}`,
     changed: "What this offer changes",
     gone: "Taken out:",
     come: "Put in:",
@@ -161,7 +163,8 @@ export const CONTRACT_SCREEN_WORDS: Texts<ContractScreenWords> = {
     says: (note) => `On vous dit : « ${note} »`,
     terms: "Ce qu’il dit",
     endings: "Toutes les fins possibles",
-    columns: ["Comment cela peut finir", "Ce que chacun a alors", "Au plus tard"],
+    columns: ["Comment cela peut finir", "Ce que chacun a alors"],
+    by: (time) => `Au plus tard : ${time}`,
     changed: "Ce que cette offre change",
     gone: "Retiré :",
     come: "Ajouté :",

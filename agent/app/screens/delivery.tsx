@@ -8,7 +8,7 @@ import { drawTrack, metresText, SIDE } from "../money/track-view.ts";
 import type { Drawing } from "../money/track-view.ts";
 import { localFormat } from "../times.ts";
 import { Chip, Note } from "../ui.tsx";
-import { dealOf } from "./contracts-page.tsx";
+import { dealOf } from "./contracts-parts.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
 import type { ContractScreenWords } from "./contracts-words.ts";
 import { NoNetwork } from "./wallet.tsx";

@@ -85,8 +85,11 @@ export function sharedLink(link: string, page: string): string {
   return `${page.split("#")[0]}#/keys/take?link=${encodeURIComponent(link)}`;
 }
 
-/** The link itself, from whatever a person pastes: alone, or in an address of the app. */
+/** The link itself, or a new owner’s, from what a person pastes: alone, or in an address of the app. */
 export function pastedLink(text: string): string {
-  const found = /segment:key:[\w-]+/.exec(text) ?? /segment%3Akey%3A[\w-]+/i.exec(text);
+  const found =
+    /segment:owner:[\w-]+/.exec(text) ??
+    /segment:key:[\w-]+/.exec(text) ??
+    /segment%3Akey%3A[\w-]+/i.exec(text);
   return found === null ? text.trim() : decodeURIComponent(found[0]);
 }

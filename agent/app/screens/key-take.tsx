@@ -24,28 +24,31 @@ interface Words {
   take: string;
   says: string;
   taken: string;
+  owned: string;
 }
 
 const WORDS: Texts<Words> = {
   en: {
     how: "Open the link that you were given with this app, scan its code, or paste it.",
     link: "Link of the key",
-    hint: "It holds segment:key:",
+    hint: "It holds segment:key: or segment:owner:",
     name: "What you call the lock",
     defaultName: "Their door",
     take: "Take the key",
     says: "What the key says",
     taken: "This phone has the key.",
+    owned: "This phone owns the lock, once the lock has heard of it.",
   },
   fr: {
     how: "Ouvrez avec cette app le lien qu’on vous a donné, scannez son code, ou collez-le.",
     link: "Lien de la clé",
-    hint: "Il contient segment:key:",
+    hint: "Il contient segment:key: ou segment:owner:",
     name: "Comment vous appelez la serrure",
     defaultName: "Leur porte",
     take: "Prendre la clé",
     says: "Ce que dit la clé",
     taken: "Ce téléphone a la clé.",
+    owned: "Ce téléphone possède la serrure, dès que la serrure l’apprend.",
   },
 };
 
@@ -60,6 +63,12 @@ export function TakeKeyScreen(context: AppContext): VNode {
   const link = pastedLink(text);
   const key = useMemo(() => shownKey(link), [link]);
   const known = key && lockOf(context.keyring, agentId(key.lock));
+  const isOwner = link.startsWith("segment:owner:");
+  const own = async (): Promise<void> => {
+    await context.runtime.run("own", { link, name: name.trim() });
+    context.say(words.owned);
+    context.go("/locks");
+  };
   const take = async (): Promise<void> => {
     const { runtime } = context;
     await runtime.run("take", { link, name: name.trim() });
@@ -82,7 +91,7 @@ export function TakeKeyScreen(context: AppContext): VNode {
         context={context}
         submit={words.take}
         icon="key"
-        act={take}
+        act={isOwner ? own : take}
         disabled={link === "" || name.trim() === ""}
       >
         <Field isCode rows={3} label={words.link} hint={words.hint} value={text} change={setText} />

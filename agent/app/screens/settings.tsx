@@ -1,6 +1,6 @@
 /** Settings: this phone and its card, language, network, locking, and the end of it all. */
 import type { VNode } from "preact";
-import { toBase64Url } from "../../../protocols/encoding/bytes.ts";
+import { formatCard } from "../../../protocols/access/owner-link.ts";
 import { agentId } from "../../../protocols/identity/keys.ts";
 import type { AppContext } from "../app-context.ts";
 import type { Texts } from "../language.ts";
@@ -74,7 +74,7 @@ export function SettingsScreen(context: AppContext): VNode {
   const { language, runtime } = context;
   const words = WORDS[language];
   const { home, network } = runtime;
-  const card = `segment:card:${toBase64Url(home.keys.card)}`;
+  const card = formatCard(home.keys.card);
   return (
     <div class="stack wide">
       <section class="card">

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { AppContext } from "../app-context.ts";
 import type { PhoneMoney } from "../money/phone-money.ts";
 import { moneyOf } from "../money/service.ts";
+import { currencyLabel } from "../money/wallet-view.ts";
 import { CopyButton, Field, Form, Note, QrCode } from "../ui.tsx";
 import { NoNetwork } from "./wallet.tsx";
 import { CurrencyField } from "./wallet-send.tsx";
@@ -22,12 +23,14 @@ function Ask({ context, money }: { context: AppContext; money: PhoneMoney }): VN
   const [chosen, setChosen] = useState("");
   const [memo, setMemo] = useState("");
   const [days, setDays] = useState("");
-  const [line, setLine] = useState<string>();
+  const [made, setMade] = useState<{ line: string; title: string }>();
   const currency = chosen === "" ? (currencies[0]?.id ?? "") : chosen;
   if (currencies.length === 0) return <Note>{words.noCurrency}</Note>;
   const make = async (): Promise<void> => {
-    setLine(undefined);
-    setLine(await money.wallet.request(amount, currency, memo, days));
+    setMade(undefined);
+    const line = await money.wallet.request(amount, currency, memo, days);
+    const label = currencyLabel(money.wallet.currencyOf(currency), currencies);
+    setMade({ line, title: words.requestFor(`${amount} ${label}`) });
   };
   return (
     <div class="stack wide">
@@ -37,12 +40,12 @@ function Ask({ context, money }: { context: AppContext; money: PhoneMoney }): VN
         <Field label={words.memo} hint={words.memoHint} value={memo} change={setMemo} />
         <Field label={words.days} hint={words.daysHint} value={days} change={setDays} inputMode="numeric" />
       </Form>
-      {line !== undefined && (
+      {made !== undefined && (
         <section class="card stack" aria-live="polite">
-          <h2>{words.requestFor(`${amount} ${money.wallet.currencyOf(currency).code}`)}</h2>
-          <QrCode text={line} label={words.requestQr} />
-          <p class="mono small">{line}</p>
-          <CopyButton text={line} context={context} />
+          <h2>{made.title}</h2>
+          <QrCode text={made.line} label={words.requestQr} />
+          <p class="mono small">{made.line}</p>
+          <CopyButton text={made.line} context={context} />
         </section>
       )}
     </div>

@@ -1,7 +1,6 @@
 /** A payment, by a request or by hand; it is said in words before it is made. */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { formatOf } from "../../platform/money-text.ts";
 import { plainText } from "../../../protocols/documents/html.ts";
 import { shortId } from "../../../protocols/documents/money.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
@@ -9,6 +8,7 @@ import { agentId } from "../../../protocols/identity/keys.ts";
 import type { AppContext } from "../app-context.ts";
 import type { PhoneMoney } from "../money/phone-money.ts";
 import { moneyOf } from "../money/service.ts";
+import { currencyLabel, moneyFormat } from "../money/wallet-view.ts";
 import type { Payment } from "../money/wallet.ts";
 import { Button, Field, Form, Note, Select } from "../ui.tsx";
 import { Scanner } from "./scan.tsx";
@@ -115,10 +115,7 @@ function ByHand({ context, money, found }: FindProps): VNode {
 /** One of those of the network; two of one code are told apart by their issuers. */
 export function CurrencyField(props: Props & { value: string; change: (id: string) => void }): VNode {
   const { currencies } = props.money.wallet;
-  const options = currencies.map(({ id, code }) => {
-    const isAlone = currencies.every((other) => other.code !== code || other.id === id);
-    return [id, isAlone ? code : `${code} (${id.slice(code.length + 1)})`] as const;
-  });
+  const options = currencies.map((one) => [one.id, currencyLabel(one, currencies)] as const);
   const label = WALLET_WORDS[props.context.language].currency;
   return <Select label={label} value={props.value} change={props.change} options={options} />;
 }
@@ -135,7 +132,7 @@ function ConfirmPayment({
   const name = money.people.nameOf(account);
   const whom = name === undefined ? shortId(account) : plainText(name);
   const { minor, currency, memo } = payment;
-  const amount = formatOf(language, money.wallet.currencies).amount(minor, currency.id);
+  const amount = moneyFormat(language, money.wallet.currencies).amount(minor, currency.id);
   const pay = async (): Promise<void> => {
     const { receipt } = await money.wallet.pay(payment);
     context.say(words.paid(amount, whom), "good");

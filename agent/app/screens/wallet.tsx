@@ -62,7 +62,7 @@ function Balances({ context, money }: { context: AppContext; money: PhoneMoney }
   const { language, runtime } = context;
   const words = WALLET_WORDS[language];
   const { statement } = money.wallet;
-  const rows = statement === undefined ? [] : balanceRows(statement, language);
+  const rows = statement === undefined ? [] : balanceRows(statement, language, money.wallet.currencies);
   const ago = (ms: number): string => agoText(Math.max(0, runtime.machine.clock.now() - ms), language);
   return (
     <section class="card stack">
@@ -115,13 +115,13 @@ function Movement({ row, context }: { row: MovementRow; context: AppContext }): 
   return (
     <a class="row" href={`#/wallet/receipts/${row.entryId}`}>
       <span class="grow">
-        {row.text}
+        <strong>{row.amount}</strong>
+        <span class="detail">{row.text}</span>
         <span class="soft small detail">
           {shortTime(row.timeMs, context.language)}
           {row.memo !== "" && ` · ${row.memo}`}
         </span>
       </span>
-      <strong>{row.amount}</strong>
       <Icon name="next" />
     </a>
   );

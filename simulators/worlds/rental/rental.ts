@@ -1,4 +1,4 @@
-/** One rental from offer to settlement: the story is played, and all that must hold afterwards is looked at. */
+/** One rental from offer to settlement: the story is played, then all that must hold is looked at. */
 import type { LockConfig } from "../../../devices/lock/state.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import type { Crypto } from "../../../protocols/ports.ts";
@@ -8,7 +8,8 @@ import { START_MS } from "./people.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import type { Outcome, Prescribed, Scenario } from "./scenarios.ts";
 import { STORIES } from "./stories.ts";
-import { CURRENCIES, GUEST_HAS_MINOR, Street } from "./street.ts";
+import { CURRENCIES, GUEST_HAS_MINOR } from "./money.ts";
+import { Street } from "./street.ts";
 
 /** Minor units as text, by party and currency; what a contract holds is a party named `contract`. */
 export type Balances = Record<string, Record<string, string>>;

@@ -10,7 +10,7 @@ import type { Booking } from "./booking.ts";
 import { START_MS } from "./people.ts";
 import type { Scenario } from "./scenarios.ts";
 import { walkUpOffline } from "./walk-up.ts";
-import { wrongClock } from "./street.ts";
+import { wrongClock } from "./wrong-clock.ts";
 import type { Street } from "./street.ts";
 
 export interface Scene {

@@ -12,10 +12,9 @@ import { createLock } from "../../../devices/lock/lock.ts";
 import type { LockConfig, LockState } from "../../../devices/lock/state.ts";
 import { formatPairing } from "../../../protocols/access/pairing.ts";
 import { openCard } from "../../../protocols/identity/card.ts";
-import type { EntryDraft } from "../../../protocols/ledger/drafts.ts";
 import type { NetworkDescription } from "../../../protocols/ledger/network.ts";
 import { currencyId } from "../../../protocols/money/currencies.ts";
-import type { Bus, Clock, Crypto, Random, Timer } from "../../../protocols/ports.ts";
+import type { Bus, Clock, Crypto, Random } from "../../../protocols/ports.ts";
 import { memoryNetwork } from "../../network/memory-bus.ts";
 import type { MemoryNetwork } from "../../network/memory-bus.ts";
 import { MemoryStore } from "../../network/memory-store.ts";
@@ -25,13 +24,11 @@ import { seededRandom } from "../../random.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 import { foundCommittee, NETWORK } from "./committee.ts";
 import { Dealer } from "./dealer.ts";
+import { mintMoney } from "./money.ts";
 import { somebody, START_MS } from "./people.ts";
 import type { Somebody } from "./people.ts";
 
 export const LOCK_ADDRESS = "c0:00:00:00:00:01";
-/** What the guest has of each currency, in minor units. */
-export const GUEST_HAS_MINOR = 50_000n;
-export const CURRENCIES = ["EUR", "CHF"] as const;
 const CAST = { issuer: "issuer", host: "phone", lock: "lock", guest: "phone", friend: "phone" } as const;
 const OTHERS = { "guest-new-phone": "phone", stranger: "phone" } as const;
 /** How often the world looks whether something has happened that it waits for. */
@@ -126,34 +123,14 @@ export class Street {
     const cards = people.map(({ keys }) => keys.card);
     const committee = foundCommittee(crypto, this.clock, this.#failed);
     this.notaries = await this.passing(committee.start(this.net, cards), 5_000);
-    await this.#mint(people);
+    const { dealer: issuer } = await this.#home("issuer");
+    this.#issuer = issuer;
+    await mintMoney(this, issuer, people);
     await this.bearLock(this.clock);
     const { dealer } = await this.#home("lock");
     this.lockDealer = dealer;
     for (const name of ["host", "guest", "friend"]) await this.bearPhone(name);
     await this.#pair();
-  }
-
-  async #mint(people: readonly Somebody[]): Promise<void> {
-    const { dealer } = await this.#home("issuer");
-    this.#issuer = dealer;
-    const settle = (drafts: EntryDraft[]): Promise<unknown> =>
-      this.passing(Promise.all(drafts.map((draft) => dealer.submit(draft))), 5_000);
-    const at = (name: string): boolean => name !== "stranger";
-    const registered = people.filter(({ name }) => at(name));
-    await settle(registered.map(({ keys }) => ({ body: { kind: "card", card: keys.card } })));
-    const money = CURRENCIES.map((code) => ({ kind: "currency" as const, code, exponent: 2, name: code }));
-    await settle(money.map((body) => ({ body })));
-    const to = this.person("guest").root.publicKey;
-    const amount = GUEST_HAS_MINOR;
-    const mints = CURRENCIES.map((code) => ({
-      kind: "mint" as const,
-      currency: this.currency(code),
-      to,
-      amount,
-    }));
-    await settle(mints.map((body) => ({ body })));
-    this.say("issuer", "the guest has 500.00 EUR and 500.00 CHF");
   }
 
   currency(code: string): string {
@@ -409,12 +386,4 @@ export class Street {
     await Promise.all(this.notaries.map((role) => role.stop()));
     await this.net.close();
   }
-}
-
-/** A machine's clock that is wrong by so much. */
-export function wrongClock(clock: Clock, byMs: number): Clock {
-  return {
-    now: () => clock.now() + byMs,
-    at: (atMs: number, fire: () => void): Timer => clock.at(atMs - byMs, fire),
-  };
 }

@@ -157,7 +157,7 @@ describe("a device that was met before", () => {
     expect(known.packets).toBe(8);
   });
 
-  it("is given up, and looked at anew the next time, where it no longer answers what is written", async () => {
+  it("is given up, and looked at anew the next time, where it no longer answers", async () => {
     const air = makeAir();
     const before = await echo(air);
     const phone = await makePhone(air);
