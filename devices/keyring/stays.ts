@@ -104,7 +104,7 @@ export function shownWords({ terms, receipt }: RentedStay): { type: string; body
   return [{ type: "lock-stay", body: { terms, receipt } }];
 }
 
-/** The phone's word comes before the bolt moves: kept first, for without it the lock's word is worth nothing. */
+/** The phone's word comes first, and is kept: without it the lock's word is worth nothing. */
 export function withOffered(
   state: KeyringState,
   stay: RentedStay,

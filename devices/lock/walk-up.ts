@@ -65,7 +65,7 @@ export function onWalkUp(
   });
 }
 
-/** Errors: owner-required (no tariff), time-unknown, tab-unknown, tab-unfunded, currency-unknown, peer-refused. */
+/** Errors: owner-required (no tariff), time-unknown, tab-unknown, tab-unfunded, peer-refused. */
 function requireLet(
   config: LockConfig,
   state: LockState,

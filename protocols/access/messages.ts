@@ -114,7 +114,8 @@ export const ACCESS_SCHEMAS = {
   "lock-audit": z.strictObject({ nonce: exactly(NONCE_LENGTH), from: z.number().int().min(0) }),
   /**
    * Lock to phone. `about` is the nonce of the request or question; of a claim, an order or a pairing the
-   * first 16 bytes of the SHA-256 of the last key, the order, the card; of a stay those of its id. `code` is null when it was done.
+   * first 16 bytes of the SHA-256 of the last key, the order, the card; of a stay those of its id. `code` is
+   * null when it was done.
    */
   "lock-answer": z.strictObject({
     about: exactly(NONCE_LENGTH),

@@ -68,14 +68,14 @@ export function phaseOf(id: Uint8Array, receipt: VerifiedReceipt): StayPhase | u
   return { seq, phase: receipt.kind === "facts" && label === MAY_OPEN ? "stay" : label };
 }
 
-/** The guest's word that it opens in this session; the lock's word on the same is its countersignature. */
+/** The guest's word that it opens in this session; the lock countersigns by signing the same. */
 export function signOpening(signer: Signer, id: Uint8Array, session: Uint8Array, now: TimeMs): Uint8Array {
   const body = openedBody({ label: MAY_OPEN, sessionHash: session });
   return signFact(signer, { kind: OPENED, subject: id, timeMs: now, body });
 }
 
 /**
- * The opening that `by` has signed. Errors: signature-…, fact-invalid (of another contract, session, signer or
+ * The opening that `by` has signed. Errors: signature-…, fact-invalid (of another contract, session, signer,
  * time).
  */
 export function openOpening(
@@ -100,7 +100,7 @@ export function signRefusal(signer: Signer, id: Uint8Array, code: string, now: T
   return signFact(signer, { kind: REFUSED, subject: id, timeMs: now, body: [MAY_OPEN, code] });
 }
 
-/** What a lock has answered a guest with: its word on the opening, or on its refusal. Errors: fact-invalid. */
+/** What a lock has answered a guest: its word on the opening, or on its refusal. Errors: fact-invalid. */
 export function openLocksWord(crypto: Crypto, bytes: Uint8Array, { termsId: id, lock }: Stay): Fact {
   const fact = factBy(crypto, bytes, { termsId: id, by: lock.identity });
   if (fact.kind !== OPENED && fact.kind !== REFUSED) throw wrong(`it is a "${fact.kind}" fact`);
