@@ -140,7 +140,7 @@ export function Field(props: FieldProps): VNode {
     ...(about === "" ? {} : { "aria-describedby": about }),
     ...(error === undefined ? {} : { "aria-invalid": true }),
     ...(max === undefined ? {} : { maxLength: max }),
-    ...(isCode ? ({ spellcheck: false, autocapitalize: "none", autocorrect: "off" } : {}),
+    ...(isCode ? ({ spellcheck: false, autocapitalize: "none", autocorrect: "off" } as const) : {}),
   } as const;
   return (
     <div class="field">

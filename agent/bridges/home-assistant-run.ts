@@ -1,4 +1,4 @@
-/** Runs the bridge: a lock on one side, Home Assistant's broker on the other, and nothing else between them. */
+/** Runs the bridge: a lock on one side, Home Assistant's broker on the other. */
 import mqtt from "mqtt";
 import type { IPublishPacket, MqttClient } from "mqtt";
 import type { Outcome } from "../../devices/keyring/state.ts";

@@ -1,4 +1,4 @@
-/** `segment simulate lock`: a lock to pair and open with the phone's app, on a machine without any hardware. */
+/** `segment simulate lock`: a lock to pair and open with the phone's app, without any hardware. */
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { LockWorld } from "../../simulators/worlds/lock-world.ts";
@@ -24,8 +24,8 @@ export function addSimulateLock(simulate: Command): void {
     .option("--json", "print one JSON document on stdout: where the app is, and the first code")
     .addHelpText(
       "after",
-      '\nAt the terminal, "door" opens or shuts the door, "button" presses or lets go of the reset button, and\n' +
-        "Ctrl-C ends it; nothing is kept.\n\nExample:\n  segment simulate lock\n",
+      '\nAt the terminal, "door" opens or shuts the door, "button" presses or lets go of the reset\n' +
+        "button, and Ctrl-C ends it; nothing is kept.\n\nExample:\n  segment simulate lock\n",
     )
     .action(lock);
 }

@@ -204,7 +204,7 @@ function network(address: string, prefix: number): Uint8Array {
 /** 4 or 16 bytes. */
 function addressBytes(address: string): Uint8Array {
   if (isIP(address) === 4) return Uint8Array.from(address.split(".").map(Number));
-  const [head = "", tail] = address.split("%")[0]!.split("::") as [string, string?];
+  const [head, tail] = address.split("%")[0]!.split("::") as [string, string?];
   const groups = (part: string): number[] =>
     part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
   const before = groups(head);

@@ -181,7 +181,9 @@ function publicKeys(curve: Curve): (raw: Uint8Array) => KeyObject {
   };
 }
 
-/** Imports raw private keys and keeps the last used ones, under a hash: no secret stays behind as a string. */
+/**
+ * Imports raw private keys and keeps the last used ones, under a hash: no secret stays behind as a string.
+ */
 function privateKeys(curve: Curve): (raw: Uint8Array) => KeyObject {
   let young = new Map<string, KeyObject>();
   let old = new Map<string, KeyObject>();

@@ -1,7 +1,7 @@
 /**
- * The keyring of a phone's home that runs: what was signed goes out as soon as a lock can be reached, and keys
- * that must be confirmed are, with no command. A keyring serves one process at a time: a command that wants
- * it leaves a note in its folder, and gets it until it is done.
+ * The keyring of a phone's home that runs: what was signed goes out as soon as a lock can be reached, and
+ * keys that must be confirmed are, with no command. A keyring serves one process at a time: a command that
+ * wants it leaves a note in its folder, and gets it until it is done.
  */
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -138,6 +138,9 @@ export function onOrder(
   const state = tidied(config, withTime(config, before, context), context);
   const { order: bytes } = parseBody(ACCESS_SCHEMAS["lock-order"], body);
   const about = context.crypto.sha256(bytes).slice(0, 16);
+  // It comes by every way that there is; the answer to the first may have been lost.
+  const isAgain = state.heard.some((one) => equalBytes(one.about, about));
+  if (isAgain) return { state, effects: [done(config, state, to, about, context)] };
   const opened = ownersOrder(state, bytes, context);
   const isVouched = (): boolean => !(opened instanceof SegmentError);
   const asked = { about, line: { what: "order", evidence: bytes }, isVouched };
@@ -149,7 +152,7 @@ export function onOrder(
     if (isLate && order.act.kind !== "revoke")
       throw new SegmentError("message-replayed", `order ${order.number} comes too late`);
     const obeyed = actedOn(config, state, order.act, bytes, context);
-    const next = withNumber(obeyed.state, signer, order.number);
+    const next = withNumber(obeyed.state, { signer, number: order.number, about });
     const line: Line = { what: order.act.kind, who: agentId(signer), evidence: bytes };
     const written = logged(config, next, line, context);
     const ordered = progress("ordered", `an owner's order: ${order.act.kind}`);
@@ -252,8 +255,10 @@ function lastNumber({ heard: all }: LockState, signer: Uint8Array): number {
   return all.find((one) => equalBytes(one.signer, signer))?.number ?? 0;
 }
 
-function withNumber(state: LockState, signer: Uint8Array, number: number): LockState {
+function withNumber(state: LockState, last: LockState["heard"][number]): LockState {
+  const { signer, number } = last;
+  // A revocation that came too late is not the last.
+  if (number <= lastNumber(state, signer)) return state;
   const others = state.heard.filter((one) => !equalBytes(one.signer, signer));
-  const highest = Math.max(number, lastNumber(state, signer));
-  return { ...state, heard: [...others, { signer, number: highest }].slice(-MAX_HEARD) };
+  return { ...state, heard: [...others, last].slice(-MAX_HEARD) };
 }

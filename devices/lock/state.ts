@@ -171,8 +171,8 @@ export interface LockState {
   /** null without an owner. */
   tenure: Uint8Array | null;
   pairing: { psk: Uint8Array; forMs: number; untilMs: TimeMs } | null;
-  /** The last order of each signer. */
-  heard: { signer: Uint8Array; number: number }[];
+  /** The last order of each signer, and how answers name it. */
+  heard: { signer: Uint8Array; number: number; about: Uint8Array }[];
   keys: KeyMemory[];
   revoked: { id: Uint8Array; untilMs: TimeMs | null }[];
   /** Oldest first. */

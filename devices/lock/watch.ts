@@ -1,4 +1,4 @@
-/** Those who may look on: an owner's screen, or a bridge to another system that holds a key for that alone. */
+/** Those who may look on: an owner's screen, or a bridge to another system with a key for that alone. */
 import { z } from "zod";
 import { openChain } from "../../protocols/access/chain.ts";
 import { requireRight } from "../../protocols/access/judge.ts";
@@ -73,11 +73,11 @@ function byKey(
 export function watchersTold(config: LockConfig, result: Result, context: DeviceContext): Result {
   const { state } = result;
   if (state.watchers.length === 0) return result;
-  const { isRevoked } = knowledge(config, state, context);
+  const known = knowledge(config, state, context);
   const effects: DeviceEffect[] = [];
   const watchers = state.watchers.flatMap((watcher) => {
     const { peer, session, about, key, untilMs, told } = watcher;
-    const mayStill = key === null ? isOwner(state, peer) : !isRevoked(key);
+    const mayStill = key === null ? isOwner(state, peer) : !known.isRevoked(key);
     if (!mayStill || context.now >= untilMs || context.now < untilMs - WATCH_MS) return [];
     const watched = watchedOf(config, state, about, context);
     const digest = digestOf(watched, context);

@@ -53,7 +53,8 @@ const MAX_NAME_BYTES = 29;
 const COMMAND_TIMEOUT_MS = 2_000;
 /**
  * A central that has seen one advertisement connects at the next: that wait is a good part of an unlock.
- * bleno reads it, in ms, from its own variable, where the operator may say otherwise; left alone it takes 100.
+ * bleno reads it, in ms, from its own variable, where the operator may say otherwise; left alone it takes
+ * 100.
  */
 const ADVERTISING_MS = "50";
 
