@@ -142,13 +142,15 @@ export function Field(props: FieldProps): VNode {
     ...(max === undefined ? {} : { maxLength: max }),
     ...(isCode ? ({ spellcheck: false, autocapitalize: "none", autocorrect: "off" } as const) : {}),
   } as const;
+  // Preact's types take one kind of input at a time.
+  const kind = { type } as { type: "text" };
   return (
     <div class="field">
       <label for={id}>{label}</label>
       {rows === undefined ? (
         <input
           {...shared}
-          type={type}
+          {...kind}
           inputMode={props.inputMode ?? "text"}
           onInput={(event) => change(event.currentTarget.value)}
         />
