@@ -34,12 +34,12 @@ import {
   storeOf,
 } from "./contract-home.ts";
 import type { ContractFlags } from "./contract-home.ts";
-import { STANDING_TEXT } from "./contract-words.ts";
 import { paragraph, printable, table, terminalWidth, utc } from "./layout.ts";
 import { languageOf, loadHome, networkOf } from "./options.ts";
 import type { HomeFlags } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
 import { nodeCrypto } from "../node/crypto.ts";
+import { STANDING_TEXT } from "../platform/standing-words.ts";
 import { submitDraft } from "./visit.ts";
 
 /** How long a running agent gets to do what it does by itself. */
@@ -82,7 +82,7 @@ export async function list(flags: HomeFlags): Promise<void> {
     const names = others.map((party) => printable(people.get(party.id)?.name ?? party.id.slice(0, 12)));
     const isFinal = status === "opened" || status === "closed" || status === "expired";
     const until = isFinal ? "" : ` until ${utc(Date.parse(offerExpires))}`;
-    const where = status === "opened" && label !== null ? `open: ${label}` : STANDING_TEXT[status];
+    const where = status === "opened" && label !== null ? `open: ${label}` : STANDING_TEXT.en[status];
     return [id.slice(0, 8), template, names.join(", "), where + until + (note === "" ? "" : ` "${note}"`)];
   });
   for (const line of table(lines, [1, 1, 2, 4], terminalWidth())) print(line);
@@ -156,7 +156,7 @@ async function conclude(
     return;
   }
   const width = terminalWidth();
-  print(`Signed ${shortId(one)}: ${STANDING_TEXT[status]}.`);
+  print(`Signed ${shortId(one)}: ${STANDING_TEXT.en[status]}.`);
   const waits = missingSigners(now).map((id) => `${personText(people, home, id)} has not signed yet`);
   const away = missing.map((id) => `${personText(people, home, id)} has not answered; ${carrierText(home)}`);
   for (const text of [...waits, ...away]) for (const line of paragraph(text, width, "  ")) print(line);

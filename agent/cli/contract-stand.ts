@@ -3,6 +3,7 @@ import { nodeCrypto, systemClock } from "../node/crypto.ts";
 import { choiceOf, depositOf } from "../platform/contract-acts.ts";
 import { keptEvidence, sameAsOthers } from "../platform/contract-facts.ts";
 import { awaitTimeout } from "../platform/contract-timeout.ts";
+import { STANDING_TEXT } from "../platform/standing-words.ts";
 import type { Home } from "../node/home.ts";
 import { keepReceipt } from "../node/run-documents.ts";
 import { askContract } from "../node/run-client.ts";
@@ -35,7 +36,7 @@ import {
   storeOf,
 } from "./contract-home.ts";
 import type { ContractFlags } from "./contract-home.ts";
-import { CONTRACT_WORDS, STANDING_TEXT } from "./contract-words.ts";
+import { CONTRACT_WORDS } from "./contract-words.ts";
 import { terminalWidth, utc } from "./layout.ts";
 import { languageOf, loadHome, optionInvalid, readFileBounded } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
@@ -86,7 +87,7 @@ export async function status(idText: string, flags: ContractFlags): Promise<void
     const words = CONTRACT_WORDS[language];
     print(words.contract(shortId(one), one.terms.template, roleName(role, language)));
     if (info === undefined) {
-      print(STANDING_TEXT[stands]);
+      print(STANDING_TEXT.en[stands]);
       if (last !== undefined) print(words.lastKnown(last.label, format.time(last.timeMs)));
       for (const id of missingSigners(one)) print(words.notSigned(id));
       return;

@@ -1,5 +1,4 @@
 /** What the contract commands say around the terms, in the languages of the terms. */
-import type { NegotiationStatus } from "../../protocols/contract/negotiation-state.ts";
 import type { TextLanguage } from "../../protocols/contract/text.ts";
 
 export interface ContractWords {
@@ -104,16 +103,4 @@ export const FACT_WORDS: Readonly<Record<TextLanguage, FactWords>> = {
     alike: (others) => `Il faut la même attestation de : ${others.join(", ")}.`,
     enough: "Ce qui est attesté suffit :",
   },
-};
-
-/** How a contract stands, in a list. */
-export const STANDING_TEXT: Readonly<Record<NegotiationStatus | "closed", string>> = {
-  "waits-for-you": "waits for your signature",
-  "waits-for-others": "signed by you, waits for the others",
-  agreed: "signed by all, to be opened",
-  opened: "open",
-  closed: "has ended",
-  replaced: "replaced by a counter-offer",
-  declined: "declined",
-  expired: "expired",
 };

@@ -1,5 +1,6 @@
 /** Offers and contracts as screens show them: texts made from what is known, nothing asked. */
 import { sharedParams } from "../../platform/offers.ts";
+import { STANDING_TEXT } from "../../platform/standing-words.ts";
 import { costOf } from "../../../protocols/contract/negotiation-next.ts";
 import type { Negotiation } from "../../../protocols/contract/negotiation-state.ts";
 import { party as partyField } from "../../../protocols/contract/templates/fields.ts";
@@ -35,12 +36,11 @@ export type DealTone = "" | "good" | "warn" | "bad";
 
 /** How it stands, in a few words. */
 export function standingOf({ status, progress }: Pick<Deal, "status" | "progress">, language: Language) {
-  const words = DEAL_WORDS[language];
   const tones: Partial<Record<Deal["status"], DealTone>> = {
     ...{ "waits-for-you": "warn", opened: "good", agreed: "good", declined: "bad", expired: "bad" },
   };
   const label = status === "opened" ? progress?.label : undefined;
-  const text = words.standings[status] + (label === undefined ? "" : ` · ${label}`);
+  const text = STANDING_TEXT[language][status] + (label === undefined ? "" : ` · ${label}`);
   return { text, tone: tones[status] ?? ("" satisfies DealTone) };
 }
 

@@ -1,10 +1,8 @@
 /** What the screens say around contracts; what stands in them comes from the terms. */
 import type { Texts } from "../language.ts";
-import type { Deal } from "./dealings.ts";
 
 export interface DealWords {
   templates: Readonly<Record<string, string>>;
-  standings: Readonly<Record<Deal["status"], string>>;
   /** Parameters that a counter-offer may change. */
   fields: Readonly<Record<string, string>>;
   thisPhone: string;
@@ -19,16 +17,6 @@ export const DEAL_WORDS: Texts<DealWords> = {
   en: {
     templates: {
       ...{ delivery: "Delivery", sale: "Sale", rental: "Rental", data: "Data", energy: "Energy", tab: "Tab" },
-    },
-    standings: {
-      "waits-for-you": "waits for your signature",
-      "waits-for-others": "signed by you, waits for the others",
-      agreed: "signed by all, to be opened",
-      opened: "open",
-      closed: "has ended",
-      replaced: "replaced by a counter-offer",
-      declined: "declined",
-      expired: "expired",
     },
     fields: {
       ...{ price: "Price", goods: "Goods", signBy: "To be signed by", shipBy: "To be shipped by" },
@@ -55,16 +43,6 @@ export const DEAL_WORDS: Texts<DealWords> = {
     templates: {
       ...{ delivery: "Livraison", sale: "Vente", rental: "Location", data: "Données" },
       ...{ energy: "Énergie", tab: "Ardoise" },
-    },
-    standings: {
-      "waits-for-you": "attend votre signature",
-      "waits-for-others": "signé par vous, attend les autres",
-      agreed: "signé par tous, à ouvrir",
-      opened: "ouvert",
-      closed: "terminé",
-      replaced: "remplacé par une contre-offre",
-      declined: "refusé",
-      expired: "expiré",
     },
     fields: {
       ...{ price: "Prix", goods: "Marchandise", signBy: "À signer avant", shipBy: "À expédier avant" },
