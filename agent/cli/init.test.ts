@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -23,7 +23,8 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const init = (...args: string[]) => call(addInit, ["init", "--home", home, ...args]);
 const hash = (folder: string): string =>
-  readdirSync(folder)
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => statSync(join(folder, name)).isFile())
     .toSorted()
     .map((name) => `${name}:${readFileSync(join(folder, name), "hex")}`)
     .join();
