@@ -23,6 +23,8 @@ export interface KeyringActsParts {
 const LOOK_EVERY_MS = 20;
 /** How long the broker may take before an act goes on without it. */
 const CONNECT_MS = 3_000;
+/** How long somebody who has not been heard yet may take to show its card, once the broker is there. */
+const CARD_MS = 10_000;
 
 export class KeyringActs {
   readonly #parts: KeyringActsParts;
@@ -42,7 +44,10 @@ export class KeyringActs {
     const { wish } = keyring.step(agent.state, { kind: "command", name, value }, this.#context()).state;
     const isWish = wish !== null && wish !== before;
     // Over the bus only somebody whose card is known can be written to; it shows it when this phone comes.
-    if (isWish && !wish.isNear) await this.until(() => this.isReachable(wish.lock), CONNECT_MS);
+    if (isWish && !wish.isNear) {
+      await this.until(() => this.#parts.isConnected(), CONNECT_MS);
+      if (this.#parts.isConnected()) await this.until(() => this.isReachable(wish.lock), CARD_MS);
+    }
     agent.command(name, value);
     await agent.idle();
     if (!isWish) return null;
