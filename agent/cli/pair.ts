@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { nodeRandom, systemClock } from "../node/crypto.ts";
-import { readLockStatus, wishPairing } from "../node/lock-run.ts";
+import { isPairingTaken, readLockStatus, wishPairing } from "../node/lock-run.ts";
 import { runningProcess } from "../node/run-status.ts";
 import { formatPairing, PAIRING_MS, PSK_LENGTH } from "../../protocols/access/pairing.ts";
 import { SegmentError } from "../../protocols/errors.ts";
@@ -15,6 +15,9 @@ import { pngOf } from "./png.ts";
 
 /** Dots to a square: some 7 cm at 300 dots an inch. */
 const PNG_SCALE = 12;
+
+const TAKEN_MS = 15_000;
+const LOOK_EVERY_MS = 50;
 
 interface PairFlags extends WayFlags {
   name: string;
@@ -59,6 +62,7 @@ async function showCode(flags: PairFlags): Promise<void> {
     throw new SegmentError("peer-refused", `the lock has an owner: ${status.owners.join(", ")}`);
   const psk = nodeRandom.bytes(PSK_LENGTH);
   wishPairing(folder, { psk, forMs });
+  await takenBy(folder);
   const { identity, sessionKey } = home.card;
   const untilMs = systemClock.now() + forMs;
   const code = formatPairing({ network: networkOf(home).network, identity, sessionKey, psk, untilMs });
@@ -76,6 +80,16 @@ async function showCode(flags: PairFlags): Promise<void> {
   print(encodeQR(code, "ascii", { ecc: "medium", border: 2 }).trimEnd());
   print(code);
   print(`Until ${utc(untilMs)} the first phone that reads this owns the lock. Show it to nobody else.`);
+}
+
+/** A phone may be quicker than the lock. Errors: option-invalid (the lock does not answer). */
+async function takenBy(folder: string): Promise<void> {
+  const endsMs = systemClock.now() + TAKEN_MS;
+  while (!isPairingTaken(folder)) {
+    if (systemClock.now() >= endsMs)
+      throw new SegmentError("option-invalid", "the lock does not take the wish to pair: does it still run?");
+    await new Promise((resolve) => void setTimeout(resolve, LOOK_EVERY_MS));
+  }
 }
 
 /** At the phone. */

@@ -186,6 +186,11 @@ export function wishPairing(folder: string, wish: PairingWish): void {
   writeFileDurably(join(folder, PAIRING_FILE), encodeMessage(wish), 0o600);
 }
 
+/** Whether the lock takes phones by the last wish. Errors: store-failed. */
+export function isPairingTaken(folder: string): boolean {
+  return !existsSync(join(folder, PAIRING_FILE)) && readLockStatus(folder)?.isPairing === true;
+}
+
 function takePairing(folder: string): PairingWish | undefined {
   const path = join(folder, PAIRING_FILE);
   if (!existsSync(path)) return undefined;
