@@ -226,6 +226,22 @@ describe("telemetry", () => {
     expect([valuesOf(stream), stream.breaks, it_.refused]).toEqual([[1, 2, 3, 4], [], []]);
   });
 
+  it("lets nothing of a later commit leave when an earlier one ends", async () => {
+    const it_ = await world();
+    it_.telemetry.setOpen(true);
+    const [first, second]: [Changes, Changes] = [new Map(), new Map()];
+    it_.telemetry.plan(
+      [1, 2, 3].map((v) => altitude(v, it_.clock.now())),
+      first,
+    );
+    it_.telemetry.plan([altitude(4, it_.clock.now())], second);
+    expect([...second.keys()]).toContain("telemetry/chunk/000000000000");
+    it_.telemetry.confirm();
+    expect(it_.sends()).toBe(0);
+    it_.telemetry.confirm();
+    expect(it_.sends()).toBe(7);
+  });
+
   it("seals what has waited long enough, also over a restart, and each key period apart", async () => {
     const it_ = await world();
     it_.telemetry.setOpen(true);
@@ -407,6 +423,7 @@ describe("telemetry", () => {
   });
 
   it("loses and doubles nothing, whatever is lost and whenever the power goes", async () => {
+    const act = <What extends string>(what: What, n: number) => ({ do: what, n });
     const step = fc.oneof(
       {
         weight: 6,
@@ -461,7 +478,11 @@ describe("telemetry", () => {
         expect([stream.breaks, stream.unread, stream.badShards, it_.refused]).toEqual([[], [], [], []]);
         await it_.telemetry.close();
       }),
-      { numRuns: 40 },
+      {
+        numRuns: 40,
+        // A second record was planned before the first one's commit ended, then the power went.
+        examples: [[0, [act("record", 3), act("record", 1), act("wait", 9), act("crash", 0)]]],
+      },
     );
   });
 });

@@ -92,8 +92,8 @@ export class Telemetry {
   readonly #limits: BatchLimits;
   readonly #writer: StreamWriter;
   readonly #waiting = new Map<number, WaitingChunk>();
-  /** Sealed for the step's commit that is to come. */
-  #planned: WaitingChunk[] = [];
+  /** What each plan sealed whose commit is to come. Commits end in the order of their plans. */
+  #planned: WaitingChunk[][] = [];
   #batch: Batch = EMPTY_BATCH;
   /** Where the batch stands in the journal. */
   #batchKeys: string[] = [];
@@ -144,8 +144,10 @@ export class Telemetry {
     return this.#batch.records.length + this.#waiting.size;
   }
 
-  /** Takes records into a commit; whole batches are sealed in the same commit. */
+  /** Takes records into a commit; whole batches are sealed in the same commit. One `confirm` follows each. */
   plan(records: readonly SenmlRecord[], changes: Changes): void {
+    const sealed: WaitingChunk[] = [];
+    this.#planned.push(sealed);
     if (this.#waiting.size >= MAX_WAITING_CHUNKS) {
       this.counters.refused += records.length;
       this.#planHead(changes);
@@ -159,16 +161,16 @@ export class Telemetry {
       const { batch, flush } = addRecord(this.#batch, record, this.#parts.clock.now(), this.#limits);
       this.#batch = batch;
       this.counters.records += 1;
-      for (const full of flush) this.#planned.push(this.#seal(full, changes));
+      for (const full of flush) sealed.push(this.#seal(full, changes));
       if (flush.length > 0) this.#forgetBatch(changes);
     }
     this.#planBatch(changes);
     this.#planHead(changes);
   }
 
-  /** The commit is durable: what it sealed may leave. */
+  /** The oldest plan's commit is durable: what it sealed may leave, and nothing of a later one. */
   confirm(): void {
-    this.#release(this.#planned.splice(0));
+    this.#release(this.#planned.shift() ?? []);
   }
 
   /** Seals what waits in the batch now, and resolves once every shard is acknowledged. */
