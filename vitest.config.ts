@@ -26,7 +26,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "node", include: [`${FOLDERS}/**/*.test.ts`], exclude: [IN_BROWSER] },
+        test: {
+          name: "node",
+          include: [`${FOLDERS}/**/*.test.ts`],
+          exclude: [IN_BROWSER],
+          setupFiles: ["test/support/fuzz-seed.ts"],
+        },
       },
       ...(chromium === undefined ? [] : [inBrowser(chromium)]),
     ],
