@@ -15,6 +15,7 @@ export interface VirtualFlags {
   eachCrash?: string | true;
   crashAt?: string;
   lies?: string;
+  jobs: string;
   untilFailure?: boolean;
   trace?: string | true;
   json?: boolean;
@@ -67,10 +68,34 @@ async function run(flags: VirtualFlags): Promise<RunsReport> {
     told: teller(flags.untilFailure === true),
     ...(flags.trace === undefined ? {} : { trace }),
   };
-  if (flags.crashAt !== undefined)
-    return runDeliveries({ ...options, runs: 1, kill: parseCrash(flags.crashAt) });
-  if (flags.eachCrash === undefined) return runDeliveries(options);
-  return crashEverywhere({ ...options, of: membersOf(flags.eachCrash === true ? "all" : flags.eachCrash) });
+  const { crashAt, eachCrash } = flags;
+  if (crashAt !== undefined) return runDeliveries({ ...options, runs: 1, kill: parseCrash(crashAt) });
+  return sideBySide(jobsOf(flags), (lanes) =>
+    eachCrash === undefined
+      ? runDeliveries({ ...options, ...lanes })
+      : crashEverywhere({ ...options, ...lanes, of: membersOf(eachCrash === true ? "all" : eachCrash) }),
+  );
+}
+
+/** Errors: option-invalid. */
+function jobsOf({ jobs, trace }: VirtualFlags): number {
+  const count = numberOf("--jobs", jobs, 1, 64);
+  if (count > 1 && trace !== undefined) throw optionInvalid("--jobs", "1, to tell a trace in order", jobs);
+  return count;
+}
+
+async function sideBySide(
+  jobs: number,
+  work: (lanes: Pick<RunsOptions, "lanes">) => Promise<RunsReport>,
+): Promise<RunsReport> {
+  if (jobs === 1) return work({});
+  const { openLanes } = await import("./virtual-lanes.ts");
+  const { lanes, close } = openLanes(jobs);
+  try {
+    return await work({ lanes });
+  } finally {
+    await close();
+  }
 }
 
 /** A line every few seconds, and one for each run that fails. */

@@ -72,6 +72,7 @@ export function addSimulate(program: Command): void {
       "--lies <lies>",
       "virtual: exactly these, such as notary-lies or broker-repeats, and no other faults",
     )
+    .option("--jobs <n>", "virtual: on so many cores side by side; the document stays the same", "1")
     .option("--until-failure", "virtual: stop at the first run that fails")
     .option("--trace [detail]", "virtual: tell what happens (people, or all)")
     .addHelpText("after", EXAMPLES)

@@ -36,6 +36,13 @@ export interface RunsOptions {
   /** After each run; "enough" ends them. */
   told?: (result: RunResult, done: number) => "enough" | undefined;
   trace?: (line: TraceLine) => void;
+  /** Where runs are made, side by side; default: here, one after the other. */
+  lanes?: readonly Lane[];
+}
+
+/** Makes one run at a time. */
+export interface Lane {
+  run(settings: RunSettings): Promise<RunResult>;
 }
 
 /** The same options give the same document, on any machine. */
@@ -62,13 +69,13 @@ const MEASURING_SEED = 0;
 
 /** One run for each seed from the first on. */
 export async function runDeliveries(options: RunsOptions): Promise<RunsReport> {
-  const { runs, seed } = options;
+  const { runs, seed, loss, faults, trace, kill, lies = [] } = options;
   const worlds = await Worlds.open(options.crypto);
-  const { kill, lies = [] } = options;
   const kills = kill === undefined ? [] : [kill];
   const isExact = kill !== undefined || lies.length > 0;
   const exactly = isExact ? { temper: HONEST, exactly: { ...NO_FAULTS, kills, lies } } : {};
-  const settings = Array.from({ length: runs }, (_, at) => ({ ...options, seed: seed + at, ...exactly }));
+  const common = { loss, faults, ...exactly, ...(trace === undefined ? {} : { trace }) };
+  const settings = Array.from({ length: runs }, (_, at) => ({ ...common, seed: seed + at }));
   return runAll(worlds, settings, options);
 }
 
@@ -76,13 +83,15 @@ export async function runDeliveries(options: RunsOptions): Promise<RunsReport> {
 export async function crashEverywhere(
   options: Omit<RunsOptions, "runs" | "faults"> & { of: readonly MemberName[] },
 ): Promise<RunsReport> {
+  const { seed, loss, trace } = options;
   const worlds = await Worlds.open(options.crypto);
+  const common = { seed, loss, faults: [], temper: HONEST, ...(trace === undefined ? {} : { trace }) };
   const settings: RunSettings[] = [];
   for (const who of options.of) {
     for (let deed = 1; deed <= (worlds.deeds.get(who) ?? 0); deed++) {
       for (const when of ["dies-before", "dies-after"] as const) {
         const kills = [{ who, deed, when, downMs: CRASH_DOWN_MS }];
-        settings.push({ ...options, faults: [], temper: HONEST, exactly: { ...NO_FAULTS, kills } });
+        settings.push({ ...common, exactly: { ...NO_FAULTS, kills } });
       }
     }
   }
@@ -92,7 +101,7 @@ export async function crashEverywhere(
 async function runAll(
   worlds: Worlds,
   settings: readonly RunSettings[],
-  { seed, told }: Pick<RunsOptions, "seed" | "told">,
+  { seed, told, lanes = [worlds] }: Pick<RunsOptions, "seed" | "told" | "lanes">,
 ): Promise<RunsReport> {
   const report: RunsReport = {
     ...{ runs: settings.length, seed, outcomes: { delivered: 0, refunded: 0, refused: 0 } },
@@ -103,11 +112,30 @@ async function runAll(
     >,
     failing: [],
   };
-  for (const [at, one] of settings.entries()) {
-    const result = await worlds.run(one);
-    count(report, result, one.exactly?.kills[0]);
-    if (told?.(result, at + 1) === "enough") break;
-  }
+  const arrived = new Map<number, RunResult>();
+  let begun = 0;
+  let counted = 0;
+  let isEnough = false;
+  // Counted in the order of the seeds, whoever is faster: the same options give the same document.
+  const take = (): void => {
+    for (let result = arrived.get(counted); result !== undefined; result = arrived.get(counted)) {
+      arrived.delete(counted);
+      count(report, result, settings[counted]?.exactly?.kills[0]);
+      counted += 1;
+      isEnough ||= told?.(result, counted) === "enough";
+      if (isEnough) return;
+    }
+  };
+  const work = async (lane: Lane): Promise<void> => {
+    while (!isEnough && begun < settings.length) {
+      const at = begun++;
+      const result = await lane.run(settings[at]!);
+      if (isEnough) return;
+      arrived.set(at, result);
+      take();
+    }
+  };
+  await Promise.all(lanes.map(work));
   return report;
 }
 
