@@ -6,10 +6,11 @@ import type { AccessBody } from "../../protocols/access/messages.ts";
 import { MAY_OPEN, openLocksWord, phaseOf, readStay, signOpening } from "../../protocols/access/stay.ts";
 import { OPENED } from "../../protocols/contract/templates/fact-kinds.ts";
 import { TENURE_LENGTH } from "../../protocols/access/tenure.ts";
+import { openStayOffer } from "../../protocols/access/walk-up.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { openCard } from "../../protocols/identity/card.ts";
-import { agentId } from "../../protocols/identity/keys.ts";
+import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { draftFacts } from "../../protocols/ledger/drafts.ts";
 import { contractReceipt } from "../../protocols/ledger/receipt-view.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
@@ -42,9 +43,7 @@ export function onStay(before: KeyringState, value: unknown, context: DeviceCont
     ...{ id, sessionKey, network, name, tenure: new Uint8Array(TENURE_LENGTH) },
     ...{ isOwned: false, orders: 0, standing: null },
   };
-  const open = before.stays.filter(({ phase }) => phase !== "closed");
-  const kept = before.stays.length < MAX_RENTED ? before.stays : open;
-  if (kept.length >= MAX_RENTED) throw new SegmentError("queue-full", `${MAX_RENTED} rentals are open`);
+  const kept = withRoom(before.stays, context);
   const rented: RentedStay = {
     ...{ lock: id, termsId, terms, receipt: null, seq: -1, phase: "", shownSeq: -1 },
     ...{ offered: null, opening: null, refusal: null, filed: 0, filedMs: 0 },
@@ -53,6 +52,20 @@ export function onStay(before: KeyringState, value: unknown, context: DeviceCont
     state: withLock({ ...before, stays: [...kept, rented] }, lock, MAX_LOCKS),
     effects: [meet(cardBytes), { kind: "inquire", termsId }, progress("rented", name)],
   };
+}
+
+/** What is over makes room for another stay. Errors: queue-full. */
+export function withRoom(stays: readonly RentedStay[], context: DeviceContext): RentedStay[] {
+  if (stays.length < MAX_RENTED) return [...stays];
+  const kept = stays.filter((one) => !isOver(one, context));
+  if (kept.length < MAX_RENTED) return kept;
+  throw new SegmentError("queue-full", `${MAX_RENTED} rentals are open`);
+}
+
+function isOver({ phase, terms, lock }: RentedStay, { crypto, now }: DeviceContext): boolean {
+  // Of a stay that was agreed at the door no notary says that it has ended.
+  if (phase === "walk-up") return openStayOffer(crypto, terms, publicKeyFromId(lock)).untilMs < now;
+  return phase === "closed";
 }
 
 /** As an owner: the lock refuses this rental's guest, and says so to the guest, signed. */

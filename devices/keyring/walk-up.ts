@@ -17,11 +17,15 @@ import type { DeviceContext, DeviceEffect, DeviceEvent } from "../device.ts";
 import { meet, progress, say, stay } from "../effects.ts";
 import { parsed } from "./commands.ts";
 import { lockOf, withKnown, withLock } from "./find.ts";
-import { MAX_LOCKS, MAX_RENTED } from "./state.ts";
+import { MAX_LOCKS } from "./state.ts";
 import type { KeyringState, KnownLock, RentedStay, Result, WalkUp } from "./state.ts";
+import { withRoom } from "./stays.ts";
 import { LOCK_PURPOSE } from "./wishes.ts";
 
-/** Errors: message-invalid, terms-invalid, tab-unknown (not of this phone for this lock), tab-unfunded. */
+/**
+ * Errors: message-invalid, terms-invalid, tab-unknown (not of this phone for this lock), tab-unfunded,
+ * queue-full.
+ */
 export function onWalkUp(before: KeyringState, value: unknown, context: DeviceContext): Result {
   const { card, name, terms, receipt, untilMs, bidMinor, mostMinor } = parsed("walk-up", value);
   const { identity, sessionKey } = openCard(context.crypto, card);
@@ -31,12 +35,13 @@ export function onWalkUp(before: KeyringState, value: unknown, context: DeviceCo
     throw new SegmentError("tab-unknown", "the tab does not pay this lock, or is another's");
   if (!isFunded(tab, context.verifyReceipt(receipt)))
     throw new SegmentError("tab-unfunded", "the receipt does not say that the tab holds its amount");
+  const stays = withRoom(before.stays, context);
   const known: KnownLock = lockOf(before, id) ?? {
     ...{ id, sessionKey, network: tab.network, name, tenure: new Uint8Array(TENURE_LENGTH) },
     ...{ isOwned: false, orders: 0, standing: null },
   };
   const walkUp: WalkUp = { lock: id, tab, terms, receipt, untilMs, bidMinor, mostMinor, ...NOTHING_YET };
-  const state = withLock({ ...before, walkUp, outcome: null }, known, MAX_LOCKS);
+  const state = withLock({ ...before, stays, walkUp, outcome: null }, known, MAX_LOCKS);
   const { session } = state;
   if (session?.lock === id) return walksUp(state, session.id, context);
   const keys = { sessionKey: known.sessionKey, psk: null };
@@ -137,7 +142,8 @@ function letIn(state: KeyringState, walkUp: WalkUp, { crypto }: DeviceContext): 
     ...{ lock, termsId, terms: offer, receipt: null, seq: 0, phase: "walk-up", shownSeq: 0, offered: null },
     ...{ opening: { guest: bid, lock: offer }, refusal: null, filed: 0, filedMs: 0 },
   };
-  const stays = [...state.stays, rented].slice(-MAX_RENTED);
+  // There was room when it began. What is paid for is kept in any case.
+  const stays = [...state.stays, rented];
   const next = withKnown({ ...state, stays }, { ...known, tenure });
   const done = over(next, null);
   return { state: done.state, effects: [...done.effects, progress("walked-up", toHex(termsId))] };

@@ -28,7 +28,7 @@ import { departures, onReceipt, onStay, staysAgain } from "./stay.ts";
 import { ANYONE, ERASE_DRIVER, freshState, MAX_SESSIONS } from "./state.ts";
 import type { LockConfig, LockState, OpenSession, Result } from "./state.ts";
 import { onTime, timeForgotten, timeTold } from "./time.ts";
-import { afterTheTill, atTheTill, onWalkUp } from "./walk-up.ts";
+import { afterTheTill, atTheTill, notForSale, onWalkUp } from "./walk-up.ts";
 import { onWatch, watchersTold } from "./watch.ts";
 
 /** Makes a lock for what hangs on its pins. */
@@ -45,6 +45,8 @@ export function createLock(config: LockConfig): Device<LockState> {
 
 /** Tabs and vouchers first: what was paid opens nothing by itself. */
 function withTill(config: LockConfig, before: LockState, event: DeviceEvent, context: DeviceContext): Result {
+  const refused = notForSale(before, event, context);
+  if (refused !== undefined) return refused;
   const paid = atTheTill(before, event, context);
   if (paid === undefined) return step(config, before, event, context);
   const admitted = afterTheTill(config, before, paid.state, context);

@@ -291,15 +291,22 @@ function stayOf({ stays }: LockState, termsId: Uint8Array): HeldStay | undefined
 }
 
 /** What is over makes room. Throws `lock-full`. */
-function withStay(state: LockState, stay: HeldStay, { now }: DeviceContext): LockState {
+export function withStay(state: LockState, stay: HeldStay, { now }: { now: number }): LockState {
   if (stayOf(state, stay.termsId) !== undefined) {
     const stays = state.stays.map((one) => (equalBytes(one.termsId, stay.termsId) ? stay : one));
     return { ...state, stays };
   }
-  const isOver = ({ phase, departureMs }: HeldStay): boolean =>
-    phase === "closed" || (phase === WALKED_UP && now > departureMs) || now > departureMs + GIVE_UP_MS;
-  const over = state.stays.length >= MAX_STAYS ? state.stays.findIndex(isOver) : -1;
-  if (state.stays.length >= MAX_STAYS && over < 0)
-    throw new SegmentError("lock-full", "the lock can remember no more stays", { where: "stay" });
-  return { ...state, stays: [...state.stays.filter((_, at) => at !== over), stay] };
+  const over = requireRoom(state, now);
+  return { ...state, stays: [...state.stays.filter((one) => one !== over), stay] };
+}
+
+/** The stay that is to be forgotten for another one, if there is no other room. Throws `lock-full`. */
+export function requireRoom({ stays }: LockState, now: number): HeldStay | undefined {
+  if (stays.length < MAX_STAYS) return undefined;
+  const over = stays.find(
+    ({ phase, departureMs }) =>
+      phase === "closed" || (phase === WALKED_UP && now > departureMs) || now > departureMs + GIVE_UP_MS,
+  );
+  if (over !== undefined) return over;
+  throw new SegmentError("lock-full", "the lock can remember no more stays", { where: "stay" });
 }

@@ -3,6 +3,7 @@
  * tab that was opened for it, and lets the guest in until the time agreed. It redeems the voucher once it is
  * online. What it takes and redeems is what any payee does (devices/tab/payee.ts).
  */
+import { openFact } from "../../protocols/contract/facts.ts";
 import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
 import {
   LONGEST_WALK_UP_MS,
@@ -16,20 +17,23 @@ import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
+import { voucherSchema } from "../../protocols/tab/messages.ts";
 import type { DeviceContext, DeviceEffect, DeviceEvent } from "../device.ts";
-import { stay } from "../effects.ts";
+import { say, stay } from "../effects.ts";
 import { createPayee } from "../tab/payee.ts";
 import type { HeldTab } from "../tab/payee.ts";
 import { heard, tell } from "./answers.ts";
 import type { Speaker } from "./answers.ts";
 import { logged } from "./audit.ts";
-import { due } from "./stay.ts";
+import { due, requireRoom, withStay } from "./stay.ts";
 import { isTimeKnown } from "./time.ts";
-import { MAX_OFFERS, MAX_STAYS, WALKED_UP } from "./state.ts";
+import { MAX_OFFERS, WALKED_UP } from "./state.ts";
 import type { AgreedStay, HeldStay, LockConfig, LockState, Result } from "./state.ts";
 
 /** A voucher that the lock could not redeem in time, were it offline for so long, it does not take. */
 const LONGEST_OFFLINE_MS = 3 * 24 * 60 * 60_000;
+/** Whoever has agreed has the place for so long; after that, whoever pays first. */
+const RESERVED_MS = 2 * 60_000;
 const payee = createPayee({ longestOfflineMs: LONGEST_OFFLINE_MS });
 
 /** The guest says until when it would stay, and for how much; the lock agrees, or says what it asks. */
@@ -65,7 +69,7 @@ export function onWalkUp(
   });
 }
 
-/** Errors: owner-required (no tariff), time-unknown, tab-unknown, tab-unfunded, peer-refused. */
+/** Errors: owner-required (no tariff), time-unknown, tab-unknown, tab-unfunded, peer-refused, lock-full. */
 function requireLet(
   config: LockConfig,
   state: LockState,
@@ -84,13 +88,48 @@ function requireLet(
   if (held.status !== "open") throw new SegmentError("tab-unfunded", "the tab pays nothing any more");
   if (!equalBytes(held.tab.payer.identity, publicKeyFromId(to.peer)) || held.tab.currency !== tariff.currency)
     throw new SegmentError("tab-unknown", "the tab is another's, or in another currency");
-  const isFree = state.stays.every(
-    ({ phase, departure, departureMs, arrivalMs }) =>
-      phase === "closed" || departure !== null || departureMs <= now || arrivalMs >= untilMs,
-  );
-  if (untilMs <= now || untilMs > now + LONGEST_WALK_UP_MS || !isFree)
-    throw new SegmentError("peer-refused", "the place is not free until then");
+  if (untilMs <= now || untilMs > now + LONGEST_WALK_UP_MS)
+    throw new SegmentError("peer-refused", "nobody walks in for so long");
+  requireFree(state, { tab: id, untilMs }, context);
   return tariff;
+}
+
+/** Errors: peer-refused, lock-full. */
+function requireFree(
+  state: LockState,
+  { tab, untilMs }: Pick<StayOffer, "tab" | "untilMs">,
+  { crypto, now }: DeviceContext,
+): void {
+  const isLet = state.stays.some(
+    ({ phase, departure, departureMs, arrivalMs }) =>
+      phase !== "closed" && departure === null && departureMs > now && arrivalMs < untilMs,
+  );
+  const isPromised = state.letting.offers.some((one) => {
+    if (one.bid === null || equalBytes(one.tab, tab)) return false;
+    return now < openFact(crypto, one.offer).timeMs + RESERVED_MS;
+  });
+  if (isLet || isPromised) throw new SegmentError("peer-refused", "the place is not free until then");
+  requireRoom(state, now);
+}
+
+/**
+ * A voucher for a stay that cannot be any more is not taken: the guest keeps the money. Undefined for
+ * anything else.
+ */
+export function notForSale(state: LockState, event: DeviceEvent, context: DeviceContext): Result | undefined {
+  if (event.kind !== "session-message" || event.type !== "voucher") return undefined;
+  const { termsId } = parseBody(voucherSchema, event.body);
+  const agreed = state.letting.offers.find(({ tab, bid }) => bid !== null && equalBytes(tab, termsId));
+  if (agreed === undefined) return undefined;
+  try {
+    if (agreed.untilMs <= context.now) throw new SegmentError("peer-refused", "the stay would be over");
+    requireFree(state, agreed, context);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SegmentError)) throw error;
+    const refusal = { termsId, code: error.code, message: error.message, voucher: null };
+    return { state, effects: [say(event.session, "voucher-refused", refusal)] };
+  }
 }
 
 /** What is the till's: tabs, vouchers, and how they are redeemed. Undefined for anything else. */
@@ -128,8 +167,7 @@ export function afterTheTill(
     opening: { guest: agreed.bid, lock: agreed.offer },
   };
   const offers = after.letting.offers.filter((one) => one !== agreed);
-  const stays = [...after.stays, held].slice(-MAX_STAYS);
-  const next = { ...after, stays, letting: { ...after.letting, offers } };
+  const next = withStay({ ...after, letting: { ...after.letting, offers } }, held, context);
   const line = { what: "walk-up", key: termsId, evidence: paid.voucher ?? agreed.offer };
   const written = logged(config, next, { ...line, who: peerOf(before, agreed) }, context);
   // The whole of it was paid: the tab can be redeemed as soon as there is a network.

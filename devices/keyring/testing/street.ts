@@ -31,6 +31,8 @@ export class Phone {
   readonly timers = new Map<string, number>();
   /** What the lock told of its log. */
   readonly logs: unknown[] = [];
+  /** What the notaries and the phone's memory would get. */
+  readonly others: DeviceEffect[] = [];
   state: KeyringState = keyring.initial();
   isNear = true;
   dialled: Dialled | undefined;
@@ -48,9 +50,7 @@ export class Phone {
     const { signer, id, card } = this.who;
     return {
       ...{ now: this.#street.now, self: id, signer, crypto, card, network: "village", readings: new Map() },
-      verifyReceipt: () => {
-        throw new Error("no receipts here");
-      },
+      verifyReceipt: (bytes) => this.#street.door.verifyReceipt(bytes),
     };
   }
 
@@ -147,6 +147,12 @@ export class Phone {
         return;
       case "actuate":
         this.logs.push(effect.value);
+        return;
+      case "meet":
+      case "keep":
+      case "inquire":
+      case "submit":
+        this.others.push(effect);
         return;
       default:
         throw new Error(`an effect that phones do not have: ${effect.kind}`);
