@@ -156,7 +156,10 @@ export const REMEDIES = {
   "home-missing": "There is no agent in that folder: make one with `segment init --home DIR`.",
   "home-exists": "The folder holds an agent already: choose another with --home, nothing was changed.",
   "home-locked": "Another process uses this home: stop it first, or choose another folder with --home.",
-  "passphrase-wrong": "The passphrase does not open this home.",
+  "passphrase-missing": "Set SEGMENT_PASSPHRASE, or name a file that holds it with --passphrase-file.",
+  "passphrase-wrong": "Try again: capitals and spaces count. Without it, a new home is made from the words.",
+  "passkey-refused": "Unlock with the passphrase, or try the passkey again and confirm that it is you.",
+  "passkey-unusable": "Use the passphrase: the passkey of this browser cannot keep a secret for the app.",
   "keystore-damaged":
     "The key file is damaged: restore the home folder from a backup, or make a new agent and sign it a card.",
   "backup-invalid": "This is no backup of SEGMENT, or it was cut short: use another copy of it.",

@@ -155,9 +155,9 @@ function payeeOf(verified: VerifiedReceipt, named: string | undefined, own: Uint
   if (payees.has(agentId(own))) return own;
   const [only, ...others] = payees.values();
   if (only !== undefined && others.length === 0) return only;
-  const problem =
-    only === undefined ? "the receipt proves no payment" : "it paid several: name one with --to";
-  throw new SegmentError("option-invalid", problem, { where: "--to" });
+  if (only === undefined)
+    throw new SegmentError("option-invalid", "the receipt proves no payment", { where: "receipt" });
+  throw new SegmentError("option-invalid", "it paid several: name one with --to", { where: "--to" });
 }
 
 /** Errors: option-invalid, currency-unknown. */

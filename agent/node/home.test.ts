@@ -99,7 +99,7 @@ describe("a home", () => {
     await createHome(folder, options({ passphrase: "correct horse" }));
     expect((await openHome(folder, crypto, "correct horse")).config.name).toBe("Drone 7");
     expect(await codeOf(openHome(folder, crypto, "battery"))).toBe("passphrase-wrong");
-    expect(await codeOf(openHome(folder, crypto))).toBe("passphrase-wrong");
+    expect(await codeOf(openHome(folder, crypto))).toBe("passphrase-missing");
   });
 
   it("is missing where there is none, or a file of it is gone; another's card is not its own", async () => {

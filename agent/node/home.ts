@@ -109,8 +109,8 @@ export async function createHome(
 }
 
 /**
- * Errors: home-missing, passphrase-wrong, keystore-damaged, card-invalid, option-invalid (config.json),
- * network-invalid.
+ * Errors: home-missing, passphrase-missing, passphrase-wrong, keystore-damaged, card-invalid, option-invalid
+ * (config.json), network-invalid.
  */
 export async function openHome(folder: string, crypto: Crypto, passphrase?: string): Promise<Home> {
   if (!existsSync(join(folder, "keys"))) {

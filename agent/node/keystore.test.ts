@@ -49,7 +49,7 @@ describe("key file", () => {
     }
     expect(await codeOf(loadKeystore(path, "correct horsf"))).toBe("passphrase-wrong");
     expect(await codeOf(loadKeystore(path, ""))).toBe("passphrase-wrong");
-    expect(await codeOf(loadKeystore(path))).toBe("passphrase-wrong");
+    expect(await codeOf(loadKeystore(path))).toBe("passphrase-missing");
   });
 
   it("takes one passphrase in two Unicode spellings for the same", async () => {

@@ -42,16 +42,15 @@ export async function saveKeystore(path: string, secrets: Secrets, passphrase?: 
 
 /**
  * Reads the key file. A passphrase given for a plain file is not needed and not looked at.
- * Throws `home-missing`, `passphrase-wrong`, `keystore-damaged` or `store-failed`.
+ * Throws `home-missing`, `passphrase-missing`, `passphrase-wrong`, `keystore-damaged` or `store-failed`.
  */
 export async function loadKeystore(path: string, passphrase?: string): Promise<Secrets> {
   const bytes = await readKeyFile(path);
   const fields = readDamageable(path, () => openHeader(bytes));
   if (fields.method === PLAIN) return readDamageable(path, () => decodeSecrets(fields.content));
   if (passphrase === undefined) {
-    throw new SegmentError("passphrase-wrong", `the keys in ${path} are sealed: a passphrase is needed`, {
-      where: path,
-    });
+    const problem = `the keys in ${path} are sealed: a passphrase is needed`;
+    throw new SegmentError("passphrase-missing", problem, { where: path });
   }
   const plain = await openSealed("keystore", fields.box, passphrase);
   if (plain === undefined) {
