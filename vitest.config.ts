@@ -30,7 +30,7 @@ export default defineConfig({
           name: "node",
           include: [`${FOLDERS}/**/*.test.ts`],
           exclude: [IN_BROWSER],
-          setupFiles: ["test/support/fuzz-seed.ts"],
+          setupFiles: ["test/support/property-seed.ts"],
         },
       },
       ...(chromium === undefined ? [] : [inBrowser(chromium)]),
