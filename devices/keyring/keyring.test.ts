@@ -313,6 +313,9 @@ describe("owners", () => {
     street.door.sense("door-open", true);
     street.wait(2 * MINUTE);
     expect(owner.steps).toContain("alert-left-open Front door");
+    street.door.sense("battery", 150);
+    street.wait(1_000);
+    expect(owner.steps).toContain("alert-battery-low Front door");
     street.door.sense("button", true);
     street.wait(11_000);
     expect(owner.steps).toContain("alert-reset Front door");
@@ -325,8 +328,8 @@ describe("looking on", () => {
   /** What a phone was shown, the newest last. */
   const shown = (phone: Phone): { isLocked: boolean | null; last: string | null; battery: number | null }[] =>
     phone.logs.flatMap((value) => {
-      const { state, last, batteryPermille } = value as AccessBody<"lock-watched">;
-      return [{ isLocked: state.isLocked, last: last?.name ?? null, battery: batteryPermille }];
+      const { state, last } = value as AccessBody<"lock-watched">;
+      return [{ isLocked: state.isLocked, last: last?.name ?? null, battery: state.batteryPermille }];
     });
   const watch = (phone: Phone): string => {
     phone.command("watch", { lock: LOCK_ID, nonce: phone.nonce(), isNear: false });

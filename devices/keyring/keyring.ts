@@ -14,7 +14,7 @@ import { onGive, onPassOn, onRefreshAsk, onRefreshed, onRevoke, onTake, refreshA
 import { onOwn, onOwners } from "./owners.ts";
 import { freshKeyring } from "./state.ts";
 import type { KeyringState, Result } from "./state.ts";
-import { fileOpenings, stayAsks, onLet, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
+import { dueStayAsks, fileOpenings, stayAsks, onLet, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
 import { onTimeStatement, timeFor } from "./time.ts";
 import { onWalkUp, onWalkUpSaid, walksUp } from "./walk-up.ts";
 import {
@@ -32,6 +32,8 @@ import {
 
 /** How often the phone looks whether its keys need to be confirmed. */
 const REFRESH_EVERY_MS = 60_000;
+/** How long the network may take to be there after a start. */
+const FIRST_ASK_MS = 5_000;
 
 export const keyring: Device<KeyringState> = {
   kind: "keyring",
@@ -88,8 +90,10 @@ function onOpened(
 function again(state: KeyringState, context: DeviceContext): Result {
   const orders = state.orders.map(({ lock, bytes, about }) => orderAgain(lock, bytes, about));
   const next = timer("refresh", context.now + REFRESH_EVERY_MS);
+  const asks = state.stays.length === 0 ? [] : [timer("stays", context.now + FIRST_ASK_MS)];
   const filed = fileOpenings(state, context);
-  return { state: filed.state, effects: [...orders, ...refreshAsks(state, context), ...filed.effects, next] };
+  const effects = [...orders, ...refreshAsks(state, context), ...filed.effects, next, ...asks];
+  return { state: filed.state, effects };
 }
 
 function orderAgain(lock: string, bytes: Uint8Array, about: Uint8Array): DeviceEffect {
@@ -139,9 +143,11 @@ function onTimer(state: KeyringState, name: string, context: DeviceContext): Res
     case "refresh": {
       const filed = fileOpenings(state, context);
       const next = timer("refresh", context.now + REFRESH_EVERY_MS);
-      const asks = [...refreshAsks(state, context), ...stayAsks(state, context)];
+      const asks = [...refreshAsks(state, context), ...dueStayAsks(state, context)];
       return { state: filed.state, effects: [...asks, ...filed.effects, next] };
     }
+    case "stays":
+      return { state, effects: stayAsks(state) };
     default:
       return stay(state);
   }

@@ -130,6 +130,32 @@ describe("a phone that has rented", () => {
     }
   });
 
+  it("asks after a start what it has missed, and each minute from an hour before the arrival on", () => {
+    const asked = (): number => guest.others.filter(({ kind }) => kind === "inquire").length;
+    const during = (ms: number): number => {
+      const before = asked();
+      street.wait(ms);
+      return asked() - before;
+    };
+    const terms = rentalOf(ana);
+    takes(terms);
+    hears(terms, 0);
+    during(HOUR);
+    expect(during(DAY)).toBe(24);
+    guest.handle({ kind: "started" });
+    expect(during(10_000)).toBe(1);
+    street.wait(ARRIVAL - HOUR - street.now);
+    expect(during(HOUR)).toBeGreaterThanOrEqual(59);
+    // From here on only what changes is told.
+    hears(terms, 1);
+    expect(during(4 * HOUR)).toBeLessThanOrEqual(5);
+    const before = asked();
+    takes(terms);
+    expect(asked() - before).toBe(1);
+    hears(terms, 3);
+    expect(during(2 * DAY)).toBe(0);
+  });
+
   it("is not let in before the arrival, and is at the arrival, by one tap", () => {
     const terms = rentalOf(ana);
     takes(terms);

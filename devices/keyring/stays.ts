@@ -25,6 +25,8 @@ import type { KeyringState, KnownLock, RentedStay, Result } from "./state.ts";
 /** What the notaries may have missed is handed in again, until they have it. */
 const FILE_AGAIN_MS = 60 * 60_000;
 const ASK_EVERY_MS = 60 * 60_000;
+/** The phase of a stay that was agreed at the door. */
+const WALKED_UP = "walk-up";
 /** How often the phone looks. */
 const TICK_MS = 60_000;
 
@@ -37,7 +39,9 @@ export function onStay(before: KeyringState, value: unknown, context: DeviceCont
   const { identity, sessionKey } = openCard(crypto, cardBytes);
   if (!equalBytes(identity, party.identity))
     throw new SegmentError("key-foreign", "the card is another lock's");
-  if (before.stays.some((one) => equalBytes(one.termsId, termsId))) return unchanged(before);
+  // Once more: how does it stand?
+  if (before.stays.some((one) => equalBytes(one.termsId, termsId)))
+    return { state: before, effects: [{ kind: "inquire", termsId }] };
   const id = agentId(identity);
   const lock: KnownLock = lockOf(before, id) ?? {
     ...{ id, sessionKey, network, name, tenure: new Uint8Array(TENURE_LENGTH) },
@@ -162,11 +166,21 @@ export function onStayAnswer(
   return { state: filed.state, effects: [keep("stay-opened", answer.fact), ...filed.effects] };
 }
 
-/** How the contracts stand, now and then: a phone that was off has missed the word on it. */
-export function stayAsks({ stays }: KeyringState, { now }: DeviceContext): DeviceEffect[] {
-  const isTime = now % ASK_EVERY_MS < TICK_MS;
-  const open = stays.filter(({ phase }) => phase !== "closed" && phase !== "walk-up");
-  return isTime ? open.map(({ termsId }) => ({ kind: "inquire", termsId })) : [];
+/** How the contracts stand: a phone that was off, or between two commands, has missed the word on it. */
+export function stayAsks({ stays }: KeyringState): DeviceEffect[] {
+  const open = stays.filter(({ phase }) => phase !== "closed" && phase !== WALKED_UP);
+  return open.map(({ termsId }) => ({ kind: "inquire", termsId }));
+}
+
+/** The same now and then; at each look from an hour before the arrival on, until the door may open. */
+export function dueStayAsks(state: KeyringState, { crypto, now }: DeviceContext): DeviceEffect[] {
+  if (now % ASK_EVERY_MS < TICK_MS) return stayAsks(state);
+  const isAwaited = ({ phase, terms }: RentedStay): boolean => {
+    if (["closed", WALKED_UP, MAY_OPEN, "stay"].includes(phase)) return false;
+    const { arrivalMs, departureMs } = readStay(crypto, terms);
+    return now >= arrivalMs - ASK_EVERY_MS && now < departureMs;
+  };
+  return stayAsks({ ...state, stays: state.stays.filter(isAwaited) });
 }
 
 /** Openings of which the notaries do not know yet. */

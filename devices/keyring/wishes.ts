@@ -267,7 +267,10 @@ function ordered(state: KeyringState, order: OpenOrder, { code, message }: Answe
   // Asked too often: it goes with the next session, or over the bus.
   if (code === "too-many-attempts") return stay(state);
   const orders = state.orders.filter((one) => one !== order);
-  const said = code === null ? progress("order-done", "the lock obeys") : progress("order-refused", message);
+  const said =
+    code === null
+      ? progress("order-done", "the lock obeys")
+      : progress("order-refused", `${code}: ${message}`);
   return { state: { ...state, orders }, effects: [said] };
 }
 
@@ -313,11 +316,25 @@ function fulfilled(earlier: KeyringState, answer: Answer, context: DeviceContext
   const before = code !== null && WORTHLESS.has(code) ? withoutKeyOf(earlier, context) : earlier;
   const { wish } = before;
   const known = wish === null ? undefined : lockOf(before, wish.lock);
-  const seen = known === undefined || standing === null ? before : withKnown(before, { ...known, standing });
+  const seen =
+    known === undefined || (standing === null && !isNoOwner(known, code))
+      ? before
+      : withKnown(before, { ...known, standing, isOwned: known.isOwned && !isNoOwner(known, code) });
   const state: KeyringState = { ...seen, wish: null, outcome: { about, code, message, waitMs } };
   const said =
     code === null ? progress("done", wish?.kind ?? "") : progress("refused", `${code}: ${message}`);
   return { state, effects: [timer("wish", null), timer("linger", context.now + LINGER_MS), said] };
+}
+
+/** What a lock says to an owner who was removed, or who owned it before it was handed over. */
+const NO_OWNER: ReadonlySet<string> = new Set(["right-missing", "owner-required", "key-foreign"]);
+
+/**
+ * Another owner has ended this phone's rights: from then on it asks by a key, where it has one. Who has never
+ * been answered as an owner waits: perhaps the lock has yet to hear the order that makes it one.
+ */
+function isNoOwner({ isOwned, standing }: KnownLock, code: string | null): boolean {
+  return isOwned && standing !== null && code !== null && NO_OWNER.has(code);
 }
 
 /** The key with which the wish was asked is dropped: another may serve the next tap. */

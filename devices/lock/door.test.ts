@@ -128,6 +128,20 @@ describe("the bolt", () => {
   });
 });
 
+describe("a battery that runs out", () => {
+  it("is a line in the log and an alert to the owners, once until it was changed", () => {
+    const door = ownedDoor();
+    expect(alertsOf(door.sense("battery", 151))).toEqual([]);
+    expect(alertsOf(door.sense("battery", 150))).toEqual([`battery-low ${olga.id}`]);
+    expect(lastLine(door)).toMatchObject({ what: "battery-low" });
+    expect(alertsOf(door.sense("battery", 160))).toEqual([]);
+    expect(alertsOf(door.sense("battery", 140))).toEqual([]);
+    expect(alertsOf(door.sense("battery", 900))).toEqual([]);
+    expect(alertsOf(door.sense("battery", 100))).toEqual([`battery-low ${olga.id}`]);
+    expect(() => door.sense("battery", 1_001)).toThrow(/battery/);
+  });
+});
+
 describe("a door left open", () => {
   it("is a line in the log and an alert to all owners, once each time", () => {
     const door = ownedDoor();

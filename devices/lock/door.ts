@@ -113,7 +113,7 @@ function onBoltCheck(config: LockConfig, state: LockState, context: DeviceContex
 export function alarmed(
   config: LockConfig,
   state: LockState,
-  what: "left-open" | "bolt-jammed" | "many-failures",
+  what: keyof typeof WORDS,
   context: DeviceContext,
 ): Result {
   const line = logged(config, state, { what }, context);
@@ -127,7 +127,26 @@ const WORDS = {
   "left-open": "the door was left open",
   "bolt-jammed": "the bolt did not do as it was told",
   "many-failures": "somebody who is not known tries again and again",
-};
+  "battery-low": "the battery is low",
+} as const;
+
+const LOW_PERMILLE = 150;
+/** A battery that is low recovers a little when it rests: that is no news. */
+const GOOD_AGAIN_PERMILLE = 250;
+
+/** The sensor "battery" has spoken: the owners hear once that it is low. */
+export function onBattery(
+  config: LockConfig,
+  state: LockState,
+  permille: number,
+  context: DeviceContext,
+): Result {
+  if (state.isBatteryLow)
+    return stay(permille >= GOOD_AGAIN_PERMILLE ? { ...state, isBatteryLow: false } : state);
+  // Without an owner nobody would hear it: the next reading tells whoever comes to own the lock.
+  if (permille > LOW_PERMILLE || state.owners.length === 0) return stay(state);
+  return alarmed(config, { ...state, isBatteryLow: true }, "battery-low", context);
+}
 
 /** The sensor "door-open" has spoken. */
 export function onContact(

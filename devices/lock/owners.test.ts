@@ -237,6 +237,7 @@ describe("owners", () => {
       timeMs: door.now,
       isTimeKnown: true,
       isLocked: true,
+      batteryPermille: null,
       isOpen: false,
       targets: [
         { name: "door", role: "bolt", actions: ["open", "lock", "unlock"] },

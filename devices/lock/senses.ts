@@ -1,11 +1,16 @@
 /** What the lock feels, and what it says of itself. */
-import type { LockStanding } from "../../protocols/access/messages.ts";
+import { z } from "zod";
+import type { AccessBody, LockStanding } from "../../protocols/access/messages.ts";
 import type { Action } from "../../protocols/access/rights.ts";
 import type { DeviceContext, DeviceEffect } from "../device.ts";
 import { send } from "../effects.ts";
+import { latest } from "../readings.ts";
 import { isTimeKnown } from "./time.ts";
 import { DOOR, ROLE_ACTIONS } from "./state.ts";
 import type { LockConfig, LockState } from "./state.ts";
+
+/** What is left of it, by the sensor "battery"; a lock on the mains has none. */
+export const batterySchema = z.int().min(0).max(1_000);
 
 /** undefined: there is no such sensor, or it has not reported. */
 export function isDoorOpen({ door }: LockConfig, context: DeviceContext): boolean | undefined {
@@ -41,6 +46,7 @@ export function standingOf(config: LockConfig, state: LockState, context: Device
     isTimeKnown: isTimeKnown(config, state, context),
     isLocked: isBoltLocked(config, context) ?? null,
     isOpen: isDoorOpen(config, context) ?? null,
+    batteryPermille: latest(context, "battery", batterySchema) ?? null,
     targets: [{ name: DOOR, role: "bolt" }, ...home].map(({ name, role }) => {
       return { name, role, actions: [...(actionsOf(config, name) ?? [])] };
     }),
@@ -50,7 +56,7 @@ export function standingOf(config: LockConfig, state: LockState, context: Device
 /** To each owner, repeated until heard. */
 export function alerts(
   { owners }: LockState,
-  kind: "left-open" | "bolt-jammed" | "reset" | "many-failures",
+  kind: AccessBody<"lock-alert">["kind"],
   { now }: DeviceContext,
 ): DeviceEffect[] {
   const timeMs = Math.max(0, now);

@@ -195,6 +195,8 @@ export interface LockState {
   /** The latest moment at which the lock knew the time: an earlier one must be wrong. */
   latestMs: TimeMs;
   buttonSinceMs: TimeMs | null;
+  /** The owners have been told, and it was not changed or charged since. */
+  isBatteryLow: boolean;
 }
 
 export type Result = Step<LockState>;
@@ -220,6 +222,7 @@ export function freshState(): LockState {
     isTimeTold: false,
     latestMs: 0,
     buttonSinceMs: null,
+    isBatteryLow: false,
   };
 }
 

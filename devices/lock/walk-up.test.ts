@@ -1,98 +1,18 @@
 /** Who walks up, one message at a time: what the lock agrees to, whose the place is, and what it takes. */
 import { describe, expect, it } from "vitest";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
-import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
-import type { AccessBody } from "../../protocols/access/messages.ts";
 import { DAY, HOUR } from "../../protocols/access/testing/kit.ts";
-import { openStayOffer, signStayOffer, walkUpId } from "../../protocols/access/walk-up.ts";
-import { parseBody } from "../../protocols/messaging/schemas.ts";
-import { voucherKeptSchema, voucherRefusedSchema } from "../../protocols/tab/messages.ts";
-import { signVoucher } from "../../protocols/tab/voucher.ts";
-import { encodeMessage } from "../../protocols/encoding/messages.ts";
-import type { DeviceEffect } from "../device.ts";
-import { ana, answers, bo, bolts, Door, lock, olga, sam, verdict } from "./testing/door.ts";
-import type { Person, Session } from "./testing/door.ts";
-import { certified, EURO, tabOf } from "./testing/tabs.ts";
+import { openStayOffer, signStayOffer } from "../../protocols/access/walk-up.ts";
+import { ana, answers, bo, bolts, lock, sam } from "./testing/door.ts";
+import { EURO } from "./testing/tabs.ts";
+import { ASKED, LEAST, letDoor, setLet, Walker } from "./testing/walker.ts";
+import type { Said } from "./testing/walker.ts";
 import { MAX_STAYS } from "./state.ts";
 
 const MINUTE = 60_000;
-const ASKED = 11_000n;
-const LEAST = 9_000n;
-
-/** Olga's, let by the day to whoever walks up. */
-function letDoor(): Door {
-  const door = new Door();
-  door.verifyReceipt = certified;
-  door.sense("clock-known", true);
-  door.sense("door-open", false);
-  door.sense("bolt-locked", true);
-  const session = door.pair();
-  const tariff = { currency: EURO, askedMinor: ASKED, leastMinor: LEAST };
-  const order = door.order(olga.signer, { kind: "let", tariff });
-  expect(verdict(door.say(session, "lock-order", { order }))).toBe("done");
-  return door;
-}
-
-/** Somebody with a tab for this lock, in a session. */
-class Walker {
-  readonly tab;
-  readonly untilMs: number;
-  readonly session: Session;
-  readonly #door: Door;
-  readonly #who: Person;
-
-  constructor(door: Door, who: Person, untilMs = door.now + 18 * HOUR) {
-    this.#door = door;
-    this.#who = who;
-    this.untilMs = untilMs;
-    this.tab = tabOf(who, door.now);
-    this.session = door.open(who);
-    door.say(this.session, "tab", { terms: this.tab.terms, receipt: this.tab.receipt });
-  }
-
-  /** What the lock says to so much: its offer, or the code of its refusal. */
-  bids(priceMinor: bigint): AccessBody<"walk-up-offer"> | string {
-    const { tab, untilMs } = this;
-    const bid = { tab: tab.tab.termsId, untilMs, priceMinor };
-    const offer = signStayOffer(this.#who.signer, bid, this.#door.now);
-    const effects = this.#door.say(this.session, "walk-up", { offer });
-    const said = bodyOf(effects, "walk-up-offer");
-    return said === undefined
-      ? (answers(effects).at(-1)?.code ?? "nothing")
-      : parseBody(ACCESS_SCHEMAS["walk-up-offer"], said);
-  }
-
-  /** What the lock says to a voucher: how much is kept, or why it is refused. */
-  pays(minor: bigint): bigint | string {
-    const { tab } = this.tab;
-    const voucher = signVoucher(this.#who.signer, tab, minor, this.#door.now);
-    const effects = this.#door.say(this.session, "voucher", { termsId: tab.termsId, voucher });
-    const kept = bodyOf(effects, "voucher-kept");
-    if (kept !== undefined) return BigInt(parseBody(voucherKeptSchema, kept).minor);
-    return parseBody(voucherRefusedSchema, bodyOf(effects, "voucher-refused")!).code;
-  }
-
-  /** Asks for the door by what was agreed. */
-  opens(agreed: AccessBody<"walk-up-offer"> | string): string {
-    const key = walkUpId(crypto, agreed instanceof Object ? agreed.offer : new Uint8Array());
-    return verdict(this.#door.ask(this.session, { changes: { key } }));
-  }
-
-  get paidMinor(): bigint {
-    const { tabs } = this.#door.state.letting.till;
-    const held = tabs.find(({ tab }) => tab.termsId.join() === this.tab.tab.termsId.join());
-    return BigInt(held?.paidMinor ?? 0);
-  }
-}
-
-function bodyOf(effects: readonly DeviceEffect[], type: string): Uint8Array | undefined {
-  for (const effect of effects)
-    if (effect.kind === "say" && effect.type === type) return encodeMessage(effect.body);
-  return undefined;
-}
 
 /** By the lock's signature: the price that it says. */
-function priceIn(said: AccessBody<"walk-up-offer"> | string): bigint {
+function priceIn(said: Said): bigint {
   if (typeof said === "string") throw new Error(said);
   return openStayOffer(crypto, said.offer, lock.publicKey).priceMinor;
 }
@@ -137,8 +57,7 @@ describe("who walks up", () => {
     const bid = { tab: walker.tab.tab.termsId, untilMs: walker.untilMs, priceMinor: ASKED };
     const offer = signStayOffer(sam.signer, bid, door.now);
     expect(answers(door.say(stranger, "walk-up", { offer })).at(-1)?.code).toBe("tab-unknown");
-    const off = door.order(olga.signer, { kind: "let", tariff: null });
-    door.say(door.open(olga), "lock-order", { order: off });
+    setLet(door, false);
     expect(walker.bids(ASKED)).toBe("owner-required");
   });
 

@@ -1,5 +1,4 @@
 /** Those who may look on: an owner's screen, or a bridge to another system with a key for that alone. */
-import { z } from "zod";
 import { openChain } from "../../protocols/access/chain.ts";
 import { requireRight } from "../../protocols/access/judge.ts";
 import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
@@ -10,7 +9,6 @@ import { SegmentError } from "../../protocols/errors.ts";
 import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { DeviceContext, DeviceEffect } from "../device.ts";
-import { latest } from "../readings.ts";
 import { heard, tell } from "./answers.ts";
 import type { Speaker } from "./answers.ts";
 import { knowledge, remembered, tidied } from "./memory.ts";
@@ -100,19 +98,13 @@ function watchedOf(config: LockConfig, state: LockState, about: Uint8Array, cont
   return {
     about,
     state: standingOf(config, state, context),
-    batteryPermille: batteryOf(context),
     last: entered ?? null,
   };
 }
 
-/** null: there is no such sensor, or it is silent. */
-function batteryOf(context: DeviceContext): number | null {
-  return latest(context, "battery", z.int().min(0).max(1_000)) ?? null;
-}
-
 /** Of all but the time, which goes on by itself. */
 function digestOf(watched: Watched, { crypto }: DeviceContext): Uint8Array {
-  const { state, batteryPermille, last } = watched;
-  const bytes = encodeMessage({ state: { ...state, timeMs: 0 }, batteryPermille, last });
+  const { state, last } = watched;
+  const bytes = encodeMessage({ state: { ...state, timeMs: 0 }, last });
   return crypto.sha256(bytes).slice(0, DIGEST_BYTES);
 }

@@ -153,7 +153,7 @@ describe("messages between phone and lock", () => {
   const target = { name: "door", role: "bolt", actions: ["open" as const] };
   const state = {
     ...{ tenure: nonce, timeMs: MONDAY_8H, isTimeKnown: true, isLocked: true, isOpen: null },
-    targets: [target],
+    ...{ batteryPermille: 870, targets: [target] },
   };
   const links = [{ key: new Uint8Array(300), claim: null }];
   const samples: { [Type in AccessMessage]: AccessBody<Type> } = {
@@ -168,7 +168,7 @@ describe("messages between phone and lock", () => {
     "lock-status": { nonce },
     "lock-watch": { nonce, links, refreshes: [new Uint8Array(200)] },
     "lock-watched": {
-      ...{ about: nonce, state, batteryPermille: 870 },
+      ...{ about: nonce, state },
       last: { name: "Ana", target: "door", timeMs: MONDAY_8H },
     },
     "lock-audit": { nonce, from: 1 },
