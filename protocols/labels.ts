@@ -67,6 +67,7 @@ export const KEY_LABELS = {
   sealedAttachment: "segment/1/key/sealed-attachment",
   sealedGrant: "segment/1/key/sealed-grant",
   keystore: "segment/1/key/keystore",
+  passkey: "segment/1/key/passkey",
   backup: "segment/1/key/backup",
   chunk: "segment/1/key/chunk",
   streamRoot: "segment/1/key/stream-root",

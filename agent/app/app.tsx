@@ -16,7 +16,7 @@ type Stage =
   | { kind: "start" }
   | { kind: "insecure" }
   | { kind: "new"; Screen: typeof Onboarding }
-  | { kind: "locked" }
+  | { kind: "locked"; closing: Promise<void> }
   | { kind: "open"; runtime: PhoneRuntime; home: PhoneHome }
   | { kind: "failed"; error: unknown };
 
@@ -102,21 +102,34 @@ function shown(stage: Stage, setStage: (stage: Stage) => void, outside: Outside)
     case "new":
       return <stage.Screen outside={outside} enter={enter} />;
     case "locked":
-      return <Unlock outside={outside} enter={enter} />;
+      return (
+        <Unlock
+          outside={outside}
+          enter={async (home) => {
+            await stage.closing;
+            await enter(home);
+          }}
+        />
+      );
     case "failed":
       return <Failed error={stage.error} outside={outside} />;
     case "open": {
       const { runtime, home } = stage;
-      const lock = async (): Promise<void> => {
-        await runtime.close();
-        setStage({ kind: "locked" });
+      const lock = (): void => {
+        // What stood in the address, such as a request for money, is not kept either.
+        const [path = ""] = location.hash.split("?");
+        history.replaceState(null, "", path === "" ? "#" : path);
+        const closing = runtime.close();
+        // Told at the next unlocking, which waits for it.
+        closing.catch(() => undefined);
+        setStage({ kind: "locked", closing });
       };
       return (
         <Inside
           key={home.id}
           outside={outside}
           runtime={runtime}
-          lock={() => void lock()}
+          lock={lock}
           restart={async () => {
             await runtime.close();
             await enter(home);
@@ -135,7 +148,7 @@ function shown(stage: Stage, setStage: (stage: Stage) => void, outside: Outside)
 
 async function begin(): Promise<Stage> {
   if (!isSecureContext) return { kind: "insecure" };
-  if (await hasHome()) return { kind: "locked" };
+  if (await hasHome()) return { kind: "locked", closing: Promise.resolve() };
   const { Onboarding: Screen } = await import("./screens/onboarding.tsx");
   return { kind: "new", Screen };
 }

@@ -1,5 +1,6 @@
 /** How the phone gets to a lock, and what came of it. */
 import type { CommandName } from "../../devices/keyring/commands.ts";
+import { stayAt } from "../../devices/keyring/find.ts";
 import type { KnownLock } from "../../devices/keyring/state.ts";
 import { parsePairing } from "../../protocols/access/pairing.ts";
 import type { Action } from "../../protocols/access/rights.ts";
@@ -19,7 +20,9 @@ const NONCE_BYTES = 16;
 export function waysTo(runtime: PhoneRuntime, lock: KnownLock): Way[] {
   const { bluetooth, agent } = runtime;
   const isTalking = agent.state.session?.lock === lock.id;
-  const isChosen = isTalking || bluetooth?.knows(nameOf(lock.id)) === true;
+  // The first opening of a stay needs what both sign in one session.
+  const isToBegin = !lock.isOwned && stayAt(agent.state, lock.id)?.opening === null;
+  const isChosen = isToBegin || isTalking || bluetooth?.knows(nameOf(lock.id)) === true;
   const near: Way[] = bluetooth === undefined ? [] : ["near"];
   const far: Way[] = runtime.isReachable(lock.id) ? ["far"] : [];
   return isChosen ? [...near, ...far] : [...far, ...near];

@@ -1,13 +1,24 @@
-/** What went wrong, in the person's language. English says it in the error's own words and remedy. */
-import { errorCode, REMEDIES, SegmentError } from "../../protocols/errors.ts";
+/** What went wrong, in the person's language. */
+import { REMEDIES, SegmentError } from "../../protocols/errors.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
 import type { Language } from "./language.ts";
+import { MONEY_ERRORS } from "./money/error-words.ts";
+import type { ErrorTexts } from "./money/error-words.ts";
 
 /** Of what a person may meet in the app; the remedies of the errors themselves speak of the command line. */
-const WORDS: Partial<Record<ErrorCode, Readonly<Record<Language, string>>>> = {
+const WORDS: ErrorTexts = {
+  ...MONEY_ERRORS,
   "passphrase-wrong": {
     en: "That is not the passphrase of this phone.",
     fr: "Ce n’est pas la phrase secrète de ce téléphone.",
+  },
+  "passkey-refused": {
+    en: "The passkey was not used: try again, or unlock with the passphrase.",
+    fr: "La clé d’accès n’a pas servi : réessayez, ou déverrouillez avec la phrase secrète.",
+  },
+  "passkey-unusable": {
+    en: "The passkey of this browser cannot keep a secret for the app: use the passphrase.",
+    fr: "La clé d’accès de ce navigateur ne peut pas garder de secret pour l’app : utilisez la phrase secrète.",
   },
   "keystore-damaged": {
     en: "The keys in this browser are damaged. Erase the app’s data and begin anew with your words.",
@@ -93,6 +104,30 @@ const WORDS: Partial<Record<ErrorCode, Readonly<Record<Language, string>>>> = {
     en: "The lock needs an owner: add another first, or hand it over.",
     fr: "La serrure a besoin d’un propriétaire : ajoutez-en un autre d’abord, ou transmettez-la.",
   },
+  "lock-full": {
+    en: "The lock can remember no more of these: an owner removes what is no longer needed.",
+    fr: "La serrure ne peut plus rien retenir de plus : un propriétaire retire ce qui ne sert plus.",
+  },
+  "noise-failed": {
+    en: "The device did not prove who it is: try again. If it repeats, it is another one, or was reset.",
+    fr: "L’appareil n’a pas prouvé qui il est : réessayez. Si cela se répète, c’en est un autre, ou il a été réinitialisé.",
+  },
+  "card-expired": {
+    en: "The card of a device has expired: its owner makes a new one with the words.",
+    fr: "La carte d’un appareil a expiré : son propriétaire en fait une nouvelle avec ses mots.",
+  },
+  "card-revoked": {
+    en: "Its owner has revoked this device: it can do nothing any more.",
+    fr: "Son propriétaire a révoqué cet appareil : il ne peut plus rien faire.",
+  },
+  "home-missing": {
+    en: "This browser holds no keys of a phone: load the app again and begin with your words.",
+    fr: "Ce navigateur ne contient aucune clé de téléphone : rechargez l’app et commencez avec vos mots.",
+  },
+  internal: {
+    en: "This is a fault in the app: load it again, and report it if it repeats.",
+    fr: "C’est un défaut de l’app : rechargez-la, et signalez-le si cela se répète.",
+  },
   "request-stale": {
     en: "That was made for another moment: tap again.",
     fr: "C’était fait pour un autre moment : touchez de nouveau.",
@@ -164,19 +199,51 @@ const WORDS: Partial<Record<ErrorCode, Readonly<Record<Language, string>>>> = {
   },
 };
 
+/** What comes over a link or a file and cannot be used: the person need not know how it is broken. */
+const BROKEN = {
+  en: "What came was incomplete or changed on its way: try again, or ask for it again.",
+  fr: "Ce qui est arrivé est incomplet ou a été changé en chemin : réessayez, ou redemandez-le.",
+};
+const SESSION = {
+  en: "The connection with the lock has ended: try again.",
+  fr: "La connexion avec la serrure est terminée : réessayez.",
+};
+const KEY_BROKEN = {
+  en: "A key is not a valid one: ask whoever sent it for it again.",
+  fr: "Une clé n’est pas valable : redemandez-la à qui l’a envoyée.",
+};
+
+const LINK_ERRORS: ErrorTexts = {
+  ...{ "cbor-too-large": BROKEN, "cbor-wrong-shape": BROKEN, "cbor-truncated": BROKEN },
+  ...{ "cbor-invalid": BROKEN, "cbor-not-deterministic": BROKEN, "text-malformed": BROKEN },
+  ...{ "message-invalid": BROKEN, "message-replayed": BROKEN, "seal-broken": BROKEN },
+  ...{ "signature-invalid": BROKEN, "signature-malformed": BROKEN, "topic-invalid": BROKEN },
+  ...{ "frame-invalid": SESSION, "frame-too-large": SESSION, "session-closed": SESSION },
+  ...{ "session-limit": SESSION, "challenge-stale": SESSION },
+  ...{ "key-invalid": KEY_BROKEN },
+};
+
+/** What is wrong with it stands in the error's own words, in English. */
+const FILLED_IN_FR = "Quelque chose de ce qui a été rempli ne convient pas : relisez les champs.";
+
+function wordsOf(code: ErrorCode, language: Language): string | undefined {
+  return (WORDS[code] ?? LINK_ERRORS[code])?.[language];
+}
+
 /** One sentence or two, that say what to do. */
 export function errorText(error: unknown, language: Language): string {
-  const code = errorCode(error);
-  const known = WORDS[code]?.[language];
-  if (known !== undefined) return known;
   if (!(error instanceof SegmentError)) {
     const reason = error instanceof Error ? error.message : String(error);
     return language === "fr" ? `L’app a échoué : ${reason}` : `The app failed: ${reason}`;
   }
+  const { code, message } = error;
+  if (code === "option-invalid") return language === "fr" ? FILLED_IN_FR : `${capital(message)}.`;
+  const known = wordsOf(code, language);
+  if (known !== undefined) return known;
   // A lock of a later version may refuse by a code that is not known here.
   const remedy = (REMEDIES as Partial<Record<string, string>>)[code] ?? "";
-  if (language === "en") return `${capital(error.message)}. ${remedy}`.trim();
-  return `Refusé (${code}) : ${error.message}. ${remedy}`.trim();
+  if (language === "en") return `${capital(message)}. ${remedy}`.trim();
+  return `Refusé (${code}) : ${message}. ${remedy}`.trim();
 }
 
 function capital(text: string): string {

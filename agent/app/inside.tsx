@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { PhoneRuntime } from "../browser/phone-runtime.ts";
 import type { AppContext, AppRoute, Outside, ScreenComponent } from "./app-context.ts";
 import { happeningText } from "./happenings.ts";
+import { lockWhenIdle } from "./idle.ts";
 import type { Texts } from "./language.ts";
 import { findRoute } from "./router.ts";
 import { ROUTES, SERVICES } from "./routes.ts";
@@ -63,6 +64,7 @@ export function Inside({ outside, runtime, lock, restart, erase }: InsideProps):
       }),
     [runtime, language],
   );
+  useEffect(() => lockWhenIdle(lock), [runtime]);
   useServices(runtime, outside);
   const found = findRoute(ROUTES, hash) ?? findRoute(ROUTES, HOME_PATH)!;
   const { route, at } = found;

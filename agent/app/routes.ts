@@ -33,6 +33,12 @@ const DOORS: readonly AppRoute[] = [
     load: async () => (await import("./screens/owners.tsx")).OwnersScreen,
   },
   {
+    path: "/locks/:id/let",
+    title: { en: "Let", fr: "Louer" },
+    back: "/locks/:id",
+    load: async () => (await import("./screens/let.tsx")).LetScreen,
+  },
+  {
     path: "/keys",
     title: { en: "Guest keys", fr: "Clés d’invités" },
     tab: { order: 2, icon: "key", label: { en: "Keys", fr: "Clés" } },
@@ -64,6 +70,12 @@ const SETTINGS: readonly AppRoute[] = [
     title: { en: "Settings", fr: "Réglages" },
     tab: { order: 9, icon: "settings", label: { en: "Settings", fr: "Réglages" } },
     load: async () => (await import("./screens/settings.tsx")).SettingsScreen,
+  },
+  {
+    path: "/settings/unlocking",
+    title: { en: "Unlocking", fr: "Déverrouillage" },
+    back: "/settings",
+    load: async () => (await import("./screens/unlocking.tsx")).UnlockingScreen,
   },
   {
     path: "/settings/network",

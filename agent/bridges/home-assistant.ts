@@ -111,7 +111,8 @@ export interface ShownState {
 
 /** `owner`: what an owner is called, whom no key names. */
 export function stateOf(watched: AccessBody<"lock-watched">, owner: string): ShownState {
-  const { state, batteryPermille, last } = watched;
+  const { state, last } = watched;
+  const { batteryPermille } = state;
   const { isLocked, isOpen } = state;
   return {
     lock: isLocked === null ? null : isLocked ? "LOCKED" : "UNLOCKED",

@@ -179,6 +179,11 @@ class Phone implements PhoneRuntime {
     return this.#acts.run(...act);
   }
 
+  meet(card: Uint8Array): void {
+    this.agent.meet(card);
+    this.#keepContact(card);
+  }
+
   isReachable(lock: string): boolean {
     return this.#acts.isReachable(lock);
   }
@@ -225,8 +230,7 @@ class Phone implements PhoneRuntime {
     const known = this.store.keys(CONTACT);
     const key = CONTACT + agentId(openCard(portableCrypto, card).identity);
     if (known.length >= MOST_CONTACTS && !known.includes(key)) return;
-    this.store.commit(new Map([[key, card]])).catch(this.machine.failed);
-    this.changed();
+    this.store.commit(new Map([[key, card]])).then(() => this.changed(), this.machine.failed);
   }
 }
 

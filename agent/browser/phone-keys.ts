@@ -1,11 +1,14 @@
 /**
  * The keys of a phone's home in a browser. They are kept in IndexedDB, sealed with the person's passphrase,
  * and once more with a key that the browser does not give out: who copies the store alone has nothing to
- * guess at. The owner's words are not kept.
+ * guess at. A passkey may open the same keys: they are then sealed a second time, with its secret. The
+ * owner's words are not kept.
  */
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { z } from "zod";
 import { portableCrypto } from "../../protocols/crypto/portable.ts";
+import { hkdf } from "../../protocols/crypto/hkdf.ts";
+import { concat, utf8 } from "../../protocols/encoding/bytes.ts";
 import { encodeCbor } from "../../protocols/encoding/cbor.ts";
 import { FieldReader } from "../../protocols/encoding/reader.ts";
 import { SegmentError } from "../../protocols/errors.ts";
@@ -16,6 +19,9 @@ import type { DeviceKeys } from "../../protocols/identity/root.ts";
 import { open, readSealed, seal, SEALED } from "../platform/passphrase.ts";
 import type { SealParts } from "../platform/passphrase.ts";
 import { systemClock } from "../platform/clocks.ts";
+import { KEY_LABELS } from "../../protocols/labels.ts";
+import { forgetPasskey, makePasskey, usePasskey } from "./passkey.ts";
+import type { Passkey } from "./passkey.ts";
 import type { PhoneHome } from "./phone-runtime.ts";
 import { browserRandom } from "./platform.ts";
 import { hasHome, HOME_RECORD, KEYS_DATABASE, readRecord, writeRecord } from "./records.ts";
@@ -37,6 +43,7 @@ const PARTS: SealParts = {
 const bytes = z.custom<Uint8Array<ArrayBuffer>>(
   (value) => value instanceof Uint8Array && value.length < 8_192,
 );
+const passkeySchema = z.strictObject({ id: bytes, salt: bytes, nonce: bytes, sealed: bytes });
 const recordSchema = z.strictObject({
   version: z.literal(1),
   /** AES-GCM, not extractable; null where the browser has no Web Crypto. */
@@ -44,6 +51,7 @@ const recordSchema = z.strictObject({
   nonce: bytes,
   sealed: bytes,
   card: bytes,
+  passkey: passkeySchema.optional(),
 });
 type KeyRecord = z.infer<typeof recordSchema>;
 
@@ -84,11 +92,67 @@ export async function makeHome({ words, name, passphrase }: NewHome): Promise<Ph
 
 /** Errors: home-missing, passphrase-wrong, keystore-damaged, store-failed. */
 export async function openHome(passphrase: string): Promise<PhoneHome> {
+  const record = await readKeys();
+  return homeOf(keysFrom(await opened(record, passphrase)), record.card);
+}
+
+/** From a tap. Errors: home-missing, passkey-refused, passkey-unusable, keystore-damaged, store-failed. */
+export async function openHomeByPasskey(): Promise<PhoneHome> {
+  const record = await readKeys();
+  const { passkey } = record;
+  if (passkey === undefined) throw new SegmentError("passkey-refused", "no passkey opens these keys");
+  const box = await unwrapped(record.wrapping, passkey);
+  const secret = await usePasskey(passkey);
+  const { key, aad } = passkeySeal(secret, passkey);
+  const plain = portableCrypto.chacha20Poly1305.open(key, SINGLE_USE, aad, box);
+  if (plain === undefined) throw damaged("the passkey's secret does not open them");
+  return homeOf(keysFrom(plain), record.card);
+}
+
+/**
+ * From a tap, with the passphrase once more: whoever finds the app open cannot add a passkey of their own.
+ * One that was there is replaced. Errors: as of `openHome`, and passkey-refused, passkey-unusable.
+ */
+export async function addPasskey(passphrase: string): Promise<void> {
+  const record = await readKeys();
+  const plain = await opened(record, passphrase);
+  const { name } = openCard(portableCrypto, record.card);
+  const { passkey, secret } = await makePasskey(name);
+  const { key, aad } = passkeySeal(secret, passkey);
+  const box = portableCrypto.chacha20Poly1305.seal(key, SINGLE_USE, aad, plain);
+  const kept = { ...passkey, ...(await wrapped(record.wrapping, new Uint8Array(box))) };
+  await writeRecord(KEYS_DATABASE, HOME_RECORD, { ...record, passkey: kept } satisfies KeyRecord);
+  if (record.passkey !== undefined) await forgetPasskey(record.passkey);
+}
+
+/** The passphrase opens the keys as before. Errors: home-missing, keystore-damaged, store-failed. */
+export async function removePasskey(): Promise<void> {
+  const { passkey, ...record } = await readKeys();
+  await writeRecord(KEYS_DATABASE, HOME_RECORD, record satisfies KeyRecord);
+  if (passkey !== undefined) await forgetPasskey(passkey);
+}
+
+/** Errors: home-missing, keystore-damaged, store-failed. */
+async function readKeys(): Promise<KeyRecord> {
   const found = await readRecord(KEYS_DATABASE, HOME_RECORD);
   if (found === undefined) throw new SegmentError("home-missing", "this browser holds no keys");
   const record = recordSchema.safeParse(found);
   if (!record.success) throw damaged("the record has another shape");
-  const plain = await opened(record.data, passphrase);
+  return record.data;
+}
+
+/** Each salt is fresh, and so the key that comes of it seals once. */
+const SINGLE_USE = new Uint8Array(NONCE_BYTES);
+
+function passkeySeal(secret: Uint8Array, { id, salt }: Passkey): { key: Uint8Array; aad: Uint8Array } {
+  const label = utf8(KEY_LABELS.passkey);
+  return {
+    key: hkdf(portableCrypto, secret, salt, label, 32),
+    aad: concat(label, Uint8Array.of(0), encodeCbor([1, id, salt])),
+  };
+}
+
+function keysFrom(plain: Uint8Array): DeviceKeys {
   const fields = FieldReader.fromBytes(plain, "secrets");
   fields.int("version", { min: 1, max: 1 });
   const keys = {
@@ -96,7 +160,7 @@ export async function openHome(passphrase: string): Promise<PhoneHome> {
     sessionSecret: fields.bytes("sessionSecret", { length: 32 }),
   };
   fields.end();
-  return homeOf(keys, record.data.card);
+  return keys;
 }
 
 function homeOf(keys: DeviceKeys, bytesOfCard: Uint8Array): PhoneHome {
@@ -111,17 +175,13 @@ function homeOf(keys: DeviceKeys, bytesOfCard: Uint8Array): PhoneHome {
 async function sealed(keys: DeviceKeys, card: Uint8Array, passphrase: string): Promise<KeyRecord> {
   const plain = encodeCbor([1, keys.identitySeed, keys.sessionSecret]);
   const box = new Uint8Array(await seal(PARTS, "keystore", plain, passphrase));
-  const nonce = new Uint8Array(browserRandom.bytes(NONCE_BYTES));
-  const rest = { version: 1, nonce, card: new Uint8Array(card) } as const;
-  const subtle = webCrypto();
-  if (subtle === undefined) return { ...rest, wrapping: null, sealed: box };
-  const wrapping = await subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
-  const wrapped = await subtle.encrypt({ name: "AES-GCM", iv: nonce }, wrapping, box);
-  return { ...rest, wrapping, sealed: new Uint8Array(wrapped) };
+  const wrapping =
+    (await webCrypto()?.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"])) ?? null;
+  return { version: 1, wrapping, card: new Uint8Array(card), ...(await wrapped(wrapping, box)) };
 }
 
 async function opened(record: KeyRecord, passphrase: string): Promise<Uint8Array> {
-  const box = await unwrapped(record);
+  const box = await unwrapped(record.wrapping, record);
   const fields = FieldReader.fromBytes(box, "keys");
   fields.int("version", { min: 1, max: 1 });
   if (fields.text("method") !== SEALED) throw damaged("the method is unknown");
@@ -131,7 +191,20 @@ async function opened(record: KeyRecord, passphrase: string): Promise<Uint8Array
   return plain;
 }
 
-async function unwrapped({ wrapping, nonce, sealed: content }: KeyRecord): Promise<Uint8Array> {
+/** As it lies in the store. */
+type Wrapped = Pick<KeyRecord, "nonce" | "sealed">;
+
+async function wrapped(wrapping: CryptoKey | null, box: Uint8Array<ArrayBuffer>): Promise<Wrapped> {
+  const nonce = new Uint8Array(browserRandom.bytes(NONCE_BYTES));
+  if (wrapping === null) return { nonce, sealed: box };
+  const content = await webCrypto()!.encrypt({ name: "AES-GCM", iv: nonce }, wrapping, box);
+  return { nonce, sealed: new Uint8Array(content) };
+}
+
+async function unwrapped(
+  wrapping: CryptoKey | null,
+  { nonce, sealed: content }: Wrapped,
+): Promise<Uint8Array> {
   if (wrapping === null) return content;
   try {
     const box = await webCrypto()!.decrypt({ name: "AES-GCM", iv: nonce }, wrapping, content);

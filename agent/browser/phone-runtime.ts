@@ -59,6 +59,8 @@ export interface PhoneRuntime {
   readonly heardMs: ReadonlyMap<string, number>;
   /** What the person does with locks and keys; see agent/platform/keyring-acts.ts. Throws refusals. */
   run(name: CommandName, value: unknown): Promise<Outcome | null>;
+  /** Somebody's card, scanned or pasted: a contact from now on. Errors: card-invalid, card-expired. */
+  meet(card: Uint8Array): void;
   /** Whether the lock can be written to over the network now. */
   isReachable(lock: string): boolean;
   /** Waits until locks have answered all orders, at most so long. */

@@ -10,6 +10,12 @@ export async function hasHome(): Promise<boolean> {
   return (await readRecord(KEYS_DATABASE, HOME_RECORD)) !== undefined;
 }
 
+/** Whether those keys can be opened with a passkey. Errors: store-failed. */
+export async function hasPasskey(): Promise<boolean> {
+  const record = await readRecord(KEYS_DATABASE, HOME_RECORD);
+  return typeof record === "object" && record !== null && "passkey" in record;
+}
+
 /** Errors: store-failed. */
 export async function readRecord(database: string, key: string): Promise<unknown> {
   return inStore(database, "readonly", (store) => store.get(key));

@@ -1,5 +1,6 @@
 /** What the commands of locks and keys have in common: a phone's keyring, opened for one command. */
 import type { Command } from "commander";
+import { nodeRandom } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
 import { openKeyring } from "../node/keyring-home.ts";
 import type { KeyringOptions, RunningKeyring } from "../node/keyring-home.ts";
@@ -9,6 +10,9 @@ import type { ErrorCode } from "../../protocols/errors.ts";
 import { brokerOf, gather, loadHome, networkOf, thisMachine, withNetwork } from "./options.ts";
 import type { NetworkFlags } from "./options.ts";
 import { radioOf } from "./radio.ts";
+
+/** How long a lock that is in reach gets to hear of an order. */
+const HEARD_MS = 6_000;
 
 export interface KeyringFlags extends NetworkFlags {
   radio?: string[];
@@ -78,6 +82,17 @@ export function lockNamed({ locks }: KeyringState, name: string | undefined): Kn
   if (others.length === 0) return found;
   const list = [found, ...others].map((lock) => `${lock.name} (${lock.id})`).join(", ");
   throw new SegmentError("option-invalid", `several locks are meant: ${list}`);
+}
+
+/**
+ * Whether the lock has heard the orders that wait: over the bus that happens by itself, over the radio in a
+ * session, which asking how the lock stands opens.
+ */
+export async function heard(keyring: RunningKeyring, flags: KeyringFlags): Promise<boolean> {
+  const [order] = keyring.state.orders;
+  if (order !== undefined && flags.radio !== undefined)
+    await keyring.run("look", { lock: order.lock, nonce: nodeRandom.bytes(16), isNear: true });
+  return keyring.ordersHeard(HEARD_MS);
 }
 
 /** Throws why a lock did not do what was asked, in its words. */

@@ -1,11 +1,10 @@
 /** `segment lock card|share|own|remove-owner`: a lock gets further owners, or another one. */
 import type { Command } from "commander";
-import { nodeCrypto, nodeRandom } from "../node/crypto.ts";
-import type { RunningKeyring } from "../node/keyring-home.ts";
+import { nodeCrypto } from "../node/crypto.ts";
 import { formatCard, parseCard } from "../../protocols/access/owner-link.ts";
 import { openCard } from "../../protocols/identity/card.ts";
 import { agentId, publicKeyFromId } from "../../protocols/identity/keys.ts";
-import { lockNamed, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
+import { heard, lockNamed, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
 import type { KeyringFlags } from "./keyring-visit.ts";
 import { loadHome } from "./options.ts";
 import type { HomeFlags } from "./options.ts";
@@ -14,9 +13,6 @@ import { print, printDocument } from "./output.ts";
 interface ShareFlags extends KeyringFlags {
   handOver?: boolean;
 }
-
-/** How long a lock that is in reach gets to hear of it. */
-const HEARD_MS = 6_000;
 
 export function addOwners(lock: Command): void {
   withKeyringOptions(lock.command("card"))
@@ -89,14 +85,6 @@ async function removeOwner(phone: string, name: string | undefined, flags: Keyri
     if (flags.json === true) return printDocument({ lock: lock.id, removed: agentId(identity), isHeard });
     print(`${agentId(identity)} owns "${lock.name}" no more${state(isHeard)}.`);
   });
-}
-
-/** Over the bus by itself; over the radio in a session, which asking how the lock stands opens. */
-async function heard(keyring: RunningKeyring, flags: KeyringFlags): Promise<boolean> {
-  const [order] = keyring.state.orders;
-  if (order !== undefined && flags.radio !== undefined)
-    await keyring.run("look", { lock: order.lock, nonce: nodeRandom.bytes(16), isNear: true });
-  return keyring.ordersHeard(HEARD_MS);
 }
 
 function state(isHeard: boolean): string {

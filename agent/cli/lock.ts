@@ -3,14 +3,25 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { nodeRandom, systemClock } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
-import type { LockStanding } from "../../protocols/access/messages.ts";
+import type { AuditEntry, LockStanding } from "../../protocols/access/messages.ts";
+import { logDeed } from "../../protocols/access/log-words.ts";
 import { ACTIONS } from "../../protocols/access/rights.ts";
 import type { Action } from "../../protocols/access/rights.ts";
+import type { TextLanguage } from "../../protocols/contract/text-format.ts";
+import { toHex } from "../../protocols/encoding/bytes.ts";
+import type { Card } from "../../protocols/identity/card.ts";
+import { peopleOf } from "./contract-home.ts";
 import { lockNamed, requireDone, wayOf, withKeyring, withKeyringOptions } from "./keyring-visit.ts";
 import type { KeyringFlags, WayFlags } from "./keyring-visit.ts";
-import { utc } from "./layout.ts";
+import { printable, utc } from "./layout.ts";
 import { addOwners } from "./lock-owners.ts";
+import { addRentals, stayShown, stayText } from "./lock-rental.ts";
+import { languageOf } from "./options.ts";
 import { print, printDocument } from "./output.ts";
+
+interface LogFlags extends WayFlags {
+  lang: string;
+}
 
 interface AskFlags extends WayFlags {
   target: string;
@@ -27,10 +38,11 @@ export function addLock(program: Command): void {
     .action((name: string | undefined, flags: AskFlags & { action: Action }) =>
       ask(name, flags.action, flags),
     );
-  lockCommand(lock, "log", "Who asked for what, by which key, and what came of it. Owners only.").action(
-    readLog,
-  );
+  lockCommand(lock, "log", "Who asked for what, by which key, and what came of it. Owners only.")
+    .option("--lang <language>", "en or fr", "en")
+    .action(readLog);
   addOwners(lock);
+  addRentals(lock);
   withKeyringOptions(lock.command("list"))
     .description("Show the locks that this phone owns, or has a key of.")
     .addHelpText("after", "\nExample:\n  segment lock list --home phone\n")
@@ -75,25 +87,22 @@ function shown(standing: LockStanding | null): object | null {
   return { isLocked, isOpen, isTimeKnown, targets };
 }
 
+const LINE_WORDS: Readonly<Record<TextLanguage, Readonly<Record<string, string>>>> = {
+  en: { you: "this phone", lock: "the lock", by: "by", done: "done", refused: "refused" },
+  fr: { you: "ce téléphone", lock: "la serrure", by: "par", done: "fait", refused: "refusé" },
+};
+
 interface LogPage {
-  entries: {
-    number: number;
-    timeMs: number;
-    who: string | null;
-    name: string;
-    what: string;
-    target: string | null;
-    action: string | null;
-    code: string | null;
-  }[];
+  entries: AuditEntry[];
   next: number | null;
 }
 
-async function readLog(name: string | undefined, flags: WayFlags): Promise<void> {
+async function readLog(name: string | undefined, flags: LogFlags): Promise<void> {
+  const language = languageOf(flags.lang);
   const isNear = wayOf(flags);
   await withKeyring(flags, async (keyring, home) => {
     const lock = lockNamed(keyring.state, name);
-    const entries: LogPage["entries"] = [];
+    const entries: AuditEntry[] = [];
     for (let from: number | null = 0; from !== null;) {
       requireDone(
         await keyring.run("read-log", { lock: lock.id, nonce: nodeRandom.bytes(16), from, isNear }),
@@ -103,7 +112,9 @@ async function readLog(name: string | undefined, flags: WayFlags): Promise<void>
       from = page.next;
     }
     if (flags.json === true) {
-      const lines = entries.map(({ timeMs: _timeMs, ...line }) => line);
+      const lines = entries.map(({ timeMs: _timeMs, key, evidence, ...line }) => {
+        return { ...line, key: key && toHex(key), evidence: evidence && toHex(evidence) };
+      });
       printDocument({
         lock: lock.id,
         entries: lines,
@@ -111,25 +122,39 @@ async function readLog(name: string | undefined, flags: WayFlags): Promise<void>
       });
       return;
     }
-    for (const entry of entries) print(lineOf(entry, home));
+    const people = peopleOf(home);
+    for (const entry of entries) print(lineOf(entry, home, people, language));
   });
 }
 
 function lineOf(
-  { timeMs, who, name, what, target, action, code }: LogPage["entries"][number],
+  entry: AuditEntry,
   home: Home,
+  people: ReadonlyMap<string, Card>,
+  language: TextLanguage,
 ): string {
+  const { timeMs, who, key, code } = entry;
+  // What the key's issuer calls them, or else what they call themselves.
+  const name = entry.name === "" ? (people.get(who ?? "")?.name ?? "") : entry.name;
+  const words = LINE_WORDS[language];
   const person =
-    who === home.id ? "this phone" : name === "" ? (who ?? "the lock") : `${name} (${who ?? ""})`;
-  const deed = target === null ? what : `${action ?? ""} ${target}`;
-  return `${utc(timeMs)}  ${person}  ${deed}  ${code === null ? "done" : `refused [${code}]`}`;
+    who === home.id ? words.you : name === "" ? (who ?? words.lock) : `${printable(name)} (${who ?? ""})`;
+  const right = key === null ? "" : `  ${words.by} ${toHex(key).slice(0, 8)}`;
+  const end = code === null ? words.done : `${words.refused} [${code}]`;
+  return `${utc(timeMs)}  ${person}  ${logDeed(entry, language)}${right}  ${end}`;
 }
 
 async function list(flags: KeyringFlags): Promise<void> {
   await withKeyring(flags, async ({ state }) => {
-    const locks = state.locks.map(({ id, name, isOwned }) => ({ id, name, isOwned }));
+    const stays = state.stays.map((one) => stayShown(state, one));
+    const locks = state.locks.map(({ id, name, isOwned }) => {
+      return { id, name, isOwned, stays: stays.filter(({ lock }) => lock === id) };
+    });
     if (flags.json === true) return printDocument({ locks });
     if (locks.length === 0) return print("This phone knows no lock.");
-    for (const { id, name, isOwned } of locks) print(`${id}  ${isOwned ? "owner" : "guest"}  ${name}`);
+    for (const { id, name, isOwned, stays: rented } of locks) {
+      print(`${id}  ${isOwned ? "owner" : "guest"}  ${printable(name)}`);
+      for (const one of rented) print(`  ${stayText(one, "en")}`);
+    }
   });
 }

@@ -96,7 +96,7 @@ async function run(flags: RunFlags): Promise<void> {
     });
     running.ready.catch((error: unknown) => ended.failed(error));
     const lock = isLock
-      ? await startLock(machine, home, flags, radio).catch(async (error: unknown) => {
+      ? await startLock(machine, home, flags, running, radio).catch(async (error: unknown) => {
           await running.stop();
           throw error;
         })
@@ -128,9 +128,11 @@ async function startHome(machine: Machine, home: Home, options: RunOptions): Pro
 }
 
 /** Locks and keys of a phone: what it has signed goes out, and its keys stay fresh. */
-async function startKeyring(machine: Machine, home: Home, { url }: RunningHome): Promise<ResidentKeyring> {
+async function startKeyring(machine: Machine, home: Home, running: RunningHome): Promise<ResidentKeyring> {
   const { runKeyring } = await import("../node/keyring-run.ts");
-  return runKeyring(machine, home, { network: networkOf(home), broker: url, say });
+  const { url: broker, negotiator } = running;
+  const cardOf = (id: string): Uint8Array | undefined => running.cardOf(id);
+  return runKeyring(machine, home, { network: networkOf(home), broker, negotiator, cardOf, say });
 }
 
 /** No board is attached: bolt and door are simulated. */
@@ -138,13 +140,15 @@ async function startLock(
   machine: Machine,
   home: Home,
   flags: RunFlags,
+  { negotiator }: RunningHome,
   radio: RadioOpeners | undefined,
 ): Promise<RunningLock> {
   const { runLock } = await import("../node/lock-run.ts");
   const { simulatedLock } = await import("../../simulators/worlds/lock-pins.ts");
   const pins = simulatedLock(machine.clock, say);
   const network = networkOf(home);
-  const running = await runLock(machine, home, { network, broker: brokerOf(flags, home), radio, pins, say });
+  const broker = brokerOf(flags, home);
+  const running = await runLock(machine, home, { network, broker, radio, pins, negotiator, say });
   say("lock: bolt and door are simulated");
   if (radio === undefined) say("lock: no radio, so phones reach it over the network only (--radio)");
   say("lock: ready");

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import type { LockWorld } from "../../simulators/worlds/lock-world.ts";
-import { gather, integerOf, thisMachine } from "./options.ts";
+import { gather, integerOf, smallText, thisMachine } from "./options.ts";
 import { printDocument, print, say } from "./output.ts";
 import { radioOf } from "./radio.ts";
 import { APP_PORT, endOfRun } from "./run.ts";
@@ -11,6 +11,7 @@ interface Flags {
   port: string;
   radio?: string[];
   minutes: string;
+  wordsFile?: string;
   json?: boolean;
 }
 
@@ -21,11 +22,13 @@ export function addSimulateLock(simulate: Command): void {
     .option("--port <n>", "where the app is served, on this machine only; 0 for any", String(APP_PORT))
     .option("--minutes <n>", "how long each pairing code counts", "5")
     .option("--radio <radio>", "a radio of `segment simulate air`, to be found over Bluetooth", gather)
+    .option("--words-file <file>", "the owner's BIP 39 words, so that the owner may let the house behind it")
     .option("--json", "print one JSON document on stdout: where the app is, and the first code")
     .addHelpText(
       "after",
       '\nAt the terminal, "door" opens or shuts the door, "button" presses or lets go of the reset\n' +
-        "button, and Ctrl-C ends it; nothing is kept.\n\nExample:\n  segment simulate lock\n",
+        'button, "battery 9" leaves 9 % of the battery, and Ctrl-C ends it; nothing is kept.\n\n' +
+        "Example:\n  segment simulate lock\n",
     )
     .action(lock);
 }
@@ -33,6 +36,7 @@ export function addSimulateLock(simulate: Command): void {
 async function lock(flags: Flags): Promise<void> {
   const appPort = integerOf("--port", flags.port, 0, 65_535);
   const forMs = integerOf("--minutes", flags.minutes, 1, 60) * 60_000;
+  const words = flags.wordsFile === undefined ? undefined : smallText(flags.wordsFile);
   const radio = await radioOf(flags.radio ?? [], "lock");
   const { openLockWorld } = await import("../../simulators/worlds/lock-world.ts");
   const ended = endOfRun();
@@ -41,6 +45,7 @@ async function lock(flags: Flags): Promise<void> {
     const world = await openLockWorld({
       ...{ machine, host: "127.0.0.1", appPort, say },
       ...(radio === undefined ? {} : { radio }),
+      ...(words === undefined ? {} : { words }),
     });
     const lines = hands(world);
     const codes = showCodes(world, forMs, flags.json === true);
@@ -84,7 +89,8 @@ function hands(world: LockWorld): { close(): void } {
     const word = line.trim();
     if (word === "door") say(`door: ${world.pins.toggle("door-open") ? "open" : "shut"}`);
     else if (word === "button") say(`button: ${world.pins.toggle("button") ? "pressed" : "let go"}`);
-    else if (word !== "") say('the words here are "door" and "button"');
+    else if (/^battery \d{1,2}$/.test(word)) world.pins.setBattery(Number(word.slice(8)) * 10);
+    else if (word !== "") say('the words here are "door", "button" and such as "battery 9"');
   });
   return lines;
 }

@@ -90,11 +90,11 @@ async function sideBySide(
 ): Promise<RunsReport> {
   if (jobs === 1) return work({});
   const { openLanes } = await import("./virtual-lanes.ts");
-  const { lanes, close } = openLanes(jobs);
+  const threads = openLanes(jobs);
   try {
-    return await work({ lanes });
+    return await work({ lanes: threads.lanes });
   } finally {
-    await close();
+    await threads.close();
   }
 }
 

@@ -28,8 +28,8 @@ export interface AgentKeys {
   readonly card: Uint8Array;
 }
 
-/** A peer's verified card; `cardHash` is the SHA-256 of its signed bytes. */
-export type KnownCard = Card & { cardHash: Uint8Array };
+/** A peer's verified card, with its signed bytes and their SHA-256. */
+export type KnownCard = Card & { bytes: Uint8Array; cardHash: Uint8Array };
 
 /** How long a peer is trusted to remember our card; a peer that was away learns it again. */
 const INTRODUCE_EVERY_MS = 30_000;
@@ -115,7 +115,7 @@ export class Messenger {
     const cardHash = crypto.sha256(cardBytes);
     const known = this.#verified.get(toHex(cardHash));
     if (known !== undefined) return known;
-    const card = { ...openCard(crypto, cardBytes), cardHash };
+    const card = { ...openCard(crypto, cardBytes), bytes: cardBytes, cardHash };
     if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear();
     this.#verified.set(toHex(cardHash), card);
     return card;

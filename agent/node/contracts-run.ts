@@ -36,8 +36,8 @@ export function runContracts(
     ...{ signer: home.keys.signer, self: home.id, account: home.card.root },
     ...(direct === undefined ? {} : { direct }),
     store: openContracts(home.folder, crypto),
-    news: (news, one) => say(`${nameOf(one)}: ${newsText(news)}`),
-    followed: (news, one) => say(`${nameOf(one)}: ${followText(news)}`),
+    news: (news, one) => say(`${contractName(one)}: ${newsText(news)}`),
+    followed: (news, one) => say(`${contractName(one)}: ${followText(news)}`),
     certified: ({ receipt, bytes }) => {
       certified(receipt, bytes);
       incoming.receipt({ receipt, bytes });
@@ -46,7 +46,7 @@ export function runContracts(
 }
 
 /** 'contract 1a2b3c4d "sale"'. */
-function nameOf({ termsId, terms }: Negotiation): string {
+export function contractName({ termsId, terms }: Pick<Negotiation, "termsId" | "terms">): string {
   const [template = terms.template] = terms.template.split("/");
   return `contract ${toHex(termsId).slice(0, 8)} (${template})`;
 }

@@ -9,6 +9,7 @@ import { OWNER_LINK } from "../../devices/keyring/owners.ts";
 import type { KeyringState, Outcome } from "../../devices/keyring/state.ts";
 import type { AccessBody } from "../../protocols/access/messages.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
+import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
 import { KeyringActs } from "../platform/keyring-acts.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
@@ -39,6 +40,8 @@ export interface RunningKeyring {
   run(name: CommandName, value: unknown): Promise<Outcome | null>;
   /** Waits until locks have answered all orders, at most so long; returns whether none waits. */
   ordersHeard(atMostMs: number): Promise<boolean>;
+  /** Waits until it is so, at most so long. */
+  until(isSo: () => boolean, atMostMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -100,9 +103,13 @@ class HomeKeyring implements RunningKeyring {
     this.logs = parts.logs;
     this.ownerLinks = parts.ownerLinks;
     const { agent } = parts.opened;
-    const { network } = options.network;
+    const { network: description } = options;
+    const { network } = description;
     const { isConnected } = parts;
-    this.#acts = new KeyringActs({ agent, keys: home.keys, network, crypto, clock, linkClock, isConnected });
+    this.#acts = new KeyringActs({
+      ...{ agent, keys: home.keys, network, crypto, clock, linkClock, isConnected },
+      verifyReceipt: (bytes) => verifyReceipt(crypto, bytes, description),
+    });
   }
 
   get state(): KeyringState {
@@ -115,6 +122,10 @@ class HomeKeyring implements RunningKeyring {
 
   ordersHeard(atMostMs: number): Promise<boolean> {
     return this.#acts.ordersHeard(atMostMs);
+  }
+
+  until(isSo: () => boolean, atMostMs: number): Promise<void> {
+    return this.#acts.until(isSo, atMostMs);
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,8 @@ import type { KeyringState } from "../../devices/keyring/state.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Clock, Timer } from "../../protocols/ports.ts";
+import type { Negotiator } from "../core/negotiator.ts";
+import { StayTaker } from "../platform/rented-stays.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { systemClock } from "./crypto.ts";
@@ -87,6 +89,10 @@ function isAlive(pid: number): boolean {
 export interface ResidentOptions {
   network: NetworkDescription;
   broker: string;
+  /** The contracts of the home: a rental of its owner's lets the phone in. */
+  negotiator: Negotiator | undefined;
+  /** The signed card of an agent that has shown it. */
+  cardOf: (id: string) => Uint8Array | undefined;
   /** Lines for people who watch. */
   say: (line: string) => void;
 }
@@ -115,6 +121,7 @@ class Resident implements ResidentKeyring {
   #turning: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #stopping = false;
+  readonly #stays: StayTaker | undefined;
 
   constructor(machine: Machine, home: Home, options: ResidentOptions) {
     this.#machine = machine;
@@ -122,6 +129,10 @@ class Resident implements ResidentKeyring {
     this.#options = options;
     this.#folder = agentFolder(home.folder, keyring.kind);
     makeFolder(this.#folder);
+    const { negotiator, cardOf } = options;
+    const { crypto, clock } = machine;
+    if (negotiator !== undefined)
+      this.#stays = new StayTaker({ crypto, clock, self: home.id, negotiator, cardOf });
   }
 
   turn(): Promise<void> {
@@ -140,6 +151,7 @@ class Resident implements ResidentKeyring {
     const { linkClock, failed } = this.#machine;
     if (isWanted(this.#folder)) await this.#close();
     else await this.#open();
+    if (this.#opened !== undefined) this.#stays?.look(this.#opened.keyring.agent);
     if (this.#stopping) return;
     this.#timer = linkClock.at(linkClock.now() + TURN_MS, () => void this.turn().catch(failed));
   }

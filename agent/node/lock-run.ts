@@ -15,11 +15,13 @@ import { DAY_MS } from "../../protocols/calendar.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Timer } from "../../protocols/ports.ts";
 import type { Agent } from "../core/agent.ts";
+import type { Negotiator } from "../core/negotiator.ts";
 import { openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { writeFileDurably } from "./files.ts";
 import type { Home } from "./home.ts";
 import { lockLogParts, writeGrants } from "./lock-log.ts";
+import { LockSigner } from "./lock-signer.ts";
 import type { RadioOpeners } from "./radio-run.ts";
 import type { Machine } from "./run-connection.ts";
 
@@ -27,7 +29,7 @@ import type { Machine } from "./run-connection.ts";
 export interface LockPins {
   config: LockConfig;
   actuate(name: string, value: unknown): void;
-  onSensor(report: (name: string, value: boolean) => void): void;
+  onSensor(report: (name: string, value: boolean | number) => void): void;
   close(): void;
 }
 
@@ -36,6 +38,8 @@ export interface LockRunOptions {
   broker: string;
   radio: RadioOpeners | undefined;
   pins: LockPins;
+  /** The contracts of the home: the lock signs the rentals of its owners. */
+  negotiator: Negotiator | undefined;
   /** Lines for people who watch. */
   say: (line: string) => void;
 }
@@ -78,11 +82,15 @@ export class RunningLock {
   /** Whose grants were written, and on which day. */
   #granted = "";
   #isConnected = false;
+  readonly #signer: LockSigner | undefined;
 
   constructor(machine: Machine, home: Home, options: LockRunOptions) {
     this.#machine = machine;
     this.#home = home;
     this.#options = options;
+    const { negotiator, say } = options;
+    if (negotiator !== undefined)
+      this.#signer = new LockSigner({ crypto: machine.crypto, self: home.id, negotiator, say });
   }
 
   async start(): Promise<void> {
@@ -122,6 +130,7 @@ export class RunningLock {
       if (wish !== undefined) this.agent.command("pair", wish);
       this.#tell();
       this.#grant();
+      this.#signer?.look(this.agent.state.owners.map(({ id }) => id));
     } catch (error) {
       failed(error);
       return;

@@ -1,5 +1,6 @@
 /** What a running home deals in with others, contracts and tabs, and the radio that leads to them. */
 import type { LedgerClient } from "../core/ledger-client.ts";
+import type { Negotiator } from "../core/negotiator.ts";
 import { openCard } from "../../protocols/identity/card.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { readContacts } from "./contacts.ts";
@@ -74,6 +75,10 @@ export class Dealings {
       direct: (to, kind, body) => this.#radio?.tell(to, kind, body),
       certified: (receipt, bytes) => this.#tabs.receipt(receipt, bytes),
     });
+  }
+
+  get negotiator(): Negotiator {
+    return this.#contracts.negotiator;
   }
 
   /** Which parts its radio plays, if it has one. */

@@ -3,6 +3,7 @@
  * network from the first moment that the broker answers, and works on its own until then.
  */
 import type { LedgerClient } from "../core/ledger-client.ts";
+import type { Negotiator } from "../core/negotiator.ts";
 import { serve } from "../core/service.ts";
 import type { Answer } from "../core/service.ts";
 import { startBroker } from "../roles/broker.ts";
@@ -190,6 +191,16 @@ export class RunningHome {
   /** Where its app is served; undefined if it is not. */
   get appUrl(): string | undefined {
     return this.#app?.url;
+  }
+
+  /** What it negotiates; undefined before it has started. */
+  get negotiator(): Negotiator | undefined {
+    return this.#dealings?.negotiator;
+  }
+
+  /** The signed card of an agent that has shown it. */
+  cardOf(id: string): Uint8Array | undefined {
+    return this.#connection?.messenger.cardOf(id)?.bytes;
   }
 
   async #openApp(own: Broker | undefined): Promise<void> {

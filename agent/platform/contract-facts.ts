@@ -1,4 +1,5 @@
 /** What a party states about the world for an open contract, and what the others have stated. */
+import { MAX_PREIMAGE_BYTES } from "../../protocols/contract/bounds.ts";
 import { openFact, signFact } from "../../protocols/contract/facts.ts";
 import type { Fact } from "../../protocols/contract/facts.ts";
 import { readFactOf } from "../../protocols/contract/negotiation-facts.ts";
@@ -14,9 +15,9 @@ import {
 import type { SignableFact } from "../../protocols/contract/signable.ts";
 import { OPENED, VOUCHER } from "../../protocols/contract/templates/fact-kinds.ts";
 import { partyByIdentity } from "../../protocols/contract/terms.ts";
-import type { When } from "../../protocols/contract/terms.ts";
+import type { Observation, When } from "../../protocols/contract/terms.ts";
 import { isoTime } from "../../protocols/calendar.ts";
-import { toHex } from "../../protocols/encoding/bytes.ts";
+import { equalBytes, fromBase64Url, fromHex, toHex } from "../../protocols/encoding/bytes.ts";
 import type { CborValue } from "../../protocols/encoding/cbor.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { Crypto, Random, Signer, TimeMs } from "../../protocols/ports.ts";
@@ -90,6 +91,52 @@ function usualBody(random: Random, kind: string, step: When): CborValue[] {
   const values = bodyValues(kind) ?? [];
   if (values.length === 0) return [];
   throw optionInvalid("--value", `one each for ${values.join(", ")}`, "nothing");
+}
+
+/** Of what somebody may show in this step, such as the key of data: SHA-256 of each. */
+export function awaitedDigests(step: When): Uint8Array[] {
+  return step.cases.flatMap((one) => (one.kind === "facts" ? digestsIn(one.condition) : []));
+}
+
+function digestsIn(condition: Observation): Uint8Array[] {
+  switch (condition.kind) {
+    case "hash":
+      return [condition.digest];
+    case "and":
+      return condition.all.flatMap(digestsIn);
+    case "or":
+      return condition.any.flatMap(digestsIn);
+    default:
+      return [];
+  }
+}
+
+/**
+ * The bytes that a person has pasted: hexadecimal, or base64url. Errors: contract-not-expected (the step
+ * waits for nothing that is shown), fact-invalid (it is not what the contract was signed for).
+ */
+export function shownSecret(crypto: Crypto, step: When, pasted: string): Uint8Array {
+  const awaited = awaitedDigests(step);
+  if (awaited.length === 0)
+    throw new SegmentError("contract-not-expected", "the contract does not wait for a key now");
+  const fits = (bytes: Uint8Array): boolean => {
+    const digest = crypto.sha256(bytes);
+    return bytes.length <= MAX_PREIMAGE_BYTES && awaited.some((one) => equalBytes(one, digest));
+  };
+  const text = pasted.replace(/\s/g, "");
+  for (const read of [fromHex, fromBase64Url]) {
+    const bytes = attempt(() => read(text));
+    if (bytes !== undefined && fits(bytes)) return bytes;
+  }
+  throw new SegmentError("fact-invalid", "its SHA-256 is not the one in the terms", { where: "key" });
+}
+
+function attempt(read: () => Uint8Array): Uint8Array | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 export function keptFacts(crypto: Crypto, { facts }: Pick<Negotiation, "facts">): Fact[] {

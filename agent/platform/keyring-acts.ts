@@ -5,6 +5,7 @@ import { WISH_MS } from "../../devices/keyring/state.ts";
 import type { KeyringState, Outcome } from "../../devices/keyring/state.ts";
 import type { DeviceContext } from "../../devices/device.ts";
 import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { SegmentError } from "../../protocols/errors.ts";
 import type { Clock, Crypto } from "../../protocols/ports.ts";
 import type { Agent } from "../core/agent.ts";
 import type { AgentKeys } from "../core/messenger.ts";
@@ -18,6 +19,8 @@ export interface KeyringActsParts {
   linkClock: Clock;
   /** Whether the broker is there. */
   isConnected: () => boolean;
+  /** As the network's notaries sign; absent: what needs a receipt ("walk-up") cannot be run. */
+  verifyReceipt?: DeviceContext["verifyReceipt"];
 }
 
 const LOOK_EVERY_MS = 20;
@@ -48,6 +51,8 @@ export class KeyringActs {
       await this.until(() => this.#parts.isConnected(), CONNECT_MS);
       if (this.#parts.isConnected()) await this.until(() => this.isReachable(wish.lock), CARD_MS);
     }
+    // The notaries are asked at once how it stands.
+    if (name === "stay") await this.until(() => this.#parts.isConnected(), CONNECT_MS);
     agent.command(name, value);
     await agent.idle();
     if (!isWish) return null;
@@ -86,9 +91,11 @@ export class KeyringActs {
     return {
       ...{ now: clock.now(), self: agent.id, signer: keys.signer, crypto, card: keys.card },
       ...{ network, readings: new Map() },
-      verifyReceipt: () => {
-        throw new Error("no receipts here");
-      },
+      verifyReceipt: this.#parts.verifyReceipt ?? noReceipts,
     };
   }
+}
+
+function noReceipts(): never {
+  throw new SegmentError("network-invalid", "receipts cannot be checked: no network is known here");
 }

@@ -1,4 +1,5 @@
 /** Terms made from a template's parameters, in the words of an agent's owner: names, codes, major units. */
+import { z } from "zod";
 import { MAX_PARAMS_LENGTH } from "../../protocols/contract/negotiation-messages.ts";
 import type { Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { party as partyField } from "../../protocols/contract/templates/fields.ts";
@@ -81,8 +82,40 @@ function shareable(
   return text.length <= MAX_PARAMS_LENGTH ? text : "";
 }
 
+/** Another currency in which the maker of an offer takes the same, and for how much; in major units. */
+const acceptedSchema = z.strictObject({
+  /** Its id. */
+  currency: z.string().min(1).max(64),
+  price: z.string().max(32),
+  deposit: z.string().max(32),
+  cancelFee: z.string().max(32),
+});
+export type AcceptedMoney = z.infer<typeof acceptedSchema>;
+
+/** Beside the parameters, and no parameter itself. */
+const ACCEPTED = "accepts";
+const MOST_ACCEPTED = 8;
+
+/** What was shared, with the other currencies that are accepted; without them if they are too many. */
+export function withAccepted(shared: string, accepted: readonly AcceptedMoney[]): string {
+  if (shared === "" || accepted.length === 0) return shared;
+  const text = JSON.stringify({ ...(JSON.parse(shared) as object), [ACCEPTED]: accepted });
+  return text.length <= MAX_PARAMS_LENGTH ? text : shared;
+}
+
+/** In which other currencies the maker says that it accepts the same: its word, and not the contract's. */
+export function acceptedMoney(one: Pick<Negotiation, "params">): AcceptedMoney[] {
+  const parsed = z.array(acceptedSchema).max(MOST_ACCEPTED).safeParse(saidParams(one)[ACCEPTED]);
+  return parsed.success ? parsed.data : [];
+}
+
 /** What the other side has said that the terms were made from; they are made anew, whatever it says. */
-export function sharedParams({ params }: Pick<Negotiation, "params">): Record<string, Json> {
+export function sharedParams(one: Pick<Negotiation, "params">): Record<string, Json> {
+  const { [ACCEPTED]: _, ...params } = saidParams(one);
+  return params;
+}
+
+function saidParams({ params }: Pick<Negotiation, "params">): Record<string, Json> {
   try {
     const value: unknown = JSON.parse(params);
     if (typeof value === "object" && value !== null && !Array.isArray(value))

@@ -54,3 +54,16 @@ export function withRented(state: KeyringState, stay: RentedStay): KeyringState 
   const isSame = (one: RentedStay): boolean => equalBytes(one.termsId, stay.termsId);
   return { ...state, stays: state.stays.map((one) => (isSame(one) ? stay : one)) };
 }
+
+/** What a lock says to an owner who was removed, or who owned it before it was handed over. */
+const NO_OWNER: ReadonlySet<string> = new Set(["right-missing", "owner-required", "key-foreign"]);
+
+/**
+ * What the lock's answer tells of it. Another owner may have ended this phone's rights: from then on it asks
+ * by a key, where it has one. Who has never been answered as an owner waits: perhaps the lock has yet to hear
+ * the order that makes it one.
+ */
+export function answered(lock: KnownLock, code: string | null, standing: KnownLock["standing"]): KnownLock {
+  const isEnded = lock.standing !== null && code !== null && NO_OWNER.has(code);
+  return { ...lock, standing: standing ?? lock.standing, isOwned: lock.isOwned && !isEnded };
+}

@@ -293,6 +293,23 @@ describe("owners", () => {
     expect(owner.tap()).not.toBe("done");
   });
 
+  it("become guests once they were removed, and open by a key like any other", () => {
+    const { street, owner } = owned();
+    const second = street.phone(bo);
+    owner.command("add-owner", { lock: LOCK_ID, card: bo.card });
+    second.command("own", {
+      link: owner.logs.map((value) => (value as { link: string }).link).at(-1),
+      name: "Door",
+    });
+    expect(second.tap()).toBe("done");
+    owner.command("remove-owner", { lock: LOCK_ID, identity: bo.signer.publicKey });
+    expect(second.tap()).toBe("right-missing");
+    expect(second.state.locks).toMatchObject([{ id: LOCK_ID, isOwned: false }]);
+    owner.give();
+    second.take(owner.link());
+    expect(second.tap()).toBe("done");
+  });
+
   it("read the log; a guest does not", () => {
     const { street, owner } = owned();
     owner.give();

@@ -1,4 +1,6 @@
-/** A phone that walks up to a lock which is let by the day: what it signs, what it pays, and what it keeps. */
+/**
+ * A phone that walks up to a lock which is let by the day: what it signs, what it pays, and what it keeps.
+ */
 import { beforeEach, describe, expect, it } from "vitest";
 import { nodeCrypto as crypto } from "../../agent/node/crypto.ts";
 import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";

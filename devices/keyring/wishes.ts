@@ -14,7 +14,7 @@ import { parseBody } from "../../protocols/messaging/schemas.ts";
 import type { AgentId, DeviceContext, DeviceEffect } from "../device.ts";
 import { progress, say, stay, timer } from "../effects.ts";
 import { parsed } from "./commands.ts";
-import { heldOf, lockOf, requireLock, stayAt, withKnown, withLock } from "./find.ts";
+import { answered, heldOf, lockOf, requireLock, stayAt, withKnown, withLock } from "./find.ts";
 import { isShown, onStayAnswer, openingFor, shownWords, withOffered } from "./stays.ts";
 import { LINGER_MS, MAX_LOCKS, WISH_MS } from "./state.ts";
 import type { HeldKey, KeyringState, KnownLock, OpenOrder, Result, Wish } from "./state.ts";
@@ -316,25 +316,11 @@ function fulfilled(earlier: KeyringState, answer: Answer, context: DeviceContext
   const before = code !== null && WORTHLESS.has(code) ? withoutKeyOf(earlier, context) : earlier;
   const { wish } = before;
   const known = wish === null ? undefined : lockOf(before, wish.lock);
-  const seen =
-    known === undefined || (standing === null && !isNoOwner(known, code))
-      ? before
-      : withKnown(before, { ...known, standing, isOwned: known.isOwned && !isNoOwner(known, code) });
+  const seen = known === undefined ? before : withKnown(before, answered(known, code, standing));
   const state: KeyringState = { ...seen, wish: null, outcome: { about, code, message, waitMs } };
   const said =
     code === null ? progress("done", wish?.kind ?? "") : progress("refused", `${code}: ${message}`);
   return { state, effects: [timer("wish", null), timer("linger", context.now + LINGER_MS), said] };
-}
-
-/** What a lock says to an owner who was removed, or who owned it before it was handed over. */
-const NO_OWNER: ReadonlySet<string> = new Set(["right-missing", "owner-required", "key-foreign"]);
-
-/**
- * Another owner has ended this phone's rights: from then on it asks by a key, where it has one. Who has never
- * been answered as an owner waits: perhaps the lock has yet to hear the order that makes it one.
- */
-function isNoOwner({ isOwned, standing }: KnownLock, code: string | null): boolean {
-  return isOwned && standing !== null && code !== null && NO_OWNER.has(code);
 }
 
 /** The key with which the wish was asked is dropped: another may serve the next tap. */

@@ -12,7 +12,7 @@ import { readingOf } from "../readings.ts";
 import { answer, done, heard, tell } from "./answers.ts";
 import type { Speaker } from "./answers.ts";
 import { page } from "./audit.ts";
-import { onBolt, onContact, onDoorTimer, standing } from "./door.ts";
+import { onBattery, onBolt, onContact, onDoorTimer, standing } from "./door.ts";
 import {
   onOrder,
   onPair,
@@ -23,7 +23,7 @@ import {
 } from "./owners.ts";
 import { isGuest, isOwner } from "./patience.ts";
 import { onClaim, onRequest } from "./request.ts";
-import { alerts } from "./senses.ts";
+import { alerts, batterySchema } from "./senses.ts";
 import { departures, onReceipt, onStay, staysAgain } from "./stay.ts";
 import { ANYONE, ERASE_DRIVER, freshState, MAX_SESSIONS } from "./state.ts";
 import type { LockConfig, LockState, OpenSession, Result } from "./state.ts";
@@ -194,6 +194,8 @@ function onSensor(
       return doorMoved(config, state, readingOf(name, value, z.boolean()), context);
     case "bolt-locked":
       return onBolt(config, state, readingOf(name, value, z.boolean()), context);
+    case "battery":
+      return onBattery(config, state, readingOf(name, value, batterySchema), context);
     case "button":
       return onButton(config, state, readingOf(name, value, z.boolean()), context);
     case "clock-known":

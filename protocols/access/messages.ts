@@ -31,6 +31,8 @@ const stateSchema = z.strictObject({
   isTimeKnown: z.boolean(),
   isLocked: z.boolean().nullable(),
   isOpen: z.boolean().nullable(),
+  /** null from the mains, too. */
+  batteryPermille: z.number().int().min(0).max(1_000).nullable(),
   targets: z.array(z.strictObject({ name, role: name, actions: z.array(z.enum(ACTIONS)).max(6) })).max(32),
 });
 export type LockStanding = z.infer<typeof stateSchema>;
@@ -106,7 +108,6 @@ export const ACCESS_SCHEMAS = {
   "lock-watched": z.strictObject({
     about: exactly(NONCE_LENGTH),
     state: stateSchema,
-    batteryPermille: z.number().int().min(0).max(1_000).nullable(),
     /** Who was last let in: what the issuer of their key calls them; empty for an owner. */
     last: z.strictObject({ name: z.string().max(64), target: name, timeMs: time }).nullable(),
   }),
@@ -135,7 +136,7 @@ export const ACCESS_SCHEMAS = {
   }),
   /** Lock to owners. */
   "lock-alert": z.strictObject({
-    kind: z.enum(["left-open", "bolt-jammed", "reset", "many-failures"]),
+    kind: z.enum(["left-open", "bolt-jammed", "reset", "many-failures", "battery-low"]),
     timeMs: time,
   }),
   /** Guest to owner, who gave the key: please confirm these. */

@@ -44,6 +44,11 @@ export function roleName(role: string, language: TextLanguage): string {
   return WORDS[language].role(role);
 }
 
+/** What the contract waits for in a step of this label: "waiting for the deposit". */
+export function labelText(label: string, language: TextLanguage): string {
+  return WORDS[language].label(label);
+}
+
 /** What a party states by a fact of this kind: "The lock states that the door was opened." */
 export function factText(role: string, kind: string, language: TextLanguage): string {
   const words = WORDS[language];

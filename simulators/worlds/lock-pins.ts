@@ -1,5 +1,6 @@
 /**
- * What hangs on the pins of a lock that has no board: a bolt that moves, its sensor, and a door that is shut.
+ * What hangs on the pins of a lock that has no board: a bolt that moves, its sensor, a door that is shut,
+ * and a battery.
  */
 import type { LockConfig } from "../../devices/lock/state.ts";
 import type { Clock, Timer } from "../../protocols/ports.ts";
@@ -8,9 +9,11 @@ export interface SimulatedLock {
   config: LockConfig;
   actuate(name: string, value: unknown): void;
   /** The sensors as they are, and whenever they change. */
-  onSensor(report: (name: string, value: boolean) => void): void;
+  onSensor(report: (name: string, value: boolean | number) => void): void;
   /** Somebody opens or shuts the door, or presses or lets go of the button. Returns how it is now. */
   toggle(name: "door-open" | "button"): boolean;
+  /** So much is left of the battery from now on. */
+  setBattery(permille: number): void;
   close(): void;
 }
 
@@ -22,16 +25,20 @@ export const SIMULATED_LOCK: LockConfig = {
   keepsTime: true,
 };
 
+/** Of a battery that was changed some weeks ago. */
+const FRESH_PERMILLE = 870;
+
 /** `say` tells what moves, for people who watch. */
 export function simulatedLock(clock: Clock, say: (line: string) => void): SimulatedLock {
-  const sensors = new Map([
+  const sensors = new Map<string, boolean | number>([
     ["door-open", false],
     ["bolt-locked", true],
     ["button", false],
+    ["battery", FRESH_PERMILLE],
   ]);
-  let report: (name: string, value: boolean) => void = () => undefined;
+  let report: (name: string, value: boolean | number) => void = () => undefined;
   let moving: Timer | undefined;
-  const set = (name: string, value: boolean): void => {
+  const set = (name: string, value: boolean | number): void => {
     sensors.set(name, value);
     report(name, value);
   };
@@ -58,6 +65,7 @@ export function simulatedLock(clock: Clock, say: (line: string) => void): Simula
       set(name, value);
       return value;
     },
+    setBattery: (permille) => set("battery", permille),
     close: () => moving?.cancel(),
   };
 }

@@ -23,6 +23,8 @@ export interface LockWorldOptions {
   /** Of this machine, where app and broker listen. */
   host: string;
   appPort: number;
+  /** The owner's BIP 39 words: who lets the house has the same root as its lock. New ones without them. */
+  words?: string;
   radio?: RadioOpeners;
   say: (line: string) => void;
 }
@@ -53,7 +55,7 @@ export async function openLockWorld(options: LockWorldOptions): Promise<LockWorl
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const home = await newHome(folder, machine);
+    const home = await newHome(folder, machine, options.words);
     running = await runHome(machine, home, {
       ...{ host: options.host, port: 0, broker: null, healthMs: 0, longestOfflineMs: 0, say },
       app: { host: options.host, port: options.appPort, names: [] },
@@ -61,7 +63,9 @@ export async function openLockWorld(options: LockWorldOptions): Promise<LockWorl
     await running.ready;
     const pins = simulatedLock(machine.clock, say);
     const { radio } = options;
-    lock = await runLock(machine, home, { network: home.network!, broker: running.url, radio, pins, say });
+    const { negotiator, url: broker } = running;
+    const network = home.network!;
+    lock = await runLock(machine, home, { network, broker, radio, pins, negotiator, say });
     const own = lock;
     const appUrl = running.appUrl!.replace("127.0.0.1", "localhost");
     return { home, lock, pins, appUrl, code: (forMs) => showCode(machine, home, own, forMs), close };
@@ -71,9 +75,14 @@ export async function openLockWorld(options: LockWorldOptions): Promise<LockWorl
   }
 }
 
-async function newHome(folder: string, { crypto, random, clock }: Machine): Promise<Home> {
+async function newHome(
+  folder: string,
+  { crypto, random, clock }: Machine,
+  words: string | undefined,
+): Promise<Home> {
   const { home } = await createHome(folder, {
     ...{ crypto, random, clock, keepRoot: false },
+    ...(words === undefined ? {} : { words }),
     config: { kind: "lock", name: NAME, roles: ["broker", "notary"], broker: null, port: 0, keepers: [] },
   });
   const { network, secrets } = foundNetwork(crypto, random, NETWORK, [home.id]);

@@ -90,6 +90,8 @@ export interface Market {
   offer(phone: string, template: string, params: Record<string, Json>, note?: string): string;
   sale(phone: string): Record<string, Json>;
   delivery(phone: string): Record<string, Json>;
+  /** The shop wants to read data of the phone's, whose key has this SHA-256, if its owner approves. */
+  data(phone: string, keyDigest: Uint8Array): Record<string, Json>;
   /** Somebody says to the phone that the drone signed that it is there. */
   push(
     by: Trader,
@@ -143,6 +145,12 @@ export async function openMarket(): Promise<Market> {
     delivery: (phone) => ({
       ...templateOf("delivery").example(Date.now()),
       ...{ buyer: phone, shop: "me", drone: drone.home.id, currency: euro },
+    }),
+    data: (phone, keyDigest) => ({
+      ...{ reader: "me", owner: phone, currency: euro, stream: "the house, October", price: "3.00" },
+      ...{ spanFrom: inMs(-60 * MINUTE_MS), spanUntil: inMs(-30 * MINUTE_MS), keyDigest: toHex(keyDigest) },
+      ...{ signBy: inMs(20 * MINUTE_MS), approval: true, approveBy: inMs(80 * MINUTE_MS) },
+      ...{ keyBy: inMs(140 * MINUTE_MS) },
     }),
     push: (by, phone, id, at, arrived) => {
       const body = positionBody({ ...at, altitudeMm: 60_000 });

@@ -38,6 +38,7 @@ describe.skipIf(findChromium() === undefined)("the app without Bluetooth", () =>
     await street.lock.line(/^bolt: locked/, from);
     // Nobody taps: the app asks again by itself while it is looked at.
     await olga.sees(/^Locked$/);
+    await olga.sees("Battery 87%");
     await picture(olga.page, "devices-far");
   });
 
@@ -48,6 +49,7 @@ describe.skipIf(findChromium() === undefined)("the app without Bluetooth", () =>
     await picture(olga.page, "settings-fr");
     await olga.go("/locks");
     await olga.sees("Porte fermée");
+    await olga.sees("Pile 87 %");
     await picture(olga.page, "devices-fr");
     await olga.go("/keys/make");
     await olga.fill("Pour qui", "Ana");

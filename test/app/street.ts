@@ -91,6 +91,12 @@ export async function openStreet({ radios, isLockOnline }: StreetOptions): Promi
   };
 }
 
+export interface ChromiumOptions {
+  /** Further flags. */
+  more?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
 /** Somebody with the app in his hand; what he sees and does. */
 export class AppPhone {
   readonly page: Page;
@@ -101,9 +107,14 @@ export class AppPhone {
   readonly #browser: Browser;
   readonly #closers: (() => Promise<void>)[];
 
-  static async open(url: string, lockId: string, radio: string | undefined): Promise<AppPhone> {
+  static async open(
+    url: string,
+    lockId: string,
+    radio: string | undefined,
+    { more = [], env = {} }: ChromiumOptions = {},
+  ): Promise<AppPhone> {
     const flags = radio === undefined ? ["--disable-features=WebBluetooth"] : [];
-    const browser = await launchChromium(flags);
+    const browser = await launchChromium([...flags, ...more], env);
     const context = await browser.newContext({
       viewport: { width: 360, height: 740 },
       locale: "en-GB",
@@ -128,7 +139,12 @@ export class AppPhone {
     page.on("request", (request) => {
       if (!request.url().startsWith(url)) phone.complaints.push(`asked for ${request.url()}`);
     });
-    await page.goto(url);
+    try {
+      await page.goto(url);
+    } catch (error) {
+      await phone.close();
+      throw error;
+    }
     return phone;
   }
 

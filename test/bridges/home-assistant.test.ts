@@ -125,7 +125,7 @@ describeWith("a lock in Home Assistant", needProgram("mosquitto_sub", "mosquitto
     await listener.until("/state", (payload) => state(payload)["lock"] === "LOCKED");
     await document(["lock", "open", "--far", "--home", home("olga")]);
     const opened = await listener.until("/state", (payload) => state(payload)["lock"] === "UNLOCKED");
-    expect(state(opened)).toMatchObject({ contact: "OFF", battery: null, last_user: "owner" });
+    expect(state(opened)).toMatchObject({ contact: "OFF", battery: 87, last_user: "owner" });
     await listener.until("/state", (payload) => state(payload)["lock"] === "LOCKED");
     const from = lock.mark;
     wants("UNLOCK");

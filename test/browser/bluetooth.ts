@@ -77,6 +77,8 @@ class Bridge implements BluetoothBridge {
   readonly #page: Page;
   readonly #radio: CentralRadio;
   readonly #devices = new Map<string, Emulated>();
+  /** Since the page was loaded. */
+  #isUsed = false;
 
   constructor(session: CDPSession, page: Page, radio: CentralRadio) {
     this.#session = session;
@@ -107,9 +109,9 @@ class Bridge implements BluetoothBridge {
 
   /** A page that is loaded anew finds no adapter any more, once one was used. */
   async renew(): Promise<void> {
-    const used = [...this.#devices.values()].filter(({ connection }) => connection !== undefined);
-    if (used.length === 0) return;
-    for (const device of used) {
+    if (!this.#isUsed) return;
+    this.#isUsed = false;
+    for (const device of this.#devices.values()) {
       const { connection } = device;
       device.connection = undefined;
       await connection?.disconnect().catch(() => undefined);
@@ -140,6 +142,7 @@ class Bridge implements BluetoothBridge {
   }
 
   async #connect(address: string): Promise<void> {
+    this.#isUsed = true;
     const device = this.#devices.get(address)!;
     // Of a page that was left: Chromium does not say that it has let go.
     const before = device.connection;

@@ -25,10 +25,13 @@ export interface BrowserStage {
 }
 
 /** Errors: of Chromium, when it is missing or does not start. */
-export function launchChromium(more: readonly string[] = []): Promise<Browser> {
+export function launchChromium(
+  more: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error("Chromium is missing");
-  return chromium.launch({ executablePath, args: [...FLAGS, ...more] });
+  return chromium.launch({ executablePath, args: [...FLAGS, ...more], env: { ...process.env, ...env } });
 }
 
 /** Errors: of Chromium, when it is missing or does not start. */

@@ -1,17 +1,20 @@
 /** Offers and contracts as screens show them: texts made from what is known, nothing asked. */
-import { sharedParams } from "../../platform/offers.ts";
+import { acceptedMoney, sharedParams } from "../../platform/offers.ts";
+import type { AcceptedMoney } from "../../platform/offers.ts";
 import { STANDING_TEXT } from "../../platform/standing-words.ts";
 import { costOf } from "../../../protocols/contract/negotiation-next.ts";
 import type { Negotiation } from "../../../protocols/contract/negotiation-state.ts";
 import { party as partyField } from "../../../protocols/contract/templates/fields.ts";
 import { TEMPLATES } from "../../../protocols/contract/templates/index.ts";
 import type { Case, Terms } from "../../../protocols/contract/terms.ts";
-import { choiceText, describeTerms, roleName } from "../../../protocols/contract/text.ts";
+import { choiceText, describeTerms, labelText, roleName } from "../../../protocols/contract/text.ts";
 import type { TextFormat } from "../../../protocols/contract/text.ts";
 import { plainText } from "../../../protocols/documents/html.ts";
 import type { DocumentCurrency } from "../../../protocols/documents/money.ts";
 import { shortId } from "../../../protocols/documents/money.ts";
+import { errorCode } from "../../../protocols/errors.ts";
 import { agentId } from "../../../protocols/identity/keys.ts";
+import { parseAmount } from "../../../protocols/money/amounts.ts";
 import type { Language } from "../language.ts";
 import type { Deal } from "./dealings.ts";
 import { DEAL_WORDS } from "./deal-words.ts";
@@ -40,7 +43,8 @@ export function standingOf({ status, progress }: Pick<Deal, "status" | "progress
     ...{ "waits-for-you": "warn", opened: "good", agreed: "good", declined: "bad", expired: "bad" },
   };
   const label = status === "opened" ? progress?.label : undefined;
-  const text = STANDING_TEXT[language][status] + (label === undefined ? "" : ` · ${label}`);
+  const text =
+    STANDING_TEXT[language][status] + (label === undefined ? "" : ` · ${labelText(label, language)}`);
   return { text, tone: tones[status] ?? ("" satisfies DealTone) };
 }
 
@@ -112,6 +116,38 @@ export function counterFields(
     if (typeof value !== "string" && typeof value !== "number") return [];
     const label = DEAL_WORDS[language].fields[param] ?? param;
     return [{ name: param, label, value: plainText(String(value)) }];
+  });
+}
+
+/** What it was made from, where a counter-offer has it otherwise: as its maker says. */
+export function counterChanges(
+  before: Pick<Negotiation, "terms" | "params">,
+  after: Pick<Negotiation, "terms" | "params">,
+  language: Language,
+): { label: string; from: string; to: string }[] {
+  const old = counterFields(before, language);
+  return counterFields(after, language).flatMap(({ name, label, value }) => {
+    const known = old.find((one) => one.name === name)?.value;
+    return known === undefined || known === value ? [] : [{ label, from: known, to: value }];
+  });
+}
+
+/** What its maker says it accepts in other currencies that this network has: the price as text, and how. */
+export function acceptedIn(
+  one: Pick<Negotiation, "params">,
+  language: Language,
+  currencies: readonly DocumentCurrency[],
+): { price: string; terms: AcceptedMoney }[] {
+  const format = moneyFormat(language, currencies);
+  return acceptedMoney(one).flatMap((terms) => {
+    const currency = currencies.find(({ id }) => id === terms.currency);
+    if (currency === undefined) return [];
+    try {
+      return [{ price: format.amount(parseAmount(terms.price, currency.exponent), currency.id), terms }];
+    } catch (error) {
+      if (errorCode(error).startsWith("amount-")) return [];
+      throw error;
+    }
   });
 }
 

@@ -1,5 +1,6 @@
 /** What the screens say around contracts; what stands in them comes from the terms. */
 import type { Texts } from "../language.ts";
+import { RARE_FIELDS } from "./field-words.ts";
 
 export interface DealWords {
   templates: Readonly<Record<string, string>>;
@@ -19,6 +20,7 @@ export const DEAL_WORDS: Texts<DealWords> = {
       ...{ delivery: "Delivery", sale: "Sale", rental: "Rental", data: "Data", energy: "Energy", tab: "Tab" },
     },
     fields: {
+      ...RARE_FIELDS.en,
       ...{ price: "Price", goods: "Goods", signBy: "To be signed by", shipBy: "To be shipped by" },
       ...{ inspectBy: "May be objected to until", arrival: "Arrival", departure: "Departure" },
       ...{ deposit: "Deposit", address: "Address", goodsPrice: "Price of the goods", landBy: "To land by" },
@@ -27,6 +29,7 @@ export const DEAL_WORDS: Texts<DealWords> = {
         noShowPenalty: "Penalty if nobody comes",
         disputedRefund: "Refund where word stands against word",
       },
+      ...{ place: "Place", cancelFee: "Fee for cancelling", cancelBy: "May be cancelled until" },
       ...{ keyBy: "Key to be given by", approveBy: "To be approved by", stream: "Stream of data" },
     },
     thisPhone: "this phone",
@@ -45,6 +48,7 @@ export const DEAL_WORDS: Texts<DealWords> = {
       ...{ energy: "Énergie", tab: "Ardoise" },
     },
     fields: {
+      ...RARE_FIELDS.fr,
       ...{ price: "Prix", goods: "Marchandise", signBy: "À signer avant", shipBy: "À expédier avant" },
       ...{ inspectBy: "Contestable jusqu’au", arrival: "Arrivée", departure: "Départ" },
       ...{
@@ -62,6 +66,7 @@ export const DEAL_WORDS: Texts<DealWords> = {
         noShowPenalty: "Pénalité si personne ne vient",
         disputedRefund: "Remboursement parole contre parole",
       },
+      ...{ place: "Lieu", cancelFee: "Frais d’annulation", cancelBy: "Annulable jusqu’au" },
       ...{ keyBy: "Clé à donner avant", approveBy: "À approuver avant", stream: "Flux de données" },
     },
     thisPhone: "ce téléphone",

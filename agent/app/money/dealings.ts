@@ -2,14 +2,22 @@
 import type { Certified, LedgerClient } from "../../core/ledger-client.ts";
 import type { ContractInfo } from "../../core/negotiation-follow.ts";
 import { choiceOf, depositOf } from "../../platform/contract-acts.ts";
-import { keptEvidence, keptFacts, signedFact } from "../../platform/contract-facts.ts";
+import {
+  awaitedDigests,
+  keptEvidence,
+  keptFacts,
+  shownSecret,
+  signedFact,
+} from "../../platform/contract-facts.ts";
 import type { Stating } from "../../platform/contract-facts.ts";
 import type { ContractProgress, ContractStore } from "../../platform/contract-store.ts";
 import { awaitTimeout } from "../../platform/contract-timeout.ts";
 import type { RunningContracts } from "../../platform/contracts-run.ts";
 import { askContract } from "../../platform/notary-questions.ts";
 import type { NotaryLine } from "../../platform/notary-questions.ts";
-import { commissionOf, makeTerms, sharedParams } from "../../platform/offers.ts";
+import { acceptedMoney, commissionOf, makeTerms, sharedParams, withAccepted } from "../../platform/offers.ts";
+import type { AcceptedMoney } from "../../platform/offers.ts";
+import { phaseOf } from "../../../protocols/access/stay.ts";
 import { requireCommission } from "../../../protocols/contract/commission.ts";
 import type { Fact } from "../../../protocols/contract/facts.ts";
 import { casesOf, stepAt } from "../../../protocols/contract/negotiation-next.ts";
@@ -20,7 +28,7 @@ import type { SignableFact } from "../../../protocols/contract/signable.ts";
 import { templateOf } from "../../../protocols/contract/templates/index.ts";
 import type { Json } from "../../../protocols/contract/templates/index.ts";
 import { encodeTerms, partyByIdentity } from "../../../protocols/contract/terms.ts";
-import type { Case, When } from "../../../protocols/contract/terms.ts";
+import type { Case, Terms, When } from "../../../protocols/contract/terms.ts";
 import type { DocumentCurrency } from "../../../protocols/documents/money.ts";
 import { fromHex, toHex } from "../../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
@@ -29,6 +37,7 @@ import { agentId } from "../../../protocols/identity/keys.ts";
 import { draftFacts } from "../../../protocols/ledger/drafts.ts";
 import type { EntryDraft } from "../../../protocols/ledger/drafts.ts";
 import type { NetworkDescription } from "../../../protocols/ledger/network.ts";
+import { verifyReceipt } from "../../../protocols/ledger/receipt.ts";
 import { contractReceipt } from "../../../protocols/ledger/receipt-view.ts";
 import type { Clock, Crypto, Random, Signer } from "../../../protocols/ports.ts";
 import type { People } from "./people.ts";
@@ -77,6 +86,8 @@ export interface Stand {
   /** What the step waits for from this agent. */
   yours: Case[];
   statable: SignableFact[];
+  /** The step waits for something that is shown, such as the key of data, from whoever has it. */
+  canShow: boolean;
   stated: Fact[];
   /** What has been stated fulfils the step: it can be handed in. */
   isEnough: boolean;
@@ -86,8 +97,17 @@ export interface Stand {
   notaries: number;
 }
 
+/** Terms that are made and not signed yet, to be read first. */
+export interface Draft {
+  terms: Terms;
+  /** What the others are told that it was made from. */
+  shared: string;
+}
+
 export class Dealings {
   readonly #parts: DealingsParts;
+  /** A certificate takes a while to verify. */
+  readonly #phases = new Map<string, { seq: number; phase: string }>();
 
   constructor(parts: DealingsParts) {
     this.#parts = parts;
@@ -116,6 +136,24 @@ export class Dealings {
     return { id, one, status, role, missing: missingSigners(one), progress };
   }
 
+  /** Of the last certificate of a contract; -1 before there is one. */
+  seqOf(termsId: Uint8Array): number {
+    return this.#parts.store.progress(termsId)?.seq ?? -1;
+  }
+
+  /** Where a rental stands by its last certificate (see StayPhase); undefined before there is one. */
+  stayPhase(id: string): string | undefined {
+    const { store, crypto, network } = this.#parts;
+    const termsId = fromHex(id);
+    const seq = store.progress(termsId)?.seq;
+    const known = this.#phases.get(id);
+    if (seq === undefined || known?.seq === seq) return known?.phase;
+    const receipt = store.lastReceipt(termsId);
+    const phase = receipt && phaseOf(termsId, verifyReceipt(crypto, receipt, network));
+    if (phase !== undefined) this.#phases.set(id, { seq, phase: phase.phase });
+    return phase?.phase;
+  }
+
   // ---------------------------------------------------------------- the owner's word
 
   /** Errors: commission-missing, contract-unknown, offer-replaced, offer-declined, terms-expired, … */
@@ -140,21 +178,29 @@ export class Dealings {
   async counter(id: string, changes: Readonly<Record<string, string>>, note: string): Promise<Deal> {
     const { one } = this.get(id);
     const [name = ""] = one.terms.template.split("/");
-    return this.#offer(templateOf(name).name, { ...sharedParams(one), ...changes }, note, one);
+    const params = { ...sharedParams(one), ...changes };
+    const accepted = acceptedMoney(one).filter(({ currency }) => currency !== params["currency"]);
+    const draft = this.#draft(templateOf(name).name, params, accepted, one);
+    return this.#propose(draft, note, one);
   }
 
-  /** Errors: option-invalid, card-invalid, amount-*, terms-*, offer-*, … */
-  async propose(template: string, params: Record<string, Json>, note: string): Promise<Deal> {
-    return this.#offer(templateOf(template).name, params, note, null);
+  /** Errors: option-invalid, card-invalid, amount-*, terms-*, offer-foreign, … */
+  draft(template: string, params: Record<string, Json>, accepted: readonly AcceptedMoney[] = []): Draft {
+    return this.#draft(templateOf(template).name, params, accepted, null);
   }
 
-  async #offer(
+  /** Signs what was read, and offers it. Errors: offer-*, terms-expired, store-failed, … */
+  async propose(draft: Draft, note: string): Promise<Deal> {
+    return this.#propose(draft, note, null);
+  }
+
+  #draft(
     template: string,
     params: Record<string, Json>,
-    note: string,
+    accepted: readonly AcceptedMoney[],
     replaced: Negotiation | null,
-  ): Promise<Deal> {
-    const { card, people, network, currencies, clock, random, running } = this.#parts;
+  ): Draft {
+    const { card, people, network, currencies, clock, random } = this.#parts;
     const known = new Map(people.all());
     // Who they are stands in the version that is replaced.
     for (const { identity, account } of replaced?.terms.parties ?? []) {
@@ -166,9 +212,13 @@ export class Dealings {
     const { terms, shared } = makeTerms(maker, template, params);
     if (partyByIdentity(terms, card.identity) === undefined)
       throw new SegmentError("offer-foreign", "the parameters do not name this phone as a party (write: me)");
+    return { terms, shared: withAccepted(shared, accepted) };
+  }
+
+  async #propose({ terms, shared }: Draft, note: string, replaced: Negotiation | null): Promise<Deal> {
     const replaces = replaced?.termsId ?? null;
     const offer = { terms: encodeTerms(terms), replaces, note, params: shared, mayDeposit: true };
-    const one = running.negotiator.propose(offer);
+    const one = this.#parts.running.negotiator.propose(offer);
     await this.#said();
     return this.#dealOf(one);
   }
@@ -198,6 +248,7 @@ export class Dealings {
       ...{ info, step, agreeing, notaries, stated: keptFacts(crypto, one) },
       yours: step === undefined ? [] : casesOf(step, role),
       statable: step === undefined ? [] : signableFacts(step, role),
+      canShow: step !== undefined && awaitedDigests(step).length > 0,
       isEnough: step !== undefined && keptEvidence(crypto, { one, step, nowMs }) !== undefined,
       isTimeout: step !== undefined && nowMs >= step.refundFrom,
     };
@@ -227,6 +278,17 @@ export class Dealings {
     if (other !== undefined) running.negotiator.state(one.termsId, other.bytes);
     running.negotiator.state(one.termsId, bytes);
     await this.#said();
+  }
+
+  /**
+   * Shows what the contract waits for, such as the key of data, to the notaries and so to the parties; as it
+   * was pasted. Errors: contract-not-expected, fact-invalid, quorum-missing, …
+   */
+  async show(id: string, pasted: string): Promise<void> {
+    const { crypto } = this.#parts;
+    const { one, stating } = await this.#open(id);
+    const secret = shownSecret(crypto, stating.step, pasted);
+    await this.#do(one, draftFacts(crypto, one.termsId, [], [secret]));
   }
 
   /**

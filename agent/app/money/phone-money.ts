@@ -127,6 +127,11 @@ export class PhoneMoney {
     });
   }
 
+  /** What is negotiated, and what all have signed. */
+  get negotiator(): RunningContracts["negotiator"] {
+    return this.#running.negotiator;
+  }
+
   /** Hears the network from now on, whenever it is there. */
   start(): void {
     const { bus, failed } = this.#parts;

@@ -1,4 +1,6 @@
 /** The phone's money beside its keys: from unlocking to locking, whatever screen is shown. */
+import { StayTaker } from "../../platform/rented-stays.ts";
+import { toHex } from "../../../protocols/encoding/bytes.ts";
 import type { PhoneRuntime } from "../../browser/phone-runtime.ts";
 import type { Card } from "../../../protocols/identity/card.ts";
 import { PhoneMoney } from "./phone-money.ts";
@@ -22,7 +24,31 @@ export function moneyOf(runtime: PhoneRuntime): PhoneMoney | undefined {
   opened.set(runtime, money);
   runtime.onClose(() => money.close());
   money.start();
+  takeStays(runtime, money);
   return money;
+}
+
+/** What the phone's owner has rented opens the lock: the keyring gets it, once its contract is open. */
+function takeStays(runtime: PhoneRuntime, money: PhoneMoney): void {
+  const { agent, home, machine } = runtime;
+  const taker = new StayTaker({
+    ...{ crypto: machine.crypto, clock: agent.time.clock, self: home.id, negotiator: money.negotiator },
+    cardOf: (id) => agent.messenger.cardOf(id)?.bytes,
+  });
+  const asked = new Map<string, number>();
+  const look = (): void => {
+    taker.look(agent);
+    // What a phone that was away has missed, its contracts hear of first.
+    for (const { termsId, seq } of agent.state.stays) {
+      const id = toHex(termsId);
+      const told = money.dealings.seqOf(termsId);
+      if (told <= Math.max(seq, asked.get(id) ?? -1)) continue;
+      asked.set(id, told);
+      agent.inquire(termsId);
+    }
+  };
+  look();
+  runtime.onChanged(look);
 }
 
 /** Those whom the phone has met, and itself. */

@@ -158,9 +158,12 @@ describe("an offer", () => {
   it("stands as it does, in both languages", () => {
     const progress = { seq: 1, label: "inspection", closed: false, timeMs: START_MS };
     expect(standingOf({ status: "opened", progress }, "en")).toEqual({
-      text: "open · inspection",
+      text: "open · time to look and to object",
       tone: "good",
     });
+    expect(standingOf({ status: "opened", progress }, "fr").text).toBe(
+      "ouvert · délai d’examen et de contestation",
+    );
     expect(standingOf({ status: "waits-for-you", progress: undefined }, "fr")).toEqual({
       ...{ text: "attend votre signature", tone: "warn" },
     });

@@ -1,8 +1,9 @@
 /** The owner's word on an offer: sign, offer other terms, decline. */
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
-import { costSentences, counterFields } from "../money/deal-view.ts";
-import { Button, Check, Confirm, Field, Form, Note, Sentences } from "../ui.tsx";
+import { acceptedIn, costSentences, counterFields } from "../money/deal-view.ts";
+import { sharedParams } from "../../platform/offers.ts";
+import { Button, Check, Confirm, Field, Form, Note, Select, Sentences } from "../ui.tsx";
 import type { DealProps } from "./contracts-parts.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
 
@@ -58,13 +59,43 @@ function OtherTerms({ context, deal, begin }: DealProps & { begin: () => void })
   );
 }
 
-function Counter({ context, money, deal, back }: DealProps & { back: () => void }): VNode {
+interface PayInProps extends DealProps {
+  changes: Readonly<Record<string, string>>;
+  change: (changes: Readonly<Record<string, string>>) => void;
+}
+
+/** In which currency, where the maker accepts several: each with its own amounts. */
+function PayIn({ context, money, deal, changes, change }: PayInProps): VNode | null {
+  const { language } = context;
+  const accepted = acceptedIn(deal.one, language, money.wallet.currencies);
+  const { currency } = sharedParams(deal.one);
+  if (accepted.length === 0 || typeof currency !== "string") return null;
+  const own = money.wallet.currencies.find(({ id, code }) => id === currency || code === currency);
+  const options = accepted.map(({ price, terms }) => [terms.currency, price] as const);
+  const choose = (id: string): void => {
+    const found = accepted.find(({ terms }) => terms.currency === id);
+    change(found === undefined ? {} : { ...found.terms });
+  };
+  return (
+    <Select
+      label={CONTRACT_SCREEN_WORDS[language].payIn}
+      value={changes["currency"] ?? currency}
+      change={choose}
+      options={[[currency, own?.code ?? currency] as const, ...options]}
+    />
+  );
+}
+
+function Counter(props: DealProps & { back: () => void }): VNode {
+  const { context, money, deal, back } = props;
   const { language } = context;
   const words = CONTRACT_SCREEN_WORDS[language];
   const fields = counterFields(deal.one, language);
   const [changes, setChanges] = useState<Readonly<Record<string, string>>>({});
   const [note, setNote] = useState("");
-  const isSame = fields.every(({ name, value }) => (changes[name] ?? value) === value);
+  const isSame =
+    changes["currency"] === undefined &&
+    fields.every(({ name, value }) => (changes[name] ?? value) === value);
   const send = async (): Promise<void> => {
     const made = await money.dealings.counter(deal.id, changes, note);
     context.say(words.countered, "good");
@@ -75,6 +106,7 @@ function Counter({ context, money, deal, back }: DealProps & { back: () => void 
       <h2>{words.counter}</h2>
       <p class="soft small">{words.counterHow}</p>
       <Form context={context} submit={words.counterSend} act={send} disabled={isSame}>
+        <PayIn {...props} changes={changes} change={setChanges} />
         {fields.map(({ name, label, value }) => (
           <Field
             key={name}

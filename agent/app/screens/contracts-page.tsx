@@ -1,15 +1,25 @@
 /** One offer or contract: what it says, how it can end, and the owner's word on it. */
 import type { VNode } from "preact";
-import { describeTerms, endingsTable } from "../../../protocols/contract/text.ts";
+import type { Negotiation } from "../../../protocols/contract/negotiation-state.ts";
 import { plainText } from "../../../protocols/documents/html.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import type { AppContext } from "../app-context.ts";
-import { dealFormat, differences, partyRows, standingOf, templateName } from "../money/deal-view.ts";
+import {
+  acceptedIn,
+  counterChanges,
+  dealFormat,
+  differences,
+  partyRows,
+  standingOf,
+  templateName,
+} from "../money/deal-view.ts";
+import { sharedParams } from "../../platform/offers.ts";
+import type { PhoneMoney } from "../money/phone-money.ts";
 import { moneyOf } from "../money/service.ts";
 import { localFormat } from "../times.ts";
 import { Chip, Icon, Note, Sentences } from "../ui.tsx";
 import { Answer } from "./contracts-answer.tsx";
-import { bare, dealOf, TermsSentences } from "./contracts-parts.tsx";
+import { bare, dealOf, TermsAndEndings } from "./contracts-parts.tsx";
 import type { DealProps } from "./contracts-parts.tsx";
 import { Standing } from "./contracts-standing.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
@@ -30,8 +40,8 @@ export function ContractScreen(context: AppContext): VNode {
     <div class="stack wide" key={deal.id}>
       <Head {...props} />
       {isOpen && <Standing {...props} />}
-      <Changes {...props} />
-      <Says {...props} />
+      {!isOpen && deal.status !== "closed" && <Changes {...props} />}
+      <TermsAndEndings context={context} terms={deal.one.terms} format={format} />
       {!isOpen && <Answer {...props} />}
     </div>
   );
@@ -45,6 +55,7 @@ function Head({ context, money, deal, format }: DealProps): VNode {
   const rows = partyRows(one, runtime.home.id, language, nameOf);
   const { text, tone } = standingOf(deal, language);
   const waits = status === "waits-for-you" || status === "waits-for-others";
+  const accepted = acceptedIn(one, language, money.wallet.currencies).map(({ price }) => price);
   const whoOf = (id: string): string => rows.find((row) => row.id === id)?.who ?? id;
   return (
     <section class="card stack">
@@ -62,6 +73,7 @@ function Head({ context, money, deal, format }: DealProps): VNode {
           </>
         ))}
       </dl>
+      {status === "waits-for-you" && accepted.length > 0 && <p>{words.alsoAccepted(accepted.join(", "))}</p>}
       {one.note !== "" && <p>{words.says(plainText(one.note))}</p>}
       {[...one.declines].map(([by, { text: reason }]) => (
         <Note tone="bad" key={by}>
@@ -90,54 +102,47 @@ function Changes({ context, money, deal, format }: DealProps): VNode | null {
   if (before === undefined) return null;
   const { gone, come } = differences(before.one.terms, terms, context.language, format);
   if (gone.length + come.length === 0) return null;
-  return (
-    <section class="card stack">
-      <h2>{words.changed}</h2>
+  const lines = (
+    <>
       {gone.length > 0 && <p>{words.gone}</p>}
       {gone.length > 0 && <Sentences lines={gone.map(bare)} />}
       {come.length > 0 && <p>{words.come}</p>}
       {come.length > 0 && <Sentences lines={come.map(bare)} />}
+    </>
+  );
+  const [was, is] = [before.one, deal.one].map((one) => currencyOf(one, money)) as [string, string];
+  const isLong = gone.length + come.length > MOST_CHANGES;
+  return (
+    <section class="card stack">
+      <h2>{words.changed}</h2>
+      {was !== is && (
+        <p>
+          {words.payIn}: {was} → <strong>{is}</strong>
+        </p>
+      )}
+      {counterChanges(before.one, deal.one, context.language).map(({ label, from, to }) => (
+        <p key={label}>
+          {label}: {from} → <strong>{to}</strong>
+        </p>
+      ))}
+      {isLong ? (
+        <details>
+          <summary>{words.sentences}</summary>
+          <div class="stack">{lines}</div>
+        </details>
+      ) : (
+        lines
+      )}
     </section>
   );
 }
 
-function Says({ context, deal, format }: DealProps): VNode {
-  const { language } = context;
-  const words = CONTRACT_SCREEN_WORDS[language];
-  const { terms } = deal.one;
-  return (
-    <>
-      <section class="card stack">
-        <h2>{words.terms}</h2>
-        <TermsSentences lines={describeTerms(terms, language, format)} />
-      </section>
-      <section class="card stack">
-        <h2>{words.endings}</h2>
-        <div class="scroll">
-          <table>
-            <thead>
-              <tr>
-                {words.columns.map((title) => (
-                  <th key={title} scope="col">
-                    {title}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {endingsTable(terms, language, format).map(({ ending, outcome, by }) => (
-                <tr key={ending}>
-                  <td>{ending}</td>
-                  <td>
-                    {outcome}
-                    <span class="soft small detail">{words.by(by)}</span>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </section>
-    </>
-  );
+/** In which it was made, by its code; "" where its maker did not say. */
+function currencyOf(one: Pick<Negotiation, "params">, money: PhoneMoney): string {
+  const { currency } = sharedParams(one);
+  if (typeof currency !== "string") return "";
+  return money.wallet.currencies.find(({ id }) => id === currency)?.code ?? currency;
 }
+
+/** More sentences than these are folded in. */
+const MOST_CHANGES = 8;

@@ -1,13 +1,14 @@
 /** How an open contract stands, as notaries say, and what the owner can do in it. */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { currencyChosen, describeStep, factText } from "../../../protocols/contract/text.ts";
+import { currencyChosen, describeStep, factText, labelText } from "../../../protocols/contract/text.ts";
 import type { Case } from "../../../protocols/contract/terms.ts";
 import { caseText } from "../money/deal-view.ts";
 import type { Stand } from "../money/dealings.ts";
 import { Button, Confirm, Field, Note } from "../ui.tsx";
 import type { DealProps } from "./contracts-parts.tsx";
 import { TermsSentences } from "./contracts-parts.tsx";
+import { Show } from "./contracts-show.tsx";
 import { CONTRACT_SCREEN_WORDS } from "./contracts-words.ts";
 
 export function Standing(props: DealProps): VNode {
@@ -28,7 +29,9 @@ export function Standing(props: DealProps): VNode {
       {asked === undefined && runtime.isConnected && <p class="soft">{words.asking}</p>}
       {asked !== undefined && stand === undefined && <p>{words.notOpen}</p>}
       {stand === undefined && progress !== undefined && (
-        <p class="soft">{words.lastKnown(progress.label, format.time(progress.timeMs))}</p>
+        <p class="soft">
+          {words.lastKnown(labelText(progress.label, language), format.time(progress.timeMs))}
+        </p>
       )}
       {stand !== undefined && <Told {...props} stand={stand} ask={ask} />}
       <Button context={context} act={ask} disabled={!runtime.isConnected}>
@@ -72,8 +75,10 @@ function Acts(props: ToldProps): VNode {
     await ask();
   };
   const acts = stand.yours.filter(({ kind }) => kind !== "facts");
+  // Whoever has it may; of the parties that is not the one who pays for it.
+  const canShow = stand.canShow && deal.role !== "reader";
   const canHandIn = stand.isEnough || stand.isTimeout;
-  const nothing = acts.length + stand.statable.length === 0 && !canHandIn;
+  const nothing = acts.length + stand.statable.length === 0 && !canHandIn && !canShow;
   return (
     <div class="stack">
       {nothing && <p class="soft">{words.nothingToDo}</p>}
@@ -91,6 +96,7 @@ function Acts(props: ToldProps): VNode {
           {factText(deal.role, kind, context.language)}
         </Button>
       ))}
+      {canShow && <Show {...props} did={(work) => did(work, words.done)} />}
       {canHandIn && (
         <Note tone="good">
           <p>{stand.isEnough ? words.enough : words.timeout}</p>

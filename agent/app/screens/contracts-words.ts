@@ -16,9 +16,11 @@ export interface ContractScreenWords {
   endings: string;
   columns: readonly [string, string];
   by(time: string): string;
+  ways(count: number): string;
   changed: string;
   gone: string;
   come: string;
+  sentences: string;
   byItself: string;
   sign: string;
   signQuestion: string;
@@ -33,6 +35,8 @@ export interface ContractScreenWords {
   counter: string;
   counterHow: string;
   counterNote: string;
+  payIn: string;
+  alsoAccepted(prices: string): string;
   counterSend: string;
   countered: string;
   cannotCounter: string;
@@ -91,9 +95,11 @@ export const CONTRACT_SCREEN_WORDS: Texts<ContractScreenWords> = {
     endings: "Every way it can end",
     columns: ["How it can end", "What each then has"],
     by: (time) => `By ${time}`,
+    ways: (count) => (count === 1 ? "One way to it" : `${count} ways to it`),
     changed: "What this offer changes",
     gone: "Taken out:",
     come: "Put in:",
+    sentences: "Every sentence that changes",
     byItself: "Let my deposit follow by itself",
     sign: "Sign",
     signQuestion: "Sign this contract? A signature cannot be taken back.",
@@ -109,6 +115,8 @@ export const CONTRACT_SCREEN_WORDS: Texts<ContractScreenWords> = {
     counter: "Offer other terms",
     counterHow: "Change what you like: the version that you have been offered is then not signed any more.",
     counterNote: "A line to the others",
+    payIn: "Pay in",
+    alsoAccepted: (prices) => `The same is also offered for ${prices}: choose it under “Offer other terms”.`,
     counterSend: "Sign and send the counter-offer",
     countered: "The counter-offer is signed by you and sent.",
     back: "Back",
@@ -165,9 +173,11 @@ export const CONTRACT_SCREEN_WORDS: Texts<ContractScreenWords> = {
     endings: "Toutes les fins possibles",
     columns: ["Comment cela peut finir", "Ce que chacun a alors"],
     by: (time) => `Au plus tard : ${time}`,
+    ways: (count) => (count === 1 ? "Une façon d’y arriver" : `${count} façons d’y arriver`),
     changed: "Ce que cette offre change",
     gone: "Retiré :",
     come: "Ajouté :",
+    sentences: "Chaque phrase qui change",
     byItself: "Laisser mon dépôt se faire de lui-même",
     sign: "Signer",
     signQuestion: "Signer ce contrat ? Une signature ne peut pas être reprise.",
@@ -183,6 +193,9 @@ export const CONTRACT_SCREEN_WORDS: Texts<ContractScreenWords> = {
     counter: "Proposer autre chose",
     counterHow: "Changez ce que vous voulez : la version qu’on vous a offerte n’est alors plus signée.",
     counterNote: "Un mot aux autres",
+    payIn: "Payer en",
+    alsoAccepted: (prices) =>
+      `La même chose est aussi offerte pour ${prices} : choisissez-le sous « Proposer autre chose ».`,
     counterSend: "Signer et envoyer la contre-offre",
     countered: "La contre-offre est signée par vous et envoyée.",
     back: "Retour",

@@ -9,6 +9,7 @@ export interface DoorWords {
   takeKey: string;
   owner: string;
   guest: string;
+  rental: string;
   action(action: Action, target: string): string;
   done(action: Action, target: string): string;
   near: string;
@@ -19,6 +20,8 @@ export interface DoorWords {
   isUnlocked: string;
   isOpen: string;
   isShut: string;
+  battery(percent: number): string;
+  batteryLow(percent: number): string;
   unknown: string;
   heard(ago: string): string;
   never: string;
@@ -68,6 +71,7 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     takeKey: "Take a key",
     owner: "Yours",
     guest: "Guest key",
+    rental: "Rental",
     action: (action, target) =>
       target === "door" ? ACTIONS_EN[action][0] : `${ACTIONS_EN[action][0]}: ${target}`,
     done: (action, target) => `Done: the ${target} ${ACTIONS_EN[action][1]}.`,
@@ -80,6 +84,8 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     isUnlocked: "Unlocked",
     isOpen: "Door open",
     isShut: "Door shut",
+    battery: (percent) => `Battery ${percent}%`,
+    batteryLow: (percent) => `Battery low: ${percent}%`,
     unknown: "Not heard yet",
     heard: (ago) => `heard ${ago}`,
     never: "not heard since the app was opened",
@@ -105,6 +111,7 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     takeKey: "Prendre une clé",
     owner: "À vous",
     guest: "Clé d’invité",
+    rental: "Location",
     action: (action, target) =>
       target === "door"
         ? ACTIONS_FR[action][0]
@@ -119,6 +126,8 @@ export const DOOR_WORDS: Texts<DoorWords> = {
     isUnlocked: "Déverrouillée",
     isOpen: "Porte ouverte",
     isShut: "Porte fermée",
+    battery: (percent) => `Pile ${percent} %`,
+    batteryLow: (percent) => `Pile faible : ${percent} %`,
     unknown: "Pas encore entendue",
     heard: (ago) => `entendue ${ago}`,
     never: "pas entendue depuis l’ouverture de l’app",

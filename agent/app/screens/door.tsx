@@ -13,6 +13,8 @@ import type { Way } from "../doors.ts";
 import { agoText } from "../times.ts";
 import { Button, Chip, Note } from "../ui.tsx";
 import { DOOR_WORDS } from "./door-words.ts";
+import type { DoorWords } from "./door-words.ts";
+import { livingStay, stayHere, stayRefusal } from "./stay-shown.ts";
 
 const LOOK_EVERY_MS = 5_000;
 /** Every so many looks those are asked with which nothing was done lately. */
@@ -24,14 +26,16 @@ const AGO_EVERY_MS = 15_000;
 /** By lock: when the person last did something there. */
 const actedMs = new Map<string, number>();
 
-/** What this phone may do there: all that the lock has named, or what its keys allow. */
-export function rightsAt({ keyring }: AppContext, { id, isOwned, standing }: KnownLock): Right[] {
+/** What this phone may do there: all that the lock has named, or what its keys and its stay allow. */
+export function rightsAt({ keyring, runtime }: AppContext, { id, isOwned, standing }: KnownLock): Right[] {
   const named = (standing?.targets ?? []).map(({ name, actions }) => ({ target: name, actions }));
   const door: Right = { target: "door", actions: ["open"] };
   if (isOwned) return named.length > 0 ? named : [door];
-  const rights = heldOf(keyring, id).flatMap(
+  const ofKeys = heldOf(keyring, id).flatMap(
     (key) => openGuestKey(portableCrypto, key.links.at(-1)!.key).rights,
   );
+  const stay = livingStay(keyring, id, runtime.machine.clock.now());
+  const rights = stay === undefined ? ofKeys : [...ofKeys, door];
   const targets = new Set(rights.map(({ target }) => target));
   return [...targets].map((target) => ({
     target,
@@ -44,15 +48,25 @@ export function StandingChips({ lock, context }: { lock: KnownLock; context: App
   const words = DOOR_WORDS[context.language];
   const { standing } = lock;
   if (standing === null) return <Chip>{words.unknown}</Chip>;
-  const { isLocked, isOpen } = standing;
+  const { isLocked, isOpen, batteryPermille } = standing;
   return (
     <>
       {isLocked !== null && (
         <Chip tone={isLocked ? "good" : "warn"}>{isLocked ? words.isLocked : words.isUnlocked}</Chip>
       )}
       {isOpen !== null && <Chip tone={isOpen ? "warn" : "good"}>{isOpen ? words.isOpen : words.isShut}</Chip>}
+      {batteryPermille !== null && <Battery permille={batteryPermille} words={words} />}
     </>
   );
+}
+
+/** The lock alerts its owners at the same mark. */
+const LOW_PERCENT = 15;
+
+function Battery({ permille, words }: { permille: number; words: DoorWords }): VNode {
+  const percent = Math.round(permille / 10);
+  if (percent <= LOW_PERCENT) return <Chip tone="bad">{words.batteryLow(percent)}</Chip>;
+  return <Chip>{words.battery(percent)}</Chip>;
 }
 
 export function Heard({ lock, context }: { lock: KnownLock; context: AppContext }): VNode {
@@ -70,6 +84,7 @@ export function DoorButtons({ lock, context }: { lock: KnownLock; context: AppCo
   const rights = rightsAt(context, lock);
   const ways = waysTo(context.runtime, lock);
   const [failedWay, setFailedWay] = useState<Way>();
+  const stay = lock.isOwned ? undefined : stayHere(context.keyring, lock.id);
   const acts = rights.flatMap(({ target, actions }) => actions.map((action) => ({ target, action })));
   const main = acts.find(({ action }) => action === "open") ?? acts[0];
   const others = acts.filter((one) => one !== main);
@@ -81,14 +96,17 @@ export function DoorButtons({ lock, context }: { lock: KnownLock; context: AppCo
       actedMs.set(lock.id, context.runtime.machine.clock.now());
       context.say(isDone ? words.done(what.action, what.target) : words.chosenNone, isDone ? "good" : "bad");
     } catch (error) {
-      setFailedWay(way);
-      throw error;
+      // The keyring shows the stay before any key.
+      const why = stay && stayRefusal(stay, error, context.language);
+      setFailedWay(why === undefined ? way : undefined);
+      if (why === undefined) throw error;
+      context.say(why, "bad");
     }
   };
   const otherWay = ways.find((way) => way !== failedWay);
   return (
     <div class="stack">
-      {main === undefined && <Note>{words.noKey}</Note>}
+      {main === undefined && stay === undefined && <Note>{words.noKey}</Note>}
       {main !== undefined && (
         <Button
           context={context}

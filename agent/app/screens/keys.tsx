@@ -7,6 +7,8 @@ import type { AppContext } from "../app-context.ts";
 import type { Texts } from "../language.ts";
 import { Chip, Icon } from "../ui.tsx";
 import { opened, standingOf } from "./key-shown.ts";
+import { StayLine } from "./stay.tsx";
+import { STAY_WORDS } from "./stay-words.ts";
 
 interface Words {
   given: string;
@@ -47,9 +49,22 @@ const WORDS: Texts<Words> = {
 
 export function KeysScreen(context: AppContext): VNode {
   const words = WORDS[context.language];
-  const { given, held, locks } = context.keyring;
+  const { given, held, locks, stays } = context.keyring;
+  const nameOf = (lock: string): string => lockOf(context.keyring, lock)?.name ?? words.unknownLock;
   return (
     <div class="stack wide">
+      {stays.length > 0 && (
+        <section class="stack">
+          <h2>{STAY_WORDS[context.language].stays}</h2>
+          <ul class="list">
+            {[...stays].reverse().map((stay) => (
+              <li key={toHex(stay.termsId)}>
+                <StayLine stay={stay} name={nameOf(stay.lock)} context={context} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       <section class="stack">
         <h2>{words.given}</h2>
         {given.length === 0 ? <p class="soft">{words.noneGiven}</p> : <List keys={given} context={context} />}

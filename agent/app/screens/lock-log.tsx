@@ -2,7 +2,9 @@
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { lockOf } from "../../../devices/keyring/find.ts";
+import { logDeed } from "../../../protocols/access/log-words.ts";
 import type { AuditEntry } from "../../../protocols/access/messages.ts";
+import { plainText } from "../../../protocols/documents/html.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import type { AppContext } from "../app-context.ts";
 import { readLog, waysTo } from "../doors.ts";
@@ -10,6 +12,7 @@ import { errorText } from "../error-words.ts";
 import { SegmentError } from "../../../protocols/errors.ts";
 import type { ErrorCode } from "../../../protocols/errors.ts";
 import type { Texts } from "../language.ts";
+import { peopleOf } from "../money/service.ts";
 import { shortTime } from "../times.ts";
 import { Button, Chip, Note } from "../ui.tsx";
 import { DOOR_WORDS } from "./door-words.ts";
@@ -25,7 +28,6 @@ interface Words {
   nobody: string;
   noTime: string;
   byKey(key: string): string;
-  what: Readonly<Record<string, string>>;
 }
 
 const WORDS: Texts<Words> = {
@@ -40,18 +42,6 @@ const WORDS: Texts<Words> = {
     nobody: "the lock itself",
     noTime: "time unknown",
     byKey: (key) => `key ${key}`,
-    what: {
-      pair: "became the owner",
-      claim: "took a key’s link",
-      "add-owner": "added an owner",
-      "remove-owner": "removed an owner",
-      "hand-over": "handed the lock over",
-      revoke: "revoked keys",
-      reset: "was reset",
-      "left-open": "door left open",
-      "bolt-jammed": "bolt jammed",
-      "many-failures": "many failed attempts",
-    },
   },
   fr: {
     read: "Lire les dernières lignes",
@@ -64,18 +54,6 @@ const WORDS: Texts<Words> = {
     nobody: "la serrure elle-même",
     noTime: "heure inconnue",
     byKey: (key) => `clé ${key}`,
-    what: {
-      pair: "est devenu propriétaire",
-      claim: "a pris le lien d’une clé",
-      "add-owner": "a ajouté un propriétaire",
-      "remove-owner": "a retiré un propriétaire",
-      "hand-over": "a transmis la serrure",
-      revoke: "a révoqué des clés",
-      reset: "a été réinitialisée",
-      "left-open": "porte restée ouverte",
-      "bolt-jammed": "pêne coincé",
-      "many-failures": "beaucoup d’essais manqués",
-    },
   },
 };
 
@@ -127,7 +105,10 @@ export function LogScreen(context: AppContext): VNode {
 function Line({ entry, context }: { entry: AuditEntry; context: AppContext }): VNode {
   const { language, runtime } = context;
   const words = WORDS[language];
-  const doors = DOOR_WORDS[language];
+  const nameOf = (id: string): string | undefined => {
+    const name = peopleOf(runtime).get(id)?.name;
+    return name === undefined ? undefined : plainText(name);
+  };
   const who =
     entry.who === runtime.home.id
       ? words.you
@@ -135,11 +116,8 @@ function Line({ entry, context }: { entry: AuditEntry; context: AppContext }): V
         ? entry.name
         : entry.who === null
           ? words.nobody
-          : `…${entry.who.slice(-8)}`;
-  const what =
-    entry.action !== null
-      ? doors.action(entry.action, entry.target ?? "door")
-      : (words.what[entry.what] ?? entry.what);
+          : (nameOf(entry.who) ?? `…${entry.who.slice(-8)}`);
+  const what = logDeed(entry, language);
   const time = entry.isTimeKnown ? shortTime(entry.timeMs, language) : words.noTime;
   const key = entry.key === null ? "" : ` · ${words.byKey(toHex(entry.key).slice(0, SHORT_KEY))}`;
   return (

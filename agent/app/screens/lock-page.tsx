@@ -10,6 +10,9 @@ import { Confirm, Field, Form, Icon, Note, Row } from "../ui.tsx";
 import { DOOR_WORDS } from "./door-words.ts";
 import { DoorButtons, Facts, Heard, LookButton, StandingChips, useLiveState } from "./door.tsx";
 import { KeyLists } from "./keys.tsx";
+import { Lets } from "./lets.tsx";
+import { StayCard } from "./stay.tsx";
+import { stayHere } from "./stay-shown.ts";
 
 interface Words {
   gone: string;
@@ -101,6 +104,7 @@ function Known({ lock, context }: { lock: KnownLock; context: AppContext }): VNo
   const [way] = waysTo(context.runtime, lock);
   const reached = way === "near" ? words.near : way === "far" ? words.far : words.noWay;
   const door = DOOR_WORDS[context.language];
+  const stay = lock.isOwned ? undefined : stayHere(context.keyring, lock.id);
   return (
     <div class="stack wide">
       <section class="card">
@@ -110,6 +114,7 @@ function Known({ lock, context }: { lock: KnownLock; context: AppContext }): VNo
           <Heard lock={lock} context={context} />
         </div>
         {lock.standing?.isTimeKnown === false && <Note tone="warn">{door.clockUnknown}</Note>}
+        {stay !== undefined && <StayCard stay={stay} context={context} />}
         <DoorButtons lock={lock} context={context} />
         <LookButton lock={lock} context={context} />
       </section>
@@ -128,6 +133,7 @@ function Known({ lock, context }: { lock: KnownLock; context: AppContext }): VNo
           </li>
         </ul>
       )}
+      {lock.isOwned && <Lets lock={lock} context={context} />}
       <section class="stack">
         <h2>{words.keys}</h2>
         <KeyLists context={context} lock={lock.id} />

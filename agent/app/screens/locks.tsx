@@ -4,6 +4,8 @@ import type { KnownLock } from "../../../devices/keyring/state.ts";
 import type { AppContext } from "../app-context.ts";
 import { Icon, Note } from "../ui.tsx";
 import { DOOR_WORDS } from "./door-words.ts";
+import { StayCard } from "./stay.tsx";
+import { stayHere } from "./stay-shown.ts";
 import { DoorButtons, Heard, StandingChips, useLiveState } from "./door.tsx";
 
 export function LocksScreen(context: AppContext): VNode {
@@ -38,12 +40,15 @@ export function LocksScreen(context: AppContext): VNode {
 
 function LockCard({ lock, context }: { lock: KnownLock; context: AppContext }): VNode {
   const words = DOOR_WORDS[context.language];
+  const stay = lock.isOwned ? undefined : stayHere(context.keyring, lock.id);
   const waiting = context.keyring.orders.filter((order) => order.lock === lock.id).length;
   return (
     <section class="card" aria-label={lock.name}>
       <div class="head">
         <h2>{lock.name}</h2>
-        <span class="soft small figure">{lock.isOwned ? words.owner : words.guest}</span>
+        <span class="soft small figure">
+          {lock.isOwned ? words.owner : stay === undefined ? words.guest : words.rental}
+        </span>
       </div>
       <div class="line">
         <StandingChips lock={lock} context={context} />
@@ -51,6 +56,7 @@ function LockCard({ lock, context }: { lock: KnownLock; context: AppContext }): 
       </div>
       {lock.standing?.isTimeKnown === false && <Note tone="warn">{words.clockUnknown}</Note>}
       {waiting > 0 && <Note>{words.waiting(waiting)}</Note>}
+      {stay !== undefined && <StayCard stay={stay} context={context} />}
       <DoorButtons lock={lock} context={context} />
       <a class="button plain" href={`#/locks/${lock.id}`}>
         {words.more}

@@ -96,10 +96,19 @@ export function OwnersScreen(context: AppContext): VNode {
   if (lock?.isOwned !== true) return <Note tone="warn">{words.notYours}</Note>;
   const order: Order = async (name, what) => {
     const { runtime } = context;
-    await runtime.run(name, { lock: lock.id, ...what });
-    const isThere = runtime.isReachable(lock.id) || runtime.agent.state.session?.lock === lock.id;
-    const heard = isThere && (await runtime.ordersHeard(HEARD_MS));
-    context.say(heard ? words.done : words.waits);
+    // A refusal is told by itself, and nothing may be said over it.
+    let isRefused = false;
+    const forget = runtime.onHappening(({ step }) => {
+      if (step === "order-refused") isRefused = true;
+    });
+    try {
+      await runtime.run(name, { lock: lock.id, ...what });
+      const isThere = runtime.isReachable(lock.id) || runtime.agent.state.session?.lock === lock.id;
+      const heard = isThere && (await runtime.ordersHeard(HEARD_MS));
+      if (!isRefused) context.say(heard ? words.done : words.waits);
+    } finally {
+      forget();
+    }
   };
   const link = context.runtime.ownerLinks.get(lock.id);
   const isWaiting = context.keyring.orders.some((one) => one.lock === lock.id);

@@ -18,6 +18,8 @@ interface Words {
   language: string;
   network: string;
   none: string;
+  unlocking: string;
+  unlockingHint: string;
   lock: string;
   lockHint: string;
   about: string;
@@ -38,8 +40,10 @@ const WORDS: Texts<Words> = {
     language: "Language",
     network: "Network",
     none: "none: Bluetooth only",
+    unlocking: "Unlocking",
+    unlockingHint: "passkey, lock by itself",
     lock: "Lock the app",
-    lockHint: "The keys are put away until the passphrase is given.",
+    lockHint: "The keys are put away until it is unlocked again.",
     about: "About",
     aboutText:
       "SEGMENT, Apache-2.0. Everything runs in this browser; nothing is asked of anybody but the server that served the app, and the network that you joined.",
@@ -59,8 +63,10 @@ const WORDS: Texts<Words> = {
     language: "Langue",
     network: "Réseau",
     none: "aucun : Bluetooth seul",
+    unlocking: "Déverrouillage",
+    unlockingHint: "clé d’accès, verrouillage automatique",
     lock: "Verrouiller l’app",
-    lockHint: "Les clés sont rangées jusqu’à ce que la phrase secrète soit donnée.",
+    lockHint: "Les clés sont rangées jusqu’au prochain déverrouillage.",
     about: "À propos",
     aboutText:
       "SEGMENT, Apache-2.0. Tout se passe dans ce navigateur ; rien n’est demandé à personne d’autre que le serveur qui a servi l’app et le réseau que vous avez rejoint.",
@@ -73,29 +79,10 @@ const WORDS: Texts<Words> = {
 export function SettingsScreen(context: AppContext): VNode {
   const { language, runtime } = context;
   const words = WORDS[language];
-  const { home, network } = runtime;
-  const card = formatCard(home.keys.card);
+  const { network } = runtime;
   return (
     <div class="stack wide">
-      <section class="card">
-        <h2>{words.phone}</h2>
-        <Facts
-          rows={[
-            [words.name, home.name],
-            [words.id, <span class="mono">{home.id}</span>],
-            [words.account, <span class="mono">{agentId(home.card.root)}</span>],
-          ]}
-        />
-        <details>
-          <summary>{words.card}</summary>
-          <div class="stack more">
-            <QrCode text={card} label={words.qr} />
-            <p class="soft small">{words.cardHint}</p>
-            <p class="mono">{card}</p>
-            <CopyButton context={context} text={card} />
-          </div>
-        </details>
-      </section>
+      <ThisPhone context={context} words={words} />
       <ul class="list">
         <li>
           <Row
@@ -103,6 +90,14 @@ export function SettingsScreen(context: AppContext): VNode {
             icon="network"
             title={words.network}
             detail={network?.network ?? words.none}
+          />
+        </li>
+        <li>
+          <Row
+            to="/settings/unlocking"
+            icon="unlocked"
+            title={words.unlocking}
+            detail={words.unlockingHint}
           />
         </li>
       </ul>
@@ -133,5 +128,31 @@ export function SettingsScreen(context: AppContext): VNode {
         act={context.erase}
       />
     </div>
+  );
+}
+
+function ThisPhone({ context, words }: { context: AppContext; words: Words }): VNode {
+  const { home } = context.runtime;
+  const card = formatCard(home.keys.card);
+  return (
+    <section class="card">
+      <h2>{words.phone}</h2>
+      <Facts
+        rows={[
+          [words.name, home.name],
+          [words.id, <span class="mono">{home.id}</span>],
+          [words.account, <span class="mono">{agentId(home.card.root)}</span>],
+        ]}
+      />
+      <details>
+        <summary>{words.card}</summary>
+        <div class="stack more">
+          <QrCode text={card} label={words.qr} />
+          <p class="soft small">{words.cardHint}</p>
+          <p class="mono">{card}</p>
+          <CopyButton context={context} text={card} />
+        </div>
+      </details>
+    </section>
   );
 }

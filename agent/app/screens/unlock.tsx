@@ -1,6 +1,7 @@
 /** Before the keys are open: unlocking, and what stands in the way. */
 import type { VNode } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { hasPasskey } from "../../browser/records.ts";
 import type { PhoneHome } from "../../browser/phone-runtime.ts";
 import type { Outside } from "../app-context.ts";
 import { errorText } from "../error-words.ts";
@@ -11,6 +12,7 @@ interface Words {
   title: string;
   passphrase: string;
   open: string;
+  byPasskey: string;
   insecure: string;
   why: string;
   trust: string;
@@ -24,6 +26,7 @@ const WORDS: Texts<Words> = {
     title: "Unlock SEGMENT",
     passphrase: "Passphrase of this phone",
     open: "Unlock",
+    byPasskey: "Unlock with the passkey",
     insecure: "This page is not served securely",
     why: "Without a secure connection a browser gives an app neither Bluetooth nor a safe place for keys, and anybody on the way could change the app. So it stops here.",
     trust:
@@ -36,6 +39,7 @@ const WORDS: Texts<Words> = {
     title: "Déverrouiller SEGMENT",
     passphrase: "Phrase secrète de ce téléphone",
     open: "Déverrouiller",
+    byPasskey: "Déverrouiller avec la clé d’accès",
     insecure: "Cette page n’est pas servie de façon sûre",
     why: "Sans connexion sûre, un navigateur ne donne à une app ni Bluetooth ni place sûre pour des clés, et n’importe qui en chemin pourrait changer l’app. Elle s’arrête donc ici.",
     trust:
@@ -59,10 +63,22 @@ export function Unlock({
     const { openHome } = await import("../../browser/phone-keys.ts");
     await enter(await openHome(passphrase));
   };
+  const [isOffered, setOffered] = useState(false);
+  // Where it cannot be told, the passphrase says what is wrong.
+  useEffect(() => void hasPasskey().then(setOffered, () => undefined), []);
+  const byPasskey = async (): Promise<void> => {
+    const { openHomeByPasskey } = await import("../../browser/phone-keys.ts");
+    await enter(await openHomeByPasskey());
+  };
   return (
     <main class="stack wide">
       <Mark />
       <h1 class="center">{words.title}</h1>
+      {isOffered && (
+        <Button context={outside} look="primary" icon="key" act={byPasskey}>
+          {words.byPasskey}
+        </Button>
+      )}
       <Form context={outside} submit={words.open} icon="unlocked" act={unlock} disabled={passphrase === ""}>
         <Field
           label={words.passphrase}

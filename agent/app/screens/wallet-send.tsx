@@ -6,6 +6,7 @@ import { shortId } from "../../../protocols/documents/money.ts";
 import { toHex } from "../../../protocols/encoding/bytes.ts";
 import { agentId } from "../../../protocols/identity/keys.ts";
 import type { AppContext } from "../app-context.ts";
+import { errorText } from "../error-words.ts";
 import type { PhoneMoney } from "../money/phone-money.ts";
 import { moneyOf } from "../money/service.ts";
 import { currencyLabel, moneyFormat } from "../money/wallet-view.ts";
@@ -97,7 +98,7 @@ function ByHand({ context, money, found }: FindProps): VNode {
     try {
       found(await money.wallet.typedPayment(to, amount, currency, memo));
     } catch (error) {
-      setRefusal((error as Error).message);
+      setRefusal(errorText(error, context.language));
       context.fail(error);
     }
   };

@@ -28,6 +28,7 @@ import {
   missingReceipts,
   TIME_ALLOWANCE_MS,
   type Buyer,
+  type Clocks,
   type Invariant,
   type Violation,
 } from "./invariants.ts";
@@ -158,11 +159,15 @@ export class VirtualDelivery {
     return { seed: this.#options.seed, outcome, violations: this.#violations, deeds, worldMs };
   }
 
-  #clocks(): { now: number; wrongClocks: number } {
+  #clocks(): Clocks {
     const off = NOTARIES.filter(
       (name) => Math.abs(this.#crew.members.get(name)?.skewMs ?? 0) > TIME_ALLOWANCE_MS,
     );
-    return { now: this.#clock.now(), wrongClocks: off.length + (this.#lies("notary-lies") ? 1 : 0) };
+    const skews = this.#options.faults.skews.map(({ byMs }) => byMs);
+    const small = [0, ...skews.filter((byMs) => Math.abs(byMs) <= TIME_ALLOWANCE_MS)];
+    const spreadMs = Math.max(...small) - Math.min(...small);
+    const wrongClocks = off.length + (this.#lies("notary-lies") ? 1 : 0);
+    return { now: this.#clock.now(), wrongClocks, spreadMs };
   }
 
   #lies(lie: Lie): boolean {

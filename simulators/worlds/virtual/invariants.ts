@@ -5,6 +5,7 @@
 import { equalBytes, toHex } from "../../../protocols/encoding/bytes.ts";
 import type { Header } from "../../../protocols/ledger/block.ts";
 import type { NotaryCore } from "../../../protocols/ledger/notary.ts";
+import { MAX_AGE_MS } from "./grounds.ts";
 import type { Village } from "./village.ts";
 import { villager } from "./village.ts";
 
@@ -16,7 +17,8 @@ export const INVARIANTS = {
   "paid-for-parcel": "the price is released only when the buyer has the parcel",
   "lands-only-permitted": "the drone is told to land only when a quorum has executed may-land",
   "parcel-to-buyer": "the parcel leaves the drone once, at the point, for the buyer, under may-land",
-  "met-at-the-point": "may-land is executed only while the buyer is within the terms' radius",
+  "met-at-the-point":
+    "may-land is executed only while the buyer is within the terms' radius; where clocks differ, or was, no longer ago than they and the terms' freshness allow",
   "buyer-pays-no-more": "the buyer's money never sinks by more than the price that they agreed to",
   "only-parties-earn": "nobody but buyer, drone and shop ever has money",
   "heard-was-said": "what a device hears of another, that one has said",
@@ -48,6 +50,14 @@ export interface Buyer {
   isNear: boolean;
 }
 
+export interface Clocks {
+  now: number;
+  /** Notaries whose clocks nobody could go by. */
+  wrongClocks: number;
+  /** By how much all others differ in this run. */
+  spreadMs: number;
+}
+
 /** What the watch asks of the ledger: each notary's core, as long as its process lives. */
 export class LedgerWatch {
   readonly #village: Village;
@@ -60,15 +70,17 @@ export class LedgerWatch {
   /** Which notaries have executed the contract to each label. */
   readonly #executed = new Map<string, Set<string>>();
   #priceMinor: bigint | undefined;
-  readonly #clocks: () => { now: number; wrongClocks: number };
+  readonly #clocks: () => Clocks;
   readonly #buyer: () => Buyer;
   #latestMs = 0;
+  /** When the buyer was last seen within the radius. */
+  #nearMs = Number.NEGATIVE_INFINITY;
   termsId: Uint8Array | undefined;
 
   constructor(
     village: Village,
     limitMinor: bigint,
-    clocks: () => { now: number; wrongClocks: number },
+    clocks: () => Clocks,
     buyer: () => Buyer,
     report: (invariant: Invariant, detail: string) => void,
   ) {
@@ -99,12 +111,13 @@ export class LedgerWatch {
 
   /** Looks at a notary if it has executed a block since. */
   look(name: string, core: NotaryCore): void {
+    if (this.#buyer().isNear) this.#nearMs = this.#clocks().now;
     if (this.#looked.get(name) === core.height) return;
     this.#looked.set(name, core.height);
-    const { hasParcel, isNear } = this.#buyer();
+    const { hasParcel } = this.#buyer();
     this.#time(name, core);
     this.#money(name, core);
-    this.#contract(name, core, isNear);
+    this.#contract(name, core);
     const { currency } = this.#village;
     const earned = ["drone", "shop"].reduce((sum, who) => {
       const root = villager(this.#village, who).root;
@@ -164,15 +177,21 @@ export class LedgerWatch {
     }
   }
 
-  #contract(name: string, core: NotaryCore, isNear: boolean): void {
+  #contract(name: string, core: NotaryCore): void {
     if (this.termsId === undefined) return;
     const label = core.contractView(this.termsId)?.state.label;
     if (label === undefined) return;
-    if (label === "may-land" && !this.#executed.has(label) && !isNear) {
+    if (label === "may-land" && !this.#executed.has(label) && !this.#isMet()) {
       this.#report("met-at-the-point", `${name} executes may-land, and the buyer is not at the point`);
     }
     const notaries = this.#executed.get(label) ?? new Set();
     this.#executed.set(label, notaries.add(name));
+  }
+
+  /** Nobody can tell how old a statement is better than the clocks of who signed it and who stamps agree. */
+  #isMet(): boolean {
+    const { now, spreadMs } = this.#clocks();
+    return now - this.#nearMs <= (spreadMs === 0 ? 0 : MAX_AGE_MS + spreadMs);
   }
 }
 

@@ -23,6 +23,7 @@ import { overheardCentral } from "../../radio/sniffer.ts";
 import { bakery, courier, PRICES } from "../delivery/firm.ts";
 import { droneUnder } from "./dishonest.ts";
 import type { Lie } from "./faults.ts";
+import { MAX_AGE_MS } from "./grounds.ts";
 import { livingBlobs, livingCentral, livingLog, livingPeripheral, type Life } from "./life.ts";
 import { KEEPERS, SHARDS_NEEDED, villager, type Village, type Villager } from "./village.ts";
 
@@ -32,9 +33,8 @@ export const RADIO = {
   stranger: "c0:00:00:00:00:03",
 };
 const FLIGHT_STREAM = "flight";
-/** Fewer messages than over a town, and fresher facts: some lies take their time. */
+/** Fewer messages than over a town. */
 const PUSH_EVERY_MS = 10_000;
-const MAX_AGE_MS = 60_000;
 const BLOB_WRITE_MS = 3;
 
 /** What an agent does to its body, and tells those who watch. */
