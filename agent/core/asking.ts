@@ -21,13 +21,17 @@ interface Open {
 const ANSWER_MS = 1_500;
 
 export class Asker {
-  readonly #messenger: Messenger;
+  readonly #messenger: Pick<Messenger, "listen" | "send">;
   readonly #clock: Clock;
   readonly #unasked: Received;
   readonly #open = new Set<Open>();
 
   /** `unasked` gets what answers no question. */
-  constructor(messenger: Messenger, clock: Clock, unasked: Received = () => undefined) {
+  constructor(
+    messenger: Pick<Messenger, "listen" | "send">,
+    clock: Clock,
+    unasked: Received = () => undefined,
+  ) {
     this.#messenger = messenger;
     this.#clock = clock;
     this.#unasked = unasked;
@@ -74,9 +78,8 @@ export class Asker {
         resolve(value);
       };
     });
-    // Together: an answer that is not awaited yet may fail by its time-out while the question still waits
-    // to leave.
-    const [answered] = await Promise.all([answer, this.#messenger.send(to, kind, encodeMessage(body))]);
-    return answered;
+    // Whoever has the answer does not wait for the broker's word that the question has left.
+    const sent = this.#messenger.send(to, kind, encodeMessage(body));
+    return Promise.race([answer, sent.then(() => answer)]);
   }
 }

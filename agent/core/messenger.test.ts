@@ -242,6 +242,30 @@ describe("questions and answers", () => {
     return { a, b, asker, unasked };
   }
 
+  it("are answered although the broker never says that the question has left", async () => {
+    const { a, b } = await pair();
+    await listening({
+      listen: () => serve(b.messenger, async (_from, _kind, body) => ({ kind: "echo", body })),
+    });
+    const asker = new Asker(
+      {
+        listen: (received) => a.messenger.listen(received),
+        send: (to, kind, body) => {
+          void a.messenger.send(to, kind, body);
+          return new Promise(() => undefined);
+        },
+      },
+      clock,
+    );
+    await listening(asker);
+    const answer = outcome(asker.ask(bob.id, "say", 7, ({ kind }) => kind === "echo"));
+    const none = outcome(asker.ask(bob.id, "say", 8, () => false));
+    await clock.runFor(1_400);
+    expect([answer.code, none.code]).toEqual(["done", "pending"]);
+    await clock.runFor(200);
+    expect(none.code).toBe("message-invalid");
+  });
+
   it("go to whoever asked, each to its own question, and the rest to nobody's", async () => {
     const { b, asker, unasked } = await pair();
     await listening({
