@@ -3,6 +3,7 @@ import {
   describeTerms,
   endingsTable,
   plainFormat,
+  type EndingRow,
   type TextFormat,
   type TextLanguage,
 } from "../../protocols/contract/text.ts";
@@ -14,6 +15,13 @@ const TITLES: Readonly<Record<TextLanguage, [string, string, string]>> = {
   fr: ["Comment cela peut finir", "Ce que chacun a alors", "Au plus tard"],
 };
 
+/** More endings than these are read by what comes of them. */
+const MOST_ROWS = 12;
+const BY: Readonly<Record<TextLanguage, (time: string) => string>> = {
+  en: (time) => `(by ${time})`,
+  fr: (time) => `(au plus tard ${time})`,
+};
+
 export function termsLines(
   terms: Terms,
   language: TextLanguage,
@@ -21,8 +29,21 @@ export function termsLines(
   format: TextFormat = plainFormat(language),
 ): string[] {
   const sentences = sentenceLines(describeTerms(terms, language, format), width);
-  const rows = endingsTable(terms, language, format).map(({ ending, outcome, by }) => [ending, outcome, by]);
+  const endings = endingsTable(terms, language, format);
+  if (endings.length > MOST_ROWS) return [...sentences, "", ...outcomeLines(endings, language, width)];
+  const rows = endings.map(({ ending, outcome, by }) => [ending, outcome, by]);
   return [...sentences, "", ...table([TITLES[language], ...rows], [5, 5, 3], width)];
+}
+
+/** What each can have in the end, and below it every way that leads there. */
+function outcomeLines(endings: readonly EndingRow[], language: TextLanguage, width: number): string[] {
+  const outcomes = [...new Set(endings.map(({ outcome }) => outcome))];
+  const lines = outcomes.flatMap((outcome) => {
+    const ways = endings.filter((row) => row.outcome === outcome);
+    const told = ways.map(({ ending, by }) => `- ${ending} ${BY[language](by)}`);
+    return ["", ...sentenceLines([outcome, ...told], width)];
+  });
+  return [`${TITLES[language][0]}:`, ...lines];
 }
 
 /** Sentences below one another; the cases of a step are set in. */
