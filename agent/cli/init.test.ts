@@ -98,7 +98,7 @@ describe("segment init", () => {
     const made = await init("--passphrase-file", file, "--json");
     expect(made.stdout).not.toContain("horse");
     const closed = await call(addStatus, ["status", "--home", home]);
-    expect(closed.error).toMatchObject({ code: "passphrase-wrong" });
+    expect(closed.error).toMatchObject({ code: "passphrase-missing" });
     vi.stubEnv("SEGMENT_PASSPHRASE", "correct horse");
     const { stdout, error } = await call(addStatus, ["status", "--home", home, "--json"]);
     expect(error).toBeUndefined();

@@ -60,7 +60,7 @@ export function passphraseOf(flags: HomeFlags): string | undefined {
   return smallText(passphraseFile).replace(/\r?\n$/, "");
 }
 
-/** Errors: home-missing, passphrase-wrong, keystore-damaged, … */
+/** Errors: home-missing, passphrase-missing, passphrase-wrong, keystore-damaged, … */
 export function loadHome(flags: HomeFlags): Promise<Home> {
   return openHome(homeFolder(flags), nodeCrypto, passphraseOf(flags));
 }

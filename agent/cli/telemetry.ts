@@ -26,6 +26,7 @@ import { counted, table, terminalWidth, utc } from "./layout.ts";
 import { idsOf, loadHome, optionInvalid, readFileBounded, withHome, withNetwork } from "./options.ts";
 import type { HomeFlags, NetworkFlags } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
+import { askForGrant } from "./lock-grant.ts";
 import { visitFrom } from "./visit.ts";
 
 const MAX_KEEPERS = 64;
@@ -35,6 +36,7 @@ const STREAMS = ["health", "lock-log"] as const;
 interface ReadFlags extends NetworkFlags {
   stream: (typeof STREAMS)[number];
   grant?: string;
+  lock?: string;
   issuer?: string;
   keepers?: string;
 }
@@ -51,15 +53,20 @@ export function addTelemetry(program: Command): void {
         .default("health"),
     )
     .option("--grant <file>", "a grant made for this home's key")
+    .option(
+      "--lock <name>",
+      "the log of a lock that this phone owns; the lock is asked, and has to be online",
+    )
     .option("--issuer <id>", "who must have signed the grant (default: the stream's publisher)")
     .option("--keepers <ids>", "the stream's keepers, by shard (default: those of this home)")
     .addHelpText(
       "after",
       "\nExamples:\n  segment telemetry read --home hub --json\n" +
         "  segment telemetry read --home owner --grant drone.grant --keepers z6Mk…,z6Mk…\n" +
-        "  segment telemetry read --home front --stream lock-log\n\n" +
-        "A running lock keeps a grant to read its log for each owner, in grants/ of its home; it is sealed to\n" +
-        "the owner's key, so that it may go by any way.\n" +
+        "  segment telemetry read --home front --stream lock-log\n" +
+        '  segment telemetry read --home phone --lock "Front door"\n\n' +
+        "A running lock also keeps a grant to read its log for each owner, in grants/ of its home; it is sealed\n" +
+        "to the owner's key, so that it may go by any way. Of the newest half minute nothing may be there yet.\n" +
         "Exit code 1 if something of the stream is missing; what is there is printed all the same.\n",
     )
     .action(read);
@@ -133,20 +140,12 @@ async function status(flags: HomeFlags): Promise<void> {
 
 async function read(flags: ReadFlags): Promise<void> {
   const home = await loadHome(flags);
-  const grant =
-    flags.grant === undefined ? ownGrant(nodeCrypto, home, flags) : givenGrant(flags.grant, flags, home);
-  const keeperIds = flags.keepers === undefined ? home.config.keepers : idsOf("--keepers", [flags.keepers]);
-  if (keeperIds.length === 0) {
-    throw new SegmentError(
-      "keepers-short",
-      "the home names no keepers: say who keeps the stream with --keepers",
-    );
-  }
-  const { stream, silent } = await visitFrom(flags, home, async (client) => {
+  const { grant, stream, silent } = await visitFrom(flags, home, async (client) => {
+    const { grant, keeperIds } = await sourceOf(client, flags, home);
     const there = await Promise.all(keeperIds.map((id) => answers(client, id, grant)));
     const { crypto } = client.machine;
     const stream = await readBack({ crypto, asker: client.asker, keepers: keeperIds, grant });
-    return { stream, silent: keeperIds.filter((_, index) => there[index] !== true) };
+    return { grant, stream, silent: keeperIds.filter((_, index) => there[index] !== true) };
   });
   const records = stream.chunks.flatMap((chunk) => chunk.records);
   const missing = missingOf(stream, silent);
@@ -173,6 +172,27 @@ async function read(flags: ReadFlags): Promise<void> {
     );
   }
   if (records.length === 0) throw new SegmentError("shards-missing", "no keeper has anything of this stream");
+}
+
+/** What opens the stream, and who has it. Errors: option-invalid, grant-invalid, keepers-short, a lock's. */
+async function sourceOf(
+  client: Client,
+  flags: ReadFlags,
+  home: Home,
+): Promise<{ grant: OpenedGrant; keeperIds: readonly string[] }> {
+  const named = flags.keepers === undefined ? undefined : idsOf("--keepers", [flags.keepers]);
+  if (flags.lock !== undefined) {
+    const { grant, keepers } = await askForGrant(client, home, flags.lock);
+    return { grant, keeperIds: named ?? keepers };
+  }
+  const grant =
+    flags.grant === undefined ? ownGrant(nodeCrypto, home, flags) : givenGrant(flags.grant, flags, home);
+  const keeperIds = named ?? home.config.keepers;
+  if (keeperIds.length > 0) return { grant, keeperIds };
+  throw new SegmentError(
+    "keepers-short",
+    "the home names no keepers: say who keeps the stream with --keepers",
+  );
 }
 
 /** Whether a keeper is there: it may have nothing of the stream and still answer. */

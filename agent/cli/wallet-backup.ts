@@ -6,7 +6,7 @@ import type { BackupSummary } from "../node/backup.ts";
 import { nodeCrypto, systemClock } from "../node/crypto.ts";
 import { writeFileDurably } from "../node/files.ts";
 import { openHome } from "../node/home.ts";
-import { SegmentError } from "../../protocols/errors.ts";
+import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { counted, paragraph, terminalWidth, utc } from "./layout.ts";
 import { homeFolder, passphraseOf, readFileBounded, smallText, withHome } from "./options.ts";
@@ -110,8 +110,8 @@ async function whose(
     const home = await openHome(folder, nodeCrypto, passphraseOf(flags));
     return { id: home.id, account: agentId(home.card.root) };
   } catch (error) {
-    if (error instanceof SegmentError && error.code === "passphrase-wrong")
-      return { id: null, account: null };
+    const isSealed = ["passphrase-missing", "passphrase-wrong"].includes(errorCode(error));
+    if (isSealed) return { id: null, account: null };
     throw error;
   }
 }

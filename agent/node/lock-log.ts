@@ -55,18 +55,23 @@ export interface LogOwner {
  * others. Errors: store-failed.
  */
 export function writeGrants(machine: Machine, home: Home, owners: readonly LogOwner[]): void {
-  const { crypto, random, clock } = machine;
   const folder = join(home.folder, "grants");
   rmSync(folder, { recursive: true, force: true });
   if (owners.length === 0) return;
   makeFolder(folder);
+  for (const { id, sessionKey } of owners)
+    writeFileDurably(grantPath(home.folder, id), logGrant(machine, home, sessionKey), 0o600);
+}
+
+/** From the beginning of the stream to a month from now, sealed to an owner's X25519 key. */
+export function logGrant({ crypto, random, clock }: Machine, home: Home, reader: Uint8Array): Uint8Array {
   const now = clock.now();
   const { streamId: id, rootKey } = lockLogStream(crypto, home);
   const span = { from: 0, to: Math.min(PERIOD_END, periodOf(now + GRANT_MS) + 1) };
-  const publisher = home.keys.signer.publicKey;
-  for (const { id: owner, sessionKey } of owners) {
-    const terms = { publisher, streamId: id, generation: 0, reader: sessionKey, span, issuedAtMs: now };
-    const grant = makeGrant({ crypto, random, signer: home.keys.signer, rootKey, terms });
-    writeFileDurably(grantPath(home.folder, owner), grant, 0o600);
-  }
+  const { signer } = home.keys;
+  const terms = {
+    publisher: signer.publicKey,
+    ...{ streamId: id, generation: 0, reader, span, issuedAtMs: now },
+  };
+  return makeGrant({ crypto, random, signer, rootKey, terms });
 }

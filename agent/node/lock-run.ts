@@ -6,8 +6,8 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { createLock } from "../../devices/lock/lock.ts";
-import { ERASE_DRIVER } from "../../devices/lock/state.ts";
-import type { LockConfig, LockState } from "../../devices/lock/state.ts";
+import { ERASE_DRIVER, GRANT_DRIVER } from "../../devices/lock/state.ts";
+import type { GrantWish, LockConfig, LockState } from "../../devices/lock/state.ts";
 import { PSK_LENGTH } from "../../protocols/access/pairing.ts";
 import { decodeMessage, encodeMessage } from "../../protocols/encoding/messages.ts";
 import { SegmentError } from "../../protocols/errors.ts";
@@ -20,7 +20,7 @@ import { openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { writeFileDurably } from "./files.ts";
 import type { Home } from "./home.ts";
-import { lockLogParts, writeGrants } from "./lock-log.ts";
+import { lockLogParts, logGrant, writeGrants } from "./lock-log.ts";
 import { LockSigner } from "./lock-signer.ts";
 import type { RadioOpeners } from "./radio-run.ts";
 import type { Machine } from "./run-connection.ts";
@@ -57,6 +57,12 @@ const pairingSchema = z.strictObject({
   forMs: z.number().int().min(1_000),
 });
 const statusSchema = z.strictObject({ owners: z.array(z.string()), isPairing: z.boolean() });
+
+/** To an owner who asks for the log of a lock that seals none. */
+const NO_KEEPERS = {
+  ...{ code: "keepers-short", message: "the lock's home names no keepers: its log stands in the lock alone" },
+  ...{ waitMs: 0, state: null, fact: null },
+};
 
 export type PairingWish = z.infer<typeof pairingSchema>;
 /** What a running lock tells the commands beside it. */
@@ -100,7 +106,11 @@ export class RunningLock {
     this.#opened = await openAgentHome<LockState>(this.#machine, this.#home, {
       ...{ device: createLock(pins.config), network, broker, radio },
       telemetry: lockLogParts(this.#machine.crypto, this.#home),
-      actuate: (name, value) => (name === ERASE_DRIVER ? this.#erase() : pins.actuate(name, value)),
+      actuate: (name, value) => {
+        if (name === ERASE_DRIVER) this.#erase();
+        else if (name === GRANT_DRIVER) this.#answerGrant(value as GrantWish);
+        else pins.actuate(name, value);
+      },
       progress: (step, detail) => say(detail === "" ? step : `${step}: ${detail}`),
       connected: (isConnected, agent) => this.#connectedChanged(isConnected, agent),
     });
@@ -159,6 +169,19 @@ export class RunningLock {
     if (granted === this.#granted) return;
     writeGrants(this.#machine, this.#home, owners);
     this.#granted = granted;
+  }
+
+  /** An owner's phone asks for it instead of fetching the file. One that does not hear this asks again. */
+  #answerGrant({ to, about }: GrantWish): void {
+    const { messenger, telemetry } = this.agent;
+    const card = messenger.cardOf(to);
+    const { keepers } = this.#home.config;
+    if (card === undefined) return;
+    const [kind, body] =
+      telemetry === undefined
+        ? ["push.lock-answer", { about, ...NO_KEEPERS }]
+        : ["lock-grant", { about, grant: logGrant(this.#machine, this.#home, card.sessionKey), keepers }];
+    messenger.send(to, kind, encodeMessage(body)).catch(() => undefined);
   }
 
   async #flushLog(): Promise<void> {

@@ -25,8 +25,8 @@ import { isGuest, isOwner } from "./patience.ts";
 import { onClaim, onRequest } from "./request.ts";
 import { alerts, batterySchema } from "./senses.ts";
 import { departures, onReceipt, onStay, staysAgain } from "./stay.ts";
-import { ANYONE, ERASE_DRIVER, freshState, MAX_SESSIONS } from "./state.ts";
-import type { LockConfig, LockState, OpenSession, Result } from "./state.ts";
+import { ANYONE, ERASE_DRIVER, freshState, GRANT_DRIVER, MAX_SESSIONS } from "./state.ts";
+import type { GrantWish, LockConfig, LockState, OpenSession, Result } from "./state.ts";
 import { onTime, timeForgotten, timeTold } from "./time.ts";
 import { afterTheTill, atTheTill, notForSale, onWalkUp } from "./walk-up.ts";
 import { onWatch, watchersTold } from "./watch.ts";
@@ -142,6 +142,8 @@ function onSaid(
       return onWatch(config, state, from, body, context);
     case "lock-audit":
       return onAudit(config, state, from, body, context);
+    case "lock-grant-ask":
+      return onGrantAsk(config, state, from, body, context);
     default:
       return stay(state);
   }
@@ -173,6 +175,22 @@ function onAudit(
   return heard(config, state, from, about, context, () => {
     if (!isOwner(state, from.peer)) throw new SegmentError("owner-required", "the log is the owners'");
     return { state, effects: [tell(from, `log/${context.now}`, "lock-log", page(state, asked))] };
+  });
+}
+
+/** The keys of the sealed log are not the device's: whoever runs it answers. */
+function onGrantAsk(
+  config: LockConfig,
+  state: LockState,
+  from: Speaker,
+  body: Uint8Array,
+  context: DeviceContext,
+): Result {
+  const { nonce: about } = parseBody(ACCESS_SCHEMAS["lock-grant-ask"], body);
+  return heard(config, state, from, { about, line: { what: "audit" } }, context, () => {
+    if (!isOwner(state, from.peer)) throw new SegmentError("owner-required", "the log is the owners'");
+    const wish: GrantWish = { to: from.peer, about };
+    return { state, effects: [actuate(GRANT_DRIVER, wish)] };
   });
 }
 

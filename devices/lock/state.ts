@@ -55,6 +55,14 @@ export const ANYONE = "*";
 export const PAIRING_DRIVER = "pairing";
 /** The agent's own driver: its home is to be as new (keys, outbox, what waits to be stored). */
 export const ERASE_DRIVER = "erase";
+/** The agent's own driver: this owner gets the key to the sealed log; `GrantWish`. */
+export const GRANT_DRIVER = "grant";
+
+export interface GrantWish {
+  to: AgentId;
+  /** The nonce of the question. */
+  about: Uint8Array;
+}
 
 export interface Owner {
   id: AgentId;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { MAX_TERMS_BYTES } from "../contract/bounds.ts";
 import { MAX_FACT_BYTES } from "../contract/facts.ts";
 import { MAX_STATEMENT_BYTES } from "../messaging/carried-time.ts";
+import { MAX_GRANT_BYTES } from "../telemetry/grant.ts";
 import { MAX_CHAIN } from "./chain.ts";
 import { NONCE_LENGTH, MAX_REQUEST_BYTES } from "./command.ts";
 import { KEY_ID_LENGTH, MAX_GUEST_KEY_BYTES } from "./key.ts";
@@ -60,6 +61,7 @@ const auditEntrySchema = z.strictObject({
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 
 const MAX_RECEIPT_BYTES = 8_192;
+const MAX_KEEPERS = 64;
 
 /** Most entries in one answer. */
 export const MAX_AUDIT_PAGE = 20;
@@ -133,6 +135,14 @@ export const ACCESS_SCHEMAS = {
     about: exactly(NONCE_LENGTH),
     entries: z.array(auditEntrySchema).max(MAX_AUDIT_PAGE),
     next: z.number().int().min(1).nullable(),
+  }),
+  /** Owner to lock, over the bus: the key to its sealed log, as far as that goes today. */
+  "lock-grant-ask": z.strictObject({ nonce: exactly(NONCE_LENGTH) }),
+  /** Lock to owner: sealed to the owner's key, and who keeps the shards, in their order. */
+  "lock-grant": z.strictObject({
+    about: exactly(NONCE_LENGTH),
+    grant: bytes(1, MAX_GRANT_BYTES),
+    keepers: z.array(z.string().max(64)).min(1).max(MAX_KEEPERS),
   }),
   /** Lock to owners. */
   "lock-alert": z.strictObject({

@@ -50,6 +50,24 @@ afterAll(async () => {
 });
 
 describe("the sealed log of a running lock", { timeout: PATIENCE_MS }, () => {
+  it("is read by an owner's phone that asks the lock for the key, and by nobody else's", async () => {
+    const reading = ["telemetry", "read", "--lock"];
+    const refused = await segment([...reading, ids.get(front)!, "--home", sam]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("[owner-required]")]);
+    const unknown = await segment([...reading, "cellar", "--home", olga]);
+    expect(unknown.stderr).toContain("[option-invalid]");
+    // Half a minute may go by before a line is sealed.
+    const asking = [...reading, ids.get(front)!, "--home", olga, "--json"];
+    let read = await segment(asking);
+    while (read.code !== 0) {
+      expect(read.stderr).toContain("[shards-missing]");
+      read = await segment(asking);
+    }
+    const { complete, log } = JSON.parse(read.stdout) as LogDocument;
+    expect(complete).toBe(true);
+    expect(log[0]).toMatchObject({ who: ids.get(olga), what: "pair", code: null });
+  });
+
   it("is read by its owner, with what the phone has signed", async () => {
     await document(["lock", "open", "--far", "--home", olga]);
     await lock.line(/^bolt: unlocked/);
@@ -63,6 +81,7 @@ describe("the sealed log of a running lock", { timeout: PATIENCE_MS }, () => {
     expect(complete).toBe(true);
     expect(log.map(({ who, what, target, code }) => [who, what, target, code])).toEqual([
       [ids.get(olga), "pair", null, null],
+      [ids.get(sam), "audit", null, "owner-required"],
       [ids.get(olga), "request", "door", null],
     ]);
     expect(log.at(-1)?.isSigned).toBe(true);

@@ -124,7 +124,7 @@ describe("a key file", () => {
     fc.tuple(mutated([plain, sealed]).filter(isCheap), fc.constantFrom("right", "wrong", "", undefined)),
     async ([mutant, passphrase]) => {
       writeFileSync(path, mutant);
-      const codes = ["keystore-damaged", "passphrase-wrong"];
+      const codes = ["keystore-damaged", "passphrase-missing", "passphrase-wrong"];
       try {
         const secrets = await loadKeystore(path, passphrase);
         expect(secrets.identitySeed).toHaveLength(32);

@@ -174,6 +174,8 @@ describe("messages between phone and lock", () => {
     "lock-audit": { nonce, from: 1 },
     "lock-answer": { about: nonce, code: "key-expired", message: "no", waitMs: 0, state, fact: id },
     "lock-log": { about: nonce, entries: [entry], next: 2 },
+    "lock-grant-ask": { nonce },
+    "lock-grant": { about: nonce, grant: new Uint8Array(300), keepers: ["z6Mk", "z6Ml"] },
     "lock-alert": { kind: "left-open", timeMs: MONDAY_8H },
     "key-refresh-ask": { links },
     "key-refreshed": { refresh: new Uint8Array(200) },
