@@ -12,6 +12,8 @@ const SECRET_BYTES = 32;
 const CHALLENGE_BYTES = 32;
 const USER_BYTES = 32;
 const TIMEOUT_MS = 2 * 60_000;
+/** Chromium was seen not to answer this right after a passkey was used. */
+const CAPABILITIES_MS = 1_000;
 /** COSE algorithms: Ed25519, ES256, RS256. What they sign is of no use here, but one must be named. */
 const ALGORITHMS = [-8, -7, -257] as const;
 
@@ -29,7 +31,9 @@ export async function passkeyHindrance(): Promise<Hindrance | undefined> {
   if (typeof PublicKeyCredential === "undefined") return "no-webauthn";
   // A passkey belongs to a domain, which an address of numbers is none (WebAuthn 5.1.2).
   if (/^[\d.]+$|:|\[/.test(location.hostname)) return "no-name";
-  const capabilities = await newer().getClientCapabilities?.();
+  // Whether the browser says it or not, the passkey itself tells once it is made.
+  const silent = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), CAPABILITIES_MS));
+  const capabilities = await Promise.race([newer().getClientCapabilities?.(), silent]);
   return capabilities?.["extension:prf"] === false ? "no-prf" : undefined;
 }
 
