@@ -1,4 +1,5 @@
 /** An owner's phone asks its lock for the key to the sealed log. */
+import { PUSH } from "../core/push.ts";
 import { nodeCrypto, nodeRandom } from "../node/crypto.ts";
 import type { Home } from "../node/home.ts";
 import { meet } from "../node/run-client.ts";
@@ -12,25 +13,21 @@ import { publicKeyFromId } from "../../protocols/identity/keys.ts";
 import { parseBody } from "../../protocols/messaging/schemas.ts";
 import { openGrant } from "../../protocols/telemetry/grant.ts";
 import type { OpenedGrant } from "../../protocols/telemetry/grant.ts";
-import { peopleOf } from "./contract-home.ts";
-import { optionInvalid } from "./options.ts";
 
-/** A refusal comes as news does: agent/core/agent.ts. */
-const REFUSED = "push.lock-answer";
+/** As the device says it: an answer that comes late is worth nothing. */
+const REFUSED = `${PUSH}lock-answer`;
 const GRANTED = "lock-grant";
 const ANSWER_MS = 10_000;
-const WHOLE_ID = /^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /**
- * Errors: option-invalid (no such lock), message-invalid (the lock does not answer), owner-required,
+ * Of the lock with this id. Errors: message-invalid (the lock does not answer), owner-required,
  * keepers-short, too-many-attempts, grant-invalid (it is not the lock's, or for another).
  */
 export async function askForGrant(
   client: Client,
   home: Home,
-  name: string,
+  lock: string,
 ): Promise<{ grant: OpenedGrant; keepers: readonly string[] }> {
-  const lock = lockCalled(home, name);
   await meet(client, lock);
   const nonce = nodeRandom.bytes(NONCE_LENGTH);
   const { kind, body } = await client.asker.ask(
@@ -42,7 +39,7 @@ export async function askForGrant(
   );
   if (kind === REFUSED) {
     const { code, message } = parseBody(ACCESS_SCHEMAS["lock-answer"], body);
-    throw new SegmentError((code ?? "peer-refused") as ErrorCode, message, { where: name });
+    throw new SegmentError((code ?? "peer-refused") as ErrorCode, message, { where: lock });
   }
   const { grant: bytes, keepers } = parseBody(ACCESS_SCHEMAS[GRANTED], body);
   const issuer = publicKeyFromId(lock);
@@ -54,16 +51,4 @@ function isAnswer({ kind, body }: { kind: string; body: Uint8Array }, nonce: Uin
   if (kind !== REFUSED && kind !== GRANTED) return false;
   const { about } = parseBody(ACCESS_SCHEMAS[kind === REFUSED ? "lock-answer" : GRANTED], body);
   return equalBytes(about, nonce);
-}
-
-/** By its name, or its id; of one that this home has met, the beginning is enough. Errors: option-invalid. */
-function lockCalled(home: Home, name: string): string {
-  if (WHOLE_ID.test(name)) return name;
-  const locks = [...peopleOf(home)].filter(([, { kind }]) => kind === "lock");
-  const found = locks.filter(([id, card]) => card.name === name || id.startsWith(name));
-  const [only, ...others] = found.map(([id]) => id);
-  if (only !== undefined && others.length === 0) return only;
-  const known = locks.map(([id, card]) => `"${card.name}" ${id}`).join(", ");
-  const wanted = only === undefined ? "a lock that this home has met, or its id" : "one lock: say its id";
-  throw optionInvalid("--lock", `${wanted} (${known === "" ? "see segment lock list" : known})`, name);
 }

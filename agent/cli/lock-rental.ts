@@ -11,7 +11,7 @@ import { momentOf, zoneOf } from "../platform/wall-clock.ts";
 import type { KeyringState, RentedStay } from "../../devices/keyring/state.ts";
 import { stayStanding } from "../../protocols/access/log-words.ts";
 import { readStay } from "../../protocols/access/stay.ts";
-import { openStayOffer } from "../../protocols/access/walk-up.ts";
+import { openStayOffer, WALKED_UP } from "../../protocols/access/walk-up.ts";
 import { DAY_MS } from "../../protocols/calendar.ts";
 import type { TextLanguage } from "../../protocols/contract/text-format.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
@@ -175,7 +175,7 @@ export function stayShown(
 ): ShownStay {
   const name = state.locks.find(({ id }) => id === lock)?.name ?? lock;
   const about = { contract: toHex(termsId), lock, name, phase };
-  if (phase === "walk-up") {
+  if (phase === WALKED_UP) {
     const { untilMs } = openStayOffer(nodeCrypto, terms, publicKeyFromId(lock));
     return { ...about, opened: true, host: { fromMs: null, untilMs } };
   }

@@ -26,10 +26,12 @@ import { counted, table, terminalWidth, utc } from "./layout.ts";
 import { idsOf, loadHome, optionInvalid, readFileBounded, withHome, withNetwork } from "./options.ts";
 import type { HomeFlags, NetworkFlags } from "./options.ts";
 import { print, printDocument, say } from "./output.ts";
+import { lockNamed, withKeyring } from "./keyring-visit.ts";
 import { askForGrant } from "./lock-grant.ts";
 import { visitFrom } from "./visit.ts";
 
 const MAX_KEEPERS = 64;
+const WHOLE_ID = /^z6Mk[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 const STREAMS = ["health", "lock-log"] as const;
 
@@ -140,8 +142,9 @@ async function status(flags: HomeFlags): Promise<void> {
 
 async function read(flags: ReadFlags): Promise<void> {
   const home = await loadHome(flags);
+  const lock = flags.lock === undefined ? undefined : await lockCalled(flags.lock, flags);
   const { grant, stream, silent } = await visitFrom(flags, home, async (client) => {
-    const { grant, keeperIds } = await sourceOf(client, flags, home);
+    const { grant, keeperIds } = await sourceOf(client, { ...flags, ...(lock && { lock }) }, home);
     const there = await Promise.all(keeperIds.map((id) => answers(client, id, grant)));
     const { crypto } = client.machine;
     const stream = await readBack({ crypto, asker: client.asker, keepers: keeperIds, grant });
@@ -172,6 +175,12 @@ async function read(flags: ReadFlags): Promise<void> {
     );
   }
   if (records.length === 0) throw new SegmentError("shards-missing", "no keeper has anything of this stream");
+}
+
+/** Any lock by its id, those of this phone's keyring by name too. Errors: key-foreign, option-invalid. */
+async function lockCalled(name: string, flags: HomeFlags): Promise<string> {
+  if (WHOLE_ID.test(name)) return name;
+  return withKeyring(flags, async ({ state }) => lockNamed(state, name).id);
 }
 
 /** What opens the stream, and who has it. Errors: option-invalid, grant-invalid, keepers-short, a lock's. */

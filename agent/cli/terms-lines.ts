@@ -1,5 +1,6 @@
 /** Terms on a terminal: the sentences, then every way they can end as a table. */
 import {
+  byOutcome,
   describeTerms,
   endingsTable,
   plainFormat,
@@ -35,11 +36,8 @@ export function termsLines(
   return [...sentences, "", ...table([TITLES[language], ...rows], [5, 5, 3], width)];
 }
 
-/** What each can have in the end, and below it every way that leads there. */
 function outcomeLines(endings: readonly EndingRow[], language: TextLanguage, width: number): string[] {
-  const outcomes = [...new Set(endings.map(({ outcome }) => outcome))];
-  const lines = outcomes.flatMap((outcome) => {
-    const ways = endings.filter((row) => row.outcome === outcome);
+  const lines = byOutcome(endings).flatMap(({ outcome, ways }) => {
     const told = ways.map(({ ending, by }) => `- ${ending} ${BY[language](by)}`);
     return ["", ...sentenceLines([outcome, ...told], width)];
   });

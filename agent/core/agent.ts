@@ -26,15 +26,13 @@ import { NetworkClock } from "./network-clock.ts";
 import { NetworkTime } from "./network-time.ts";
 import { CARD_PREFIX, Notaries } from "./notaries.ts";
 import { Outbox, type OutboxPromise } from "./outbox.ts";
+import { PUSH } from "./push.ts";
 import { Seen } from "./seen.ts";
 import { sessionEvents } from "./session-events.ts";
 import { Telemetry } from "./telemetry.ts";
 import { Timers } from "./timers.ts";
 
 export type { AgentParts, Surroundings } from "./agent-parts.ts";
-
-/** Messages of kind "push.…" are news, not promises: nobody acknowledges or repeats them. */
-const PUSH = "push.";
 
 const ackSchema = z.strictObject({ messageId: z.instanceof(Uint8Array) });
 

@@ -16,6 +16,7 @@ import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Timer } from "../../protocols/ports.ts";
 import type { Agent } from "../core/agent.ts";
 import type { Negotiator } from "../core/negotiator.ts";
+import { PUSH } from "../core/push.ts";
 import { openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { writeFileDurably } from "./files.ts";
@@ -179,7 +180,7 @@ export class RunningLock {
     if (card === undefined) return;
     const [kind, body] =
       telemetry === undefined
-        ? ["push.lock-answer", { about, ...NO_KEEPERS }]
+        ? [`${PUSH}lock-answer`, { about, ...NO_KEEPERS }]
         : ["lock-grant", { about, grant: logGrant(this.#machine, this.#home, card.sessionKey), keepers }];
     messenger.send(to, kind, encodeMessage(body)).catch(() => undefined);
   }

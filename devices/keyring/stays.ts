@@ -6,7 +6,7 @@ import type { AccessBody } from "../../protocols/access/messages.ts";
 import { MAY_OPEN, openLocksWord, phaseOf, readStay, signOpening } from "../../protocols/access/stay.ts";
 import { OPENED } from "../../protocols/contract/templates/fact-kinds.ts";
 import { TENURE_LENGTH } from "../../protocols/access/tenure.ts";
-import { openStayOffer } from "../../protocols/access/walk-up.ts";
+import { openStayOffer, WALKED_UP } from "../../protocols/access/walk-up.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { openCard } from "../../protocols/identity/card.ts";
@@ -25,8 +25,6 @@ import type { KeyringState, KnownLock, RentedStay, Result } from "./state.ts";
 /** What the notaries may have missed is handed in again, until they have it. */
 const FILE_AGAIN_MS = 60 * 60_000;
 const ASK_EVERY_MS = 60 * 60_000;
-/** The phase of a stay that was agreed at the door. */
-const WALKED_UP = "walk-up";
 /** How often the phone looks. */
 const TICK_MS = 60_000;
 
@@ -68,7 +66,7 @@ export function withRoom(stays: readonly RentedStay[], context: DeviceContext): 
 
 function isOver({ phase, terms, lock }: RentedStay, { crypto, now }: DeviceContext): boolean {
   // Of a stay that was agreed at the door no notary says that it has ended.
-  if (phase === "walk-up") return openStayOffer(crypto, terms, publicKeyFromId(lock)).untilMs < now;
+  if (phase === WALKED_UP) return openStayOffer(crypto, terms, publicKeyFromId(lock)).untilMs < now;
   return phase === "closed";
 }
 

@@ -4,7 +4,7 @@
  */
 import { ACCESS_SCHEMAS } from "../../protocols/access/messages.ts";
 import { TENURE_LENGTH } from "../../protocols/access/tenure.ts";
-import { openStayOffer, signStayOffer, walkUpId } from "../../protocols/access/walk-up.ts";
+import { openStayOffer, signStayOffer, WALKED_UP, walkUpId } from "../../protocols/access/walk-up.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { openCard } from "../../protocols/identity/card.ts";
@@ -139,7 +139,7 @@ function letIn(state: KeyringState, walkUp: WalkUp, { crypto }: DeviceContext): 
   if (bid === null || offer === null || tenure === null || known === undefined) return stay(state);
   const termsId = walkUpId(crypto, offer);
   const rented: RentedStay = {
-    ...{ lock, termsId, terms: offer, receipt: null, seq: 0, phase: "walk-up", shownSeq: 0, offered: null },
+    ...{ lock, termsId, terms: offer, receipt: null, seq: 0, phase: WALKED_UP, shownSeq: 0, offered: null },
     ...{ opening: { guest: bid, lock: offer }, refusal: null, filed: 0, filedMs: 0 },
   };
   // There was room when it began. What is paid for is kept in any case.

@@ -242,8 +242,6 @@ export const MAX_KEYS_OF_ONE = 32;
 export const MAX_REVOKED = 1_024;
 export const MAX_STAYS = 32;
 export const MAX_OFFERS = 8;
-/** The phase of a stay that was agreed at the door. */
-export const WALKED_UP = "walk-up";
 export const MAX_SESSIONS = 32;
 /** Requests in one session; or of one peer over the bus, within a minute. */
 export const MAX_DONE = 64;

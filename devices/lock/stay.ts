@@ -15,6 +15,7 @@ import {
   signRefusal,
 } from "../../protocols/access/stay.ts";
 import type { StayPhase } from "../../protocols/access/stay.ts";
+import { WALKED_UP } from "../../protocols/access/walk-up.ts";
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import type { ErrorCode } from "../../protocols/errors.ts";
@@ -31,7 +32,7 @@ import { logged } from "./audit.ts";
 import type { Line } from "./audit.ts";
 import { isDoorShut } from "./senses.ts";
 import { isTimeKnown, withTime } from "./time.ts";
-import { DOOR, MAX_STAYS, WALKED_UP } from "./state.ts";
+import { DOOR, MAX_STAYS } from "./state.ts";
 import type { HeldStay, LockConfig, LockState, Result } from "./state.ts";
 
 /** Who is offline does not know when that ends; what the notaries have is not handed in again. */

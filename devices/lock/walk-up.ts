@@ -10,6 +10,7 @@ import {
   openStayOffer,
   priceOf,
   signStayOffer,
+  WALKED_UP,
   walkUpId,
 } from "../../protocols/access/walk-up.ts";
 import type { StayOffer } from "../../protocols/access/walk-up.ts";
@@ -27,7 +28,7 @@ import type { Speaker } from "./answers.ts";
 import { logged } from "./audit.ts";
 import { due, requireRoom, withStay } from "./stay.ts";
 import { isTimeKnown } from "./time.ts";
-import { MAX_OFFERS, WALKED_UP } from "./state.ts";
+import { MAX_OFFERS } from "./state.ts";
 import type { AgreedStay, HeldStay, LockConfig, LockState, Result } from "./state.ts";
 
 /** A voucher that the lock could not redeem in time, were it offline for so long, it does not take. */

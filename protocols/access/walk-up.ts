@@ -14,6 +14,8 @@ import type { Crypto, Signer, TimeMs } from "../ports.ts";
 import { MAX_TIME_MS } from "./times.ts";
 
 export const STAY_OFFER = "stay-offer";
+/** The phase of a stay that was agreed at the door, where a rental has its contract's. */
+export const WALKED_UP = "walk-up";
 const DAY_MS = 24 * 60 * 60_000;
 /** Nobody walks in for longer. */
 export const LONGEST_WALK_UP_MS = 30 * DAY_MS;

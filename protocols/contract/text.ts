@@ -84,6 +84,12 @@ export function endingsTable(
   }));
 }
 
+/** What each can have in the end, and every way that leads there: many endings are read so. */
+export function byOutcome(rows: readonly EndingRow[]): { outcome: string; ways: EndingRow[] }[] {
+  const outcomes = [...new Set(rows.map(({ outcome }) => outcome))];
+  return outcomes.map((outcome) => ({ outcome, ways: rows.filter((row) => row.outcome === outcome) }));
+}
+
 type Near = Extract<Observation, { kind: "near" }>;
 
 function isSamePlace(a: Near, b: Near | undefined): boolean {

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await document(["telemetry", "keepers", id, "--home", front]);
   lock = await start(front, /^lock: ready$/);
   const { host } = await document<{ host: { code: string } }>(["pair", "--home", front]);
-  await document(["pair", host.code, "--far", "--home", olga]);
+  await document(["pair", host.code, "--name", "Front door", "--far", "--home", olga]);
 }, PATIENCE_MS);
 
 afterAll(async () => {
@@ -55,9 +55,9 @@ describe("the sealed log of a running lock", { timeout: PATIENCE_MS }, () => {
     const refused = await segment([...reading, ids.get(front)!, "--home", sam]);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("[owner-required]")]);
     const unknown = await segment([...reading, "cellar", "--home", olga]);
-    expect(unknown.stderr).toContain("[option-invalid]");
+    expect(unknown.stderr).toContain("[key-foreign]");
     // Half a minute may go by before a line is sealed.
-    const asking = [...reading, ids.get(front)!, "--home", olga, "--json"];
+    const asking = [...reading, "Front door", "--home", olga, "--json"];
     let read = await segment(asking);
     while (read.code !== 0) {
       expect(read.stderr).toContain("[shards-missing]");

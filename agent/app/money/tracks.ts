@@ -2,6 +2,7 @@
  * Deliveries on their way: the positions that a drone signs for the other parties of its contract while it
  * flies. They are news, sent once each: what came while the phone was away is not there.
  */
+import { PUSH } from "../../core/push.ts";
 import { openFact, readPosition } from "../../../protocols/contract/facts.ts";
 import type { Negotiation } from "../../../protocols/contract/negotiation-state.ts";
 import { positionSchema } from "../../../protocols/delivery/messages.ts";
@@ -17,7 +18,7 @@ import { z } from "zod";
 import type { Kept } from "./kept.ts";
 
 /** As drones say it: news, and its last word that has to arrive. */
-const KINDS: ReadonlySet<string> = new Set(["push.position", "position"]);
+const KINDS: ReadonlySet<string> = new Set([`${PUSH}position`, "position"]);
 /** Of one delivery; of more every second one is left out. */
 const MOST_FIXES = 512;
 

@@ -1,8 +1,8 @@
 /** What the parts of a contract's page have in common. */
 import type { VNode } from "preact";
 import type { Terms } from "../../../protocols/contract/terms.ts";
-import { describeTerms, endingsTable } from "../../../protocols/contract/text.ts";
-import type { TextFormat } from "../../../protocols/contract/text.ts";
+import { byOutcome, describeTerms, endingsTable } from "../../../protocols/contract/text.ts";
+import type { EndingRow, TextFormat } from "../../../protocols/contract/text.ts";
 import { errorCode } from "../../../protocols/errors.ts";
 import type { AppContext } from "../app-context.ts";
 import type { Deal } from "../money/dealings.ts";
@@ -77,7 +77,7 @@ export function TermsAndEndings(props: {
   );
 }
 
-type Rows = readonly { ending: string; outcome: string; by: string }[];
+type Rows = readonly EndingRow[];
 
 /** More rows than these are read by what comes of them, and the ways to each are folded in. */
 const MOST_ROWS = 8;
@@ -113,29 +113,25 @@ function Endings({ rows, words }: { rows: Rows; words: ContractScreenWords }): V
 }
 
 function Outcomes({ rows, words }: { rows: Rows; words: ContractScreenWords }): VNode {
-  const outcomes = [...new Set(rows.map(({ outcome }) => outcome))];
   return (
     <ul class="list">
-      {outcomes.map((outcome) => {
-        const ways = rows.filter((row) => row.outcome === outcome);
-        return (
-          <li key={outcome}>
-            <div class="outcome">
-              <strong>{outcome}</strong>
-              <details>
-                <summary>{words.ways(ways.length)}</summary>
-                <ul class="sentences">
-                  {ways.map(({ ending, by }) => (
-                    <li key={ending}>
-                      {ending} <span class="soft small detail">{words.by(by)}</span>
-                    </li>
-                  ))}
-                </ul>
-              </details>
-            </div>
-          </li>
-        );
-      })}
+      {byOutcome(rows).map(({ outcome, ways }) => (
+        <li key={outcome}>
+          <div class="outcome">
+            <strong>{outcome}</strong>
+            <details>
+              <summary>{words.ways(ways.length)}</summary>
+              <ul class="sentences">
+                {ways.map(({ ending, by }) => (
+                  <li key={ending}>
+                    {ending} <span class="soft small detail">{words.by(by)}</span>
+                  </li>
+                ))}
+              </ul>
+            </details>
+          </div>
+        </li>
+      ))}
     </ul>
   );
 }

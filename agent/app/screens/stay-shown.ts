@@ -2,7 +2,7 @@
 import { stayAt } from "../../../devices/keyring/find.ts";
 import type { KeyringState, RentedStay } from "../../../devices/keyring/state.ts";
 import { MAY_OPEN, readStay } from "../../../protocols/access/stay.ts";
-import { openStayOffer } from "../../../protocols/access/walk-up.ts";
+import { openStayOffer, WALKED_UP } from "../../../protocols/access/walk-up.ts";
 import { openFact } from "../../../protocols/contract/facts.ts";
 import { decodeTerms } from "../../../protocols/contract/terms.ts";
 import type { Terms } from "../../../protocols/contract/terms.ts";
@@ -22,9 +22,6 @@ export interface StayFacts {
   arrivalMs: number;
   departureMs: number;
 }
-
-/** A stay that was agreed and paid at the door, without a contract. */
-const WALKED_UP = "walk-up";
 
 export function stayFacts(stay: RentedStay): StayFacts {
   if (stay.phase === WALKED_UP) {

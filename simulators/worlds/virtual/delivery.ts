@@ -163,7 +163,10 @@ export class VirtualDelivery {
     const off = NOTARIES.filter(
       (name) => Math.abs(this.#crew.members.get(name)?.skewMs ?? 0) > TIME_ALLOWANCE_MS,
     );
-    const skews = this.#options.faults.skews.map(({ byMs }) => byMs);
+    // Of those who state where they are, and of those who judge how long ago that was.
+    const skews = this.#options.faults.skews
+      .filter(({ who }) => who === "drone" || who === "phone" || NOTARIES.some((name) => name === who))
+      .map(({ byMs }) => byMs);
     const small = [0, ...skews.filter((byMs) => Math.abs(byMs) <= TIME_ALLOWANCE_MS)];
     const spreadMs = Math.max(...small) - Math.min(...small);
     const wrongClocks = off.length + (this.#lies("notary-lies") ? 1 : 0);

@@ -9,8 +9,8 @@ import { ana, bo, bolts, otto, sam } from "../../../devices/lock/testing/door.ts
 import type { Door } from "../../../devices/lock/testing/door.ts";
 import { ASKED, LEAST, letDoor, setLet, Walker } from "../../../devices/lock/testing/walker.ts";
 import type { Said } from "../../../devices/lock/testing/walker.ts";
-import { WALKED_UP } from "../../../devices/lock/state.ts";
 import { HOUR } from "../../../protocols/access/testing/kit.ts";
+import { WALKED_UP } from "../../../protocols/access/walk-up.ts";
 import { fuzz } from "../support/harness.ts";
 import { must } from "../support/must.ts";
 
