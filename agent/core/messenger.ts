@@ -1,6 +1,6 @@
 /**
  * Sealed messages between agents over a bus that is trusted with nothing: every
- * message is signed by its sender and sealed to its recipient; what does not open is
+ * message is sealed to its recipient, in a context that its sender has signed for; what does not open is
  * counted and dropped, and the agent goes on.
  */
 import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
@@ -8,6 +8,7 @@ import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.
 import { checkValidity, openCard, type Card } from "../../protocols/identity/card.ts";
 import { sign1, verify1 } from "../../protocols/identity/cose.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
+import { RecipientContexts, SenderContexts } from "../../protocols/messaging/contexts.ts";
 import { openEnvelope, sealEnvelope, type OpenedEnvelope } from "../../protocols/messaging/envelope.ts";
 import { isAboutTime, TIME_KIND } from "../../protocols/messaging/time.ts";
 import type { Bus, Clock, Crypto, Random, Signer } from "../../protocols/ports.ts";
@@ -82,6 +83,9 @@ export class Messenger {
   readonly #parts: MessengerParts;
   /** The public half of the session secret. */
   readonly #sessionKey: Uint8Array;
+  /** What was agreed with each peer, in memory alone. */
+  readonly #sealing = new SenderContexts();
+  readonly #opening = new RecipientContexts();
   readonly #cards = new Map<string, KnownCard>();
   /** By hash, in hex. */
   readonly #verified = new Map<string, KnownCard>();
@@ -170,9 +174,7 @@ export class Messenger {
     const known = this.validCardOf(to);
     const topic = directTopic(network, this.self, to);
     const sealed = sealEnvelope({
-      crypto,
-      random,
-      network,
+      ...{ crypto, random, network, contexts: this.#sealing },
       sender: keys.signer,
       recipient: known.identity,
       recipientSessionKey: known.sessionKey,
@@ -192,10 +194,7 @@ export class Messenger {
     await bus.subscribe(inboxFilter(network, this.self), (topic, payload) => {
       try {
         const message = openEnvelope({
-          crypto,
-          network,
-          topic,
-          payload,
+          ...{ crypto, network, topic, payload, contexts: this.#opening },
           recipient: keys.signer.publicKey,
           sessionSecret: keys.sessionSecret,
           sessionKey: this.#sessionKey,

@@ -5,7 +5,15 @@ import { describeShared } from "../../test/support/shared.ts";
 import { fromHex, text, toHex, utf8 } from "../encoding/bytes.ts";
 import { errorCode } from "../errors.ts";
 import type { Crypto, Random } from "../ports.ts";
-import { HPKE_OVERHEAD, hpkeOpen, hpkeSeal } from "./hpke.ts";
+import {
+  HPKE_OVERHEAD,
+  hpkeOpen,
+  hpkeOpenAt,
+  hpkeRecipient,
+  hpkeSeal,
+  hpkeSealAt,
+  hpkeSender,
+} from "./hpke.ts";
 import { portableCrypto } from "./portable.ts";
 
 function codeOf(act: () => unknown): string {
@@ -89,6 +97,19 @@ describe("sealed messages", () => {
         "seal-broken",
       );
     }
+  });
+
+  it("of a context open under their own number only, which has 32 bits", () => {
+    const context = hpkeSender(nodeCrypto, random, publicKey, info);
+    for (const seq of [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1]) {
+      const sealed = hpkeSealAt(nodeCrypto, context, seq, aad, utf8("nine"));
+      expect(hpkeOpenAt(nodeCrypto, context, seq, aad, sealed)).toEqual(utf8("nine"));
+      const other = seq === 0 ? 1 : seq - 1;
+      expect(codeOf(() => hpkeOpenAt(nodeCrypto, context, other, aad, sealed))).toBe("seal-broken");
+    }
+    for (const seq of [-1, 0.5, 2 ** 32, NaN])
+      expect(codeOf(() => hpkeSealAt(nodeCrypto, context, seq, aad, info))).toBe("seal-broken");
+    expect(codeOf(() => hpkeRecipient(nodeCrypto, secret, new Uint8Array(31), info))).toBe("seal-broken");
   });
 
   it("refuse keys of small order on either side", () => {

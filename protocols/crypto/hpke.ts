@@ -1,6 +1,7 @@
 /**
- * HPKE (RFC 9180), base mode, single shot: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
- * ChaCha20-Poly1305. Base mode does not say who sealed it: sign inside.
+ * HPKE (RFC 9180), base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305; in
+ * a single shot, or as a context that seals many messages, each under a number of its own.
+ * Base mode does not say who sealed it: sign inside.
  */
 import { concat, utf8 } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
@@ -26,9 +27,75 @@ const LABELS = {
 };
 const ENCAPSULATED_LENGTH = 32;
 const TAG_LENGTH = 16;
+const MAX_SEQ = 2 ** 32 - 1;
 
 /** What sealing adds: the encapsulated key and the tag, in bytes. */
 export const HPKE_OVERHEAD = ENCAPSULATED_LENGTH + TAG_LENGTH;
+
+/** What sender and recipient share after one key agreement (section 5.1). */
+export interface HpkeContext {
+  /** The sender's ephemeral public key: of it the recipient makes the same context. 32 bytes. */
+  readonly encapsulated: Uint8Array;
+  readonly key: Uint8Array;
+  /** 12 bytes. */
+  readonly baseNonce: Uint8Array;
+}
+
+/** SetupBaseS (section 5.1.1). Throws `key-invalid` for a weak recipient key. */
+export function hpkeSender(
+  crypto: Crypto,
+  random: Random,
+  recipientPublicKey: Uint8Array,
+  info: Uint8Array,
+): HpkeContext {
+  const ephemeralSecret = random.bytes(32);
+  const encapsulated = crypto.x25519PublicKey(ephemeralSecret);
+  const shared = crypto.x25519(ephemeralSecret, recipientPublicKey);
+  return keySchedule(crypto, shared, encapsulated, recipientPublicKey, info);
+}
+
+/**
+ * SetupBaseR (section 5.1.1). Whoever opens often gives its public key along, so that it is not computed each
+ * time. Throws `seal-broken` for an encapsulated key of small order or of another length.
+ */
+export function hpkeRecipient(
+  crypto: Crypto,
+  recipientSecretKey: Uint8Array,
+  encapsulated: Uint8Array,
+  info: Uint8Array,
+  recipientPublicKey: Uint8Array = crypto.x25519PublicKey(recipientSecretKey),
+): HpkeContext {
+  if (encapsulated.length !== ENCAPSULATED_LENGTH) throw broken("it is too short");
+  const shared = sharedOrBroken(crypto, recipientSecretKey, encapsulated);
+  return keySchedule(crypto, shared, encapsulated, recipientPublicKey, info);
+}
+
+/**
+ * Context.Seal (section 5.2) under the sequence number `seq`, 0 to 2^32 - 1, which the application carries
+ * (section 9.7.1) and which a sender must never use twice in one context.
+ */
+export function hpkeSealAt(
+  crypto: Crypto,
+  context: HpkeContext,
+  seq: number,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): Uint8Array {
+  return crypto.chacha20Poly1305.seal(context.key, nonceOf(context, seq), aad, plaintext);
+}
+
+/** Context.Open (section 5.2), in any order. Throws `seal-broken`. */
+export function hpkeOpenAt(
+  crypto: Crypto,
+  context: HpkeContext,
+  seq: number,
+  aad: Uint8Array,
+  ciphertext: Uint8Array,
+): Uint8Array {
+  const plaintext = crypto.chacha20Poly1305.open(context.key, nonceOf(context, seq), aad, ciphertext);
+  if (plaintext === undefined) throw broken("it does not authenticate for this key and context");
+  return plaintext;
+}
 
 /** The 32-byte encapsulated key, then the ciphertext. Throws `key-invalid` for a weak recipient key. */
 export function hpkeSeal(
@@ -39,32 +106,22 @@ export function hpkeSeal(
   aad: Uint8Array,
   plaintext: Uint8Array,
 ): Uint8Array {
-  const ephemeralSecret = random.bytes(32);
-  const encapsulated = crypto.x25519PublicKey(ephemeralSecret);
-  const shared = crypto.x25519(ephemeralSecret, recipientPublicKey);
-  const { key, nonce } = keySchedule(crypto, shared, encapsulated, recipientPublicKey, info);
-  return concat(encapsulated, crypto.chacha20Poly1305.seal(key, nonce, aad, plaintext));
+  const context = hpkeSender(crypto, random, recipientPublicKey, info);
+  return concat(context.encapsulated, hpkeSealAt(crypto, context, 0, aad, plaintext));
 }
 
-/**
- * The plaintext. Throws `seal-broken`, whatever is wrong. Whoever opens often gives its public key along, so
- * that it is not computed each time.
- */
+/** The plaintext. Throws `seal-broken`, whatever is wrong. */
 export function hpkeOpen(
   crypto: Crypto,
   recipientSecretKey: Uint8Array,
   info: Uint8Array,
   aad: Uint8Array,
   sealed: Uint8Array,
-  recipientPublicKey: Uint8Array = crypto.x25519PublicKey(recipientSecretKey),
 ): Uint8Array {
   if (sealed.length < HPKE_OVERHEAD) throw broken("it is too short");
   const encapsulated = sealed.slice(0, ENCAPSULATED_LENGTH);
-  const shared = sharedOrBroken(crypto, recipientSecretKey, encapsulated);
-  const { key, nonce } = keySchedule(crypto, shared, encapsulated, recipientPublicKey, info);
-  const plaintext = crypto.chacha20Poly1305.open(key, nonce, aad, sealed.subarray(ENCAPSULATED_LENGTH));
-  if (plaintext === undefined) throw broken("it does not authenticate for this key and context");
-  return plaintext;
+  const context = hpkeRecipient(crypto, recipientSecretKey, encapsulated, info);
+  return hpkeOpenAt(crypto, context, 0, aad, sealed.subarray(ENCAPSULATED_LENGTH));
 }
 
 function sharedOrBroken(crypto: Crypto, secret: Uint8Array, encapsulated: Uint8Array): Uint8Array {
@@ -75,14 +132,23 @@ function sharedOrBroken(crypto: Crypto, secret: Uint8Array, encapsulated: Uint8A
   }
 }
 
-/** Sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule), for the first and only message. */
+/** ComputeNonce (section 5.2): the last four bytes of the base nonce, XORed with the number. */
+function nonceOf({ baseNonce }: HpkeContext, seq: number): Uint8Array {
+  if (!Number.isInteger(seq) || seq < 0 || seq > MAX_SEQ) throw broken("its number is out of range");
+  if (seq === 0) return baseNonce;
+  const nonce = baseNonce.slice();
+  for (let byte = 0; byte < 4; byte++) nonce[11 - byte]! ^= (seq >>> (8 * byte)) & 255;
+  return nonce;
+}
+
+/** Sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule). */
 function keySchedule(
   crypto: Crypto,
   dh: Uint8Array,
   encapsulated: Uint8Array,
   recipientPublicKey: Uint8Array,
   info: Uint8Array,
-): { key: Uint8Array; nonce: Uint8Array } {
+): HpkeContext {
   const eaePrk = hkdfExtract(crypto, EMPTY, concat(LABELS.eaePrk, dh));
   const sharedInfo = concat(lengthOf(32), LABELS.sharedSecret, encapsulated, recipientPublicKey);
   const sharedSecret = hkdfExpand(crypto, eaePrk, sharedInfo, 32);
@@ -90,8 +156,9 @@ function keySchedule(
   const context = contextOf(crypto, info);
   const secret = hkdfExtract(crypto, sharedSecret, LABELS.secret);
   return {
+    encapsulated,
     key: hkdfExpand(crypto, secret, concat(lengthOf(32), LABELS.key, context), 32),
-    nonce: hkdfExpand(crypto, secret, concat(lengthOf(12), LABELS.nonce, context), 12),
+    baseNonce: hkdfExpand(crypto, secret, concat(lengthOf(12), LABELS.nonce, context), 12),
   };
 }
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hpkeSeal } from "../crypto/hpke.ts";
+import { hpkeSealAt, hpkeSender } from "../crypto/hpke.ts";
 import { portableCrypto as crypto } from "../crypto/portable.ts";
-import { equalBytes, toHex, utf8 } from "../encoding/bytes.ts";
+import { concat, equalBytes, toHex, utf8 } from "../encoding/bytes.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
 import type { CborValue } from "../encoding/cbor.ts";
 import { SegmentError } from "../errors.ts";
@@ -64,30 +64,33 @@ function refusal(act: () => unknown): string {
   }
 }
 
+/** The context that every message here is sealed in: `random` gives always the same. */
+const context = hpkeSender(crypto, random, bobSession, utf8(KEY_LABELS.sealedMessage));
+
+/** What a malicious sender may sign. */
+function pledge(changes: Record<number, CborValue> = {}, signer = alice, label: SignatureLabel = "message") {
+  return sign1(
+    label,
+    encodeCbor(changed([2, "village", bob.publicKey, context.encapsulated], changes)),
+    signer,
+  );
+}
+
 /** A well-sealed message with whatever a malicious sender puts inside. */
-function forged(
-  changes: Record<number, CborValue>,
-  signer = alice,
-  label: SignatureLabel = "message",
-): Uint8Array {
-  const fields: CborValue[] = [
-    1,
-    "village",
-    alice.publicKey,
-    bob.publicKey,
-    toBob,
-    outgoing.messageId,
-    NOW,
-    "kind",
-    Uint8Array.of(1),
-    null,
-  ];
-  for (const [index, value] of Object.entries(changes)) fields[Number(index)] = value;
-  return sealed(sign1(label, encodeCbor(fields), signer));
+function forged(changes: Record<number, CborValue> = {}): Uint8Array {
+  const { messageId, timeMs } = outgoing;
+  return sealed(
+    encodeCbor(changed([2, pledge(), messageId, timeMs, "kind", Uint8Array.of(1), null], changes)),
+  );
+}
+
+function changed(fields: CborValue[], changes: Record<number, CborValue>): CborValue[] {
+  return fields.map((field, index) => (index in changes ? changes[index]! : field));
 }
 
 function sealed(inner: Uint8Array, topic = toBob): Uint8Array {
-  return hpkeSeal(crypto, random, bobSession, utf8(KEY_LABELS.sealedMessage), utf8(topic), inner);
+  const ciphertext = hpkeSealAt(crypto, context, 0, utf8(topic), inner);
+  return concat(context.encapsulated, new Uint8Array(4), ciphertext);
 }
 
 describe("an envelope", () => {
@@ -109,16 +112,16 @@ describe("an envelope", () => {
     expect(refusal(() => sealEnvelope({ ...outgoing, card: new Uint8Array(1025) }))).toBe(
       "message-invalid card",
     );
-    expect(refusal(() => openEnvelope(incoming(forged({ 9: new Uint8Array(1025) }))))).toBe(
+    expect(refusal(() => openEnvelope(incoming(forged({ 6: new Uint8Array(1025) }))))).toBe(
       "cbor-wrong-shape message.card",
     );
   });
 
-  it("keeps its bytes: enc, then the ciphertext (vector)", () => {
+  it("keeps its bytes: enc, number, ciphertext (vector)", () => {
     const payload = sealEnvelope(outgoing);
-    expect(payload).toHaveLength(403);
+    expect(payload).toHaveLength(291);
     expect(toHex(crypto.sha256(payload))).toBe(
-      "67e0a540eab3f7e1b83735b481daf69c326c65507aa18e1e67ebf9d2380326cc",
+      "1b0c951a023cbbd18aa4ca5596b69b10f8ad1b1ca3fab99381567431ec42efff",
     );
     expect(toHex(payload.slice(0, 32))).toBe(toHex(crypto.x25519PublicKey(random.bytes(32))));
   });
@@ -185,23 +188,25 @@ describe("an envelope", () => {
 
   it("is not believed when the inside contradicts the outside", () => {
     const open = (payload: Uint8Array) => refusal(() => openEnvelope(incoming(payload)));
-    expect(open(forged({}))).toBe("none");
-    expect(open(forged({}, mallory))).toBe("message-invalid sender");
-    expect(open(forged({ 2: mallory.publicKey }, mallory))).toBe("message-invalid sender");
-    expect(open(forged({ 3: mallory.publicKey }))).toBe("message-invalid recipient");
-    expect(open(forged({ 4: topicOf(alice, mallory) }))).toBe("message-invalid topic");
-    expect(open(forged({ 1: "campus" }))).toBe("message-invalid network");
-    expect(open(forged({ 7: "Kind" }))).toBe("message-invalid kind");
-    expect(open(forged({}, alice, "fact"))).toMatch(/^signature-invalid/);
-    expect(open(sealed(Uint8Array.of(1)))).toMatch(/^signature-malformed/);
+    const pledged = (...args: Parameters<typeof pledge>) => open(forged({ 1: pledge(...args) }));
+    expect(open(forged())).toBe("none");
+    expect(pledged({}, mallory)).toBe("message-invalid sender");
+    expect(pledged({ 1: "campus" })).toBe("message-invalid network");
+    expect(pledged({ 2: mallory.publicKey })).toBe("message-invalid recipient");
+    expect(pledged({ 3: new Uint8Array(32) })).toBe("message-invalid encapsulated");
+    expect(pledged({ 0: 1 })).toBe("cbor-wrong-shape pledge.version");
+    expect(pledged({}, alice, "fact")).toMatch(/^signature-invalid/);
+    expect(open(forged({ 1: new Uint8Array(40) }))).toMatch(/^signature-malformed/);
+    expect(open(forged({ 4: "Kind" }))).toBe("message-invalid kind");
     for (const changes of [
-      { 0: 2 },
-      { 2: "x" },
-      { 5: new Uint8Array(15) },
-      { 6: -1 },
-      { 7: 1 },
-      { 8: "b" },
-      { 9: 1 },
+      { 0: 1 },
+      { 1: "x" },
+      { 1: new Uint8Array(257) },
+      { 2: new Uint8Array(15) },
+      { 3: -1 },
+      { 4: 1 },
+      { 5: "b" },
+      { 6: 1 },
     ]) {
       expect(open(forged(changes as Record<number, CborValue>))).toMatch(/^cbor-wrong-shape/);
     }
@@ -210,26 +215,13 @@ describe("an envelope", () => {
   it("cannot be passed on by its recipient as if it were to another", () => {
     // Bob opens what Alice wrote to him and seals the same signed bytes to Mallory.
     const secret = new Uint8Array(32).fill(14);
-    const inner = encodeCbor([
-      1,
-      "village",
-      alice.publicKey,
-      bob.publicKey,
-      toBob,
-      outgoing.messageId,
-      NOW,
-      "kind",
-      Uint8Array.of(1),
-      null,
-    ]);
     const topic = topicOf(alice, mallory);
-    const passedOn = hpkeSeal(
-      crypto,
-      random,
-      crypto.x25519PublicKey(secret),
-      utf8(KEY_LABELS.sealedMessage),
-      utf8(topic),
-      sign1("message", inner, alice),
+    const own = hpkeSender(crypto, random, crypto.x25519PublicKey(secret), utf8(KEY_LABELS.sealedMessage));
+    const inner = encodeCbor([2, pledge(), outgoing.messageId, NOW, "kind", Uint8Array.of(1), null]);
+    const passedOn = concat(
+      own.encapsulated,
+      new Uint8Array(4),
+      hpkeSealAt(crypto, own, 0, utf8(topic), inner),
     );
     const arrived = incoming(passedOn, { topic, recipient: mallory.publicKey, sessionSecret: secret });
     expect(refusal(() => openEnvelope(arrived))).toBe("message-invalid recipient");
@@ -244,14 +236,17 @@ describe("an envelope", () => {
 
   it("with any byte changed is refused with a code, never a crash", () => {
     const payload = sealEnvelope(outgoing);
-    const signed = sign1("message", encodeCbor([1]), alice);
+    const inner = encodeCbor([2, pledge(), outgoing.messageId, NOW, "kind", Uint8Array.of(1), null]);
+    const plain = openEnvelope(incoming(sealed(inner)));
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), fc.boolean(), (at, bits, inside) => {
-        const bytes = (inside ? signed : payload).slice();
+        const bytes = (inside ? inner : payload).slice();
         bytes[at % bytes.length] = (bytes[at % bytes.length] as number) ^ bits;
-        const code = refusal(() => openEnvelope(incoming(inside ? sealed(bytes) : bytes)));
-        expect(code).not.toBe("none");
+        const arrived = incoming(inside ? sealed(bytes) : bytes);
+        const code = refusal(() => openEnvelope(arrived));
         expect(code).not.toMatch(/^internal/);
+        // Its maker may say what it likes, but not as another.
+        if (code === "none") expect([inside, openEnvelope(arrived).from]).toEqual([true, plain.from]);
       }),
       { numRuns: 60 },
     );

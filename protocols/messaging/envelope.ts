@@ -1,23 +1,28 @@
 /**
- * One message to one agent: signed inside, sealed outside. The signature names
- * sender, recipient and topic, so that a recipient cannot pass it on as if it had
- * been written to another; the seal names the topic, so that a broker cannot move
- * it. The topic's sender must be the signer.
+ * One message to one agent: sealed in a context that its sender has signed for (contexts.ts).
+ * The signature names sender, recipient and network, so that a recipient cannot pass it on as
+ * if it had been written to another; the seal names the topic, so that a broker cannot move it.
+ * The topic's sender must be the signer.
  *
- * Inner bytes: COSE_Sign1, label "message", over the positional array
- * [1, network, sender (32), recipient (32), topic, messageId (16), timeMs, kind, body, card or null].
- * Outer bytes: HPKE (RFC 9180, base mode) to the recipient's X25519 session key.
+ * Inner bytes: the positional array [2, pledge, messageId (16), timeMs, kind, body, card or null].
+ * Outer bytes: the encapsulated key (32) of HPKE (RFC 9180, base mode) to the recipient's X25519
+ * session key, the message's number in this context (4, big-endian), the ciphertext.
  */
-import { equalBytes, utf8 } from "../encoding/bytes.ts";
+import { utf8 } from "../encoding/bytes.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
-import { hpkeOpen, hpkeSeal } from "../crypto/hpke.ts";
+import { HPKE_OVERHEAD, hpkeOpenAt, hpkeSealAt } from "../crypto/hpke.ts";
 import { SegmentError } from "../errors.ts";
 import { agentId } from "../identity/keys.ts";
-import { sign1, verify1 } from "../identity/cose.ts";
-import { KEY_LABELS } from "../labels.ts";
-import type { Crypto, Random, Signer, TimeMs } from "../ports.ts";
+import type { TimeMs } from "../ports.ts";
 import { directTopic, parseTopic } from "../topics.ts";
+import {
+  MAX_PLEDGE_BYTES,
+  RecipientContexts,
+  SenderContexts,
+  type RecipientParties,
+  type SenderParties,
+} from "./contexts.ts";
 
 /** The most that one published message may weigh, sealed, in bytes. */
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
@@ -27,25 +32,18 @@ export const MAX_BODY_BYTES = MAX_PAYLOAD_BYTES - 2048;
 export const FRESHNESS_MS = 10 * 60 * 1000;
 
 const MESSAGE_ID_BYTES = 16;
+const ENCAPSULATED_BYTES = 32;
+/** The encapsulated key and the number. */
+const HEAD_BYTES = ENCAPSULATED_BYTES + 4;
 const MAX_CARD_BYTES = 1024;
 const KIND = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /** One message to seal. */
-export interface Outgoing {
-  crypto: Crypto;
-  random: Random;
-  network: string;
-  /** The sender's identity; signs. */
-  sender: Signer;
-  /** The recipient's Ed25519 public key. */
-  recipient: Uint8Array;
-  /** The recipient's X25519 public key, of its card. */
-  recipientSessionKey: Uint8Array;
-  /** directTopic of the two. */
-  topic: string;
+export interface Outgoing extends SenderParties {
+  /** The sender's contexts, which spare a key agreement and a signature. Default: one of the message's own. */
+  contexts?: SenderContexts;
   /** 16 bytes, random. The recipient drops a second message with the same id. */
   messageId: Uint8Array;
-  timeMs: TimeMs;
   /** Which exchange and step the body belongs to: 1 to 32 of a-z, 0-9, dot and hyphen. */
   kind: string;
   /** Opaque here; encode it with encodeMessage. At most MAX_BODY_BYTES. */
@@ -55,11 +53,11 @@ export interface Outgoing {
 }
 
 /**
- * Signs and seals one message; returns the payload to publish. Throws `message-invalid`, `topic-invalid`,
+ * Seals one message; returns the payload to publish. Throws `message-invalid`, `topic-invalid`,
  * `key-invalid`.
  */
 export function sealEnvelope(message: Outgoing): Uint8Array {
-  const { crypto, random, network, sender, recipient, topic, messageId, timeMs, kind, body } = message;
+  const { crypto, network, sender, recipient, topic, messageId, timeMs, kind, body } = message;
   const card = message.card ?? null;
   if (!KIND.test(kind)) refuse("a kind is 1 to 32 of a-z, 0-9, dot and hyphen", "kind");
   if (body.length > MAX_BODY_BYTES) refuse(`the body exceeds ${MAX_BODY_BYTES} bytes`, "body");
@@ -69,26 +67,22 @@ export function sealEnvelope(message: Outgoing): Uint8Array {
   if (topic !== directTopic(network, agentId(sender.publicKey), agentId(recipient))) {
     refuse("the topic does not lead from this sender to this recipient", "topic");
   }
-  const inner = encodeCbor([
-    ...[1, network, sender.publicKey, recipient, topic, messageId, timeMs, kind, body],
-    card,
-  ]);
-  const signed = sign1("message", inner, sender);
-  return hpkeSeal(crypto, random, message.recipientSessionKey, SEAL_INFO, utf8(topic), signed);
+  const { hpke, pledge, seq } = (message.contexts ?? new SenderContexts()).next(message);
+  const inner = encodeCbor([2, pledge, messageId, timeMs, kind, body, card]);
+  const ciphertext = hpkeSealAt(crypto, hpke, seq, utf8(topic), inner);
+  const payload = new Uint8Array(HEAD_BYTES + ciphertext.length);
+  payload.set(hpke.encapsulated);
+  new DataView(payload.buffer).setUint32(ENCAPSULATED_BYTES, seq);
+  payload.set(ciphertext, HEAD_BYTES);
+  return payload;
 }
 
 /** What arrived, and who opens it. */
-export interface Incoming {
-  crypto: Crypto;
-  network: string;
+export interface Incoming extends RecipientParties {
   topic: string;
   payload: Uint8Array;
-  /** The opener's Ed25519 public key. */
-  recipient: Uint8Array;
-  /** The opener's X25519 secret key. */
-  sessionSecret: Uint8Array;
-  /** Its public key, if it is at hand: else it is computed. */
-  sessionKey?: Uint8Array;
+  /** What the opener knows of earlier messages. Default: nothing. */
+  contexts?: RecipientContexts;
   now: TimeMs;
   /** Default FRESHNESS_MS. */
   freshnessMs?: number;
@@ -123,16 +117,15 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   if (parsed.recipient !== agentId(recipient)) refuse("the topic names another recipient", "topic");
   if (payload.length > MAX_PAYLOAD_BYTES) refuse(`the payload exceeds ${MAX_PAYLOAD_BYTES} bytes`, "payload");
 
-  const { sessionSecret, sessionKey } = incoming;
-  const signed = hpkeOpen(crypto, sessionSecret, SEAL_INFO, utf8(topic), payload, sessionKey);
-  const { signer, payload: inner } = verify1(crypto, "message", signed);
+  if (payload.length < HEAD_BYTES + HPKE_OVERHEAD - ENCAPSULATED_BYTES) broken("it is too short");
+  const contexts = incoming.contexts ?? new RecipientContexts();
+  const hpke = contexts.open(incoming, payload.slice(0, ENCAPSULATED_BYTES));
+  const seq = new DataView(payload.buffer, payload.byteOffset).getUint32(ENCAPSULATED_BYTES);
+  const inner = hpkeOpenAt(crypto, hpke, seq, utf8(topic), payload.subarray(HEAD_BYTES));
   const message = readInner(inner);
 
-  if (!equalBytes(message.sender, signer)) refuse("the message names a sender who did not sign it", "sender");
+  const signer = contexts.signerOf(incoming, hpke, message.pledge);
   if (agentId(signer) !== parsed.sender) refuse("the topic names a sender who did not sign it", "sender");
-  if (!equalBytes(message.recipient, recipient)) refuse("the message is to another agent", "recipient");
-  if (message.topic !== topic) refuse("the message was written for another topic", "topic");
-  if (message.network !== network) refuse("the message is of another network", "network");
   if (!KIND.test(message.kind)) refuse("the message's kind is malformed", "kind");
   const isDated = incoming.undated?.includes(message.kind) !== true;
   if (isDated && Math.abs(message.timeMs - now) > freshnessMs) {
@@ -145,16 +138,11 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   return { from: parsed.sender, identity: signer, kind, body, messageId, timeMs, card };
 }
 
-const SEAL_INFO = utf8(KEY_LABELS.sealedMessage);
-
 function readInner(bytes: Uint8Array) {
   const reader = FieldReader.fromBytes(bytes, "message", { maxBytes: MAX_PAYLOAD_BYTES });
-  reader.int("version", { min: 1, max: 1 });
+  reader.int("version", { min: 2, max: 2 });
   const message = {
-    network: reader.text("network", { max: 32 }),
-    sender: reader.bytes("sender", { length: 32 }),
-    recipient: reader.bytes("recipient", { length: 32 }),
-    topic: reader.text("topic", { max: 256 }),
+    pledge: reader.bytes("pledge", { max: MAX_PLEDGE_BYTES }),
     messageId: reader.bytes("messageId", { length: MESSAGE_ID_BYTES }),
     timeMs: reader.int("timeMs", { min: 0 }),
     kind: reader.text("kind", { max: 32 }),
@@ -167,4 +155,8 @@ function readInner(bytes: Uint8Array) {
 
 function refuse(message: string, where: string): never {
   throw new SegmentError("message-invalid", message, { where });
+}
+
+function broken(problem: string): never {
+  throw new SegmentError("seal-broken", `the sealed message cannot be opened: ${problem}`);
 }

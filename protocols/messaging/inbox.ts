@@ -6,6 +6,7 @@
 import { errorCode, SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { TimeMs } from "../ports.ts";
+import { RecipientContexts } from "./contexts.ts";
 import { FRESHNESS_MS, openEnvelope } from "./envelope.ts";
 import type { Incoming, OpenedEnvelope } from "./envelope.ts";
 import { replayGuard } from "./replay.ts";
@@ -43,15 +44,16 @@ export interface Inbox {
 
 /** Opens and remembers for one agent on one network. */
 export function openInbox(
-  recipient: Omit<Incoming, "topic" | "payload" | "now">,
+  recipient: Omit<Incoming, "topic" | "payload" | "now" | "contexts">,
   limits: Omit<ReplayLimits, "freshnessMs"> = {},
 ): Inbox {
   const guard = replayGuard({ ...limits, freshnessMs: recipient.freshnessMs ?? FRESHNESS_MS });
   const drops = dropCounter();
+  const contexts = new RecipientContexts();
   return {
     receive: (topic, payload, now) =>
       drops.attempt(() => {
-        const message = openEnvelope({ ...recipient, topic, payload, now });
+        const message = openEnvelope({ ...recipient, contexts, topic, payload, now });
         guard.admit(message, now);
         return message;
       }),

@@ -70,9 +70,9 @@ export const RULES: readonly Rule[] = [
   },
   {
     rule: "messages are signed by their sender",
-    file: "protocols/messaging/envelope.js",
-    find: 'verify1(crypto, "message", signed)',
-    replace: `verify1(${ALWAYS}, "message", signed)`,
+    file: "protocols/messaging/contexts.js",
+    find: 'verify1(crypto, "message", pledge)',
+    replace: `verify1(${ALWAYS}, "message", pledge)`,
     world: "--runs 20 --lies broker-forges",
     breaks: ["heard-was-said"],
   },

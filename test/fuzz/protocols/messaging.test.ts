@@ -3,14 +3,15 @@ import fc from "fast-check";
 import { describe } from "vitest";
 import { z } from "zod";
 import { nodeCrypto } from "../../../agent/node/crypto.ts";
-import { hpkeOpen, hpkeSeal } from "../../../protocols/crypto/hpke.ts";
+import { hpkeOpenAt, hpkeRecipient, hpkeSealAt, hpkeSender } from "../../../protocols/crypto/hpke.ts";
 import { concat, fromBase64Url, toBase64Url, utf8 } from "../../../protocols/encoding/bytes.ts";
-import { encodeCbor } from "../../../protocols/encoding/cbor.ts";
+import { decodeCbor, encodeCbor, type CborValue } from "../../../protocols/encoding/cbor.ts";
 import { encodeMessage } from "../../../protocols/encoding/messages.ts";
-import { verify1 } from "../../../protocols/identity/cose.ts";
+import { sign1, verify1 } from "../../../protocols/identity/cose.ts";
 import { agentId } from "../../../protocols/identity/keys.ts";
 import { KEY_LABELS } from "../../../protocols/labels.ts";
 import { checkPublish, checkSubscribe } from "../../../protocols/messaging/bus-rules.ts";
+import { RecipientContexts } from "../../../protocols/messaging/contexts.ts";
 import { MAX_PAYLOAD_BYTES, openEnvelope, sealEnvelope } from "../../../protocols/messaging/envelope.ts";
 import type { Incoming } from "../../../protocols/messaging/envelope.ts";
 import { openInbox } from "../../../protocols/messaging/inbox.ts";
@@ -57,12 +58,16 @@ const sealed = sealEnvelope({
 const receiver = { crypto: nodeCrypto, network: "village", recipient: bob.publicKey, sessionSecret };
 const incoming: Incoming = { ...receiver, topic, payload: sealed, now: START_MS };
 const INFO = utf8(KEY_LABELS.sealedMessage);
-const signed = hpkeOpen(nodeCrypto, sessionSecret, INFO, utf8(topic), sealed);
-const inner = verify1(nodeCrypto, "message", signed).payload;
+/** Encapsulated key and number. */
+const HEAD_BYTES = 36;
+const context = hpkeRecipient(nodeCrypto, sessionSecret, sealed.slice(0, 32), INFO);
+const inner = hpkeOpenAt(nodeCrypto, context, 0, utf8(topic), sealed.subarray(HEAD_BYTES));
+const [, pledge, ...rest] = decodeCbor(inner) as [CborValue, Uint8Array, ...CborValue[]];
+const pledged = verify1(nodeCrypto, "message", pledge).payload;
 
 /** Sealed by anybody: the recipient's key is public. */
 function seal(plaintext: Uint8Array): Uint8Array {
-  return hpkeSeal(nodeCrypto, random, recipientSessionKey, INFO, utf8(topic), plaintext);
+  return concat(sealed.subarray(0, HEAD_BYTES), hpkeSealAt(nodeCrypto, context, 0, utf8(topic), plaintext));
 }
 
 /** Sealed as far as this crypto can tell: HPKE costs more than all that comes after it. */
@@ -86,35 +91,56 @@ describe("envelopes", () => {
 
   fuzz(
     "openEnvelope of mutants sealed anew",
-    mutatedInside([signed]),
+    mutatedInside([inner]),
     (plaintext) => {
-      mustEqual(openEnvelope({ ...incoming, payload: seal(plaintext) }).body, body, "the body");
-      mustEqual(plaintext, signed, "the signed message");
+      // Who made the context may say in it what it likes, but not as another, nor of another time.
+      const opened = openEnvelope({ ...incoming, payload: seal(plaintext) });
+      must(opened.from === agentId(alice.publicKey), "by Alice");
+      must(Math.abs(opened.timeMs - START_MS) <= 600_000, "fresh");
     },
     { share: 0.2, accepted: 0.02 },
   );
 
-  fuzzSigned("openEnvelope, inside", {
+  fuzzSigned("openEnvelope, the pledge", {
     label: "message",
-    payloads: [inner],
+    payloads: [pledged],
     signers: [alice, alice, alice, bob],
     open: (crypto, message) => {
+      const plaintext = encodeCbor([2, message, ...rest]);
       const isTrusted = crypto === trusting;
-      const payload = isTrusted ? concat(new Uint8Array(32), message) : seal(message);
+      const payload = isTrusted ? concat(sealed.subarray(0, HEAD_BYTES), plaintext) : seal(plaintext);
       const opened = openEnvelope({ ...incoming, crypto: isTrusted ? openHanded : crypto, payload });
       must(opened.from === agentId(alice.publicKey), "by Alice");
-      must(Math.abs(opened.timeMs - START_MS) <= 600_000, "fresh");
+      mustEqual(opened.body, body, "the body");
     },
   });
 
+  const contexts = new RecipientContexts();
+  const others = [9, 10].map((seed) => hpkeSender(nodeCrypto, seededRandom(seed), recipientSessionKey, INFO));
+  fuzz(
+    "contexts that are kept believe nobody who has not pledged them",
+    fc.tuple(fc.nat(1), fc.constantFrom(alice, bob), fc.nat(1), fc.nat(300)),
+    ([made, signer, named, seq]) => {
+      const own = others[made]!;
+      const text = encodeCbor([2, "village", bob.publicKey, others[named]!.encapsulated]);
+      const plaintext = encodeCbor([2, sign1("message", text, signer), ...rest]);
+      const number = Uint8Array.of(0, 0, seq >> 8, seq & 255);
+      const ciphertext = hpkeSealAt(nodeCrypto, own, seq, utf8(topic), plaintext);
+      openEnvelope({ ...incoming, contexts, payload: concat(own.encapsulated, number, ciphertext) });
+      must(signer === alice && made === named, "Alice's own");
+    },
+    { share: 0.2, accepted: 0.1 },
+  );
+
+  const head = new Uint8Array(HEAD_BYTES);
   const bignum = concat(Uint8Array.of(0xc2), cborHead(2, 250_000), new Uint8Array(250_000).fill(0xff));
   const inBignum = [0x40, 0x84].map((first) => concat(Uint8Array.of(0xd2, 0x84, first, 0xa0), bignum));
-  bombs("openEnvelope, sealed by a stranger", [...cborBombs(), ...inBignum, ...bombsIn([signed])], (bomb) =>
-    openEnvelope({ ...incoming, crypto: openHanded, payload: concat(new Uint8Array(32), bomb) }),
+  bombs("openEnvelope, sealed by a stranger", [...cborBombs(), ...inBignum, ...bombsIn([inner])], (bomb) =>
+    openEnvelope({ ...incoming, crypto: openHanded, payload: concat(head, bomb) }),
   );
-  bombs("openEnvelope, inside", bombsIn([inner]), (bomb) => {
-    const payload = concat(new Uint8Array(32), asIfSigned("message", bomb, alice));
-    return openEnvelope({ ...incoming, crypto: openHanded, payload });
+  bombs("openEnvelope, the pledge", bombsIn([pledged]), (bomb) => {
+    const plaintext = encodeCbor([2, asIfSigned("message", bomb, alice), ...rest]);
+    return openEnvelope({ ...incoming, crypto: openHanded, payload: concat(head, plaintext) });
   });
   bombs("openEnvelope of what no message may weigh", [new Uint8Array(MAX_PAYLOAD_BYTES + 1)], (payload) =>
     openEnvelope({ ...incoming, payload }),
@@ -128,7 +154,7 @@ describe("envelopes", () => {
       fc.constantFrom(topic, "segment/1/village/x/to/y", inboxFilter("village", agentId(bob.publicKey))),
     ),
     ([payload, at]) => {
-      const message = concat(new Uint8Array(32), asIfSigned("message", payload, alice));
+      const message = concat(sealed.subarray(0, HEAD_BYTES), payload);
       const first = inbox.receive(at, message, START_MS);
       must(first === undefined || at === topic, "on its own topic");
       must(inbox.receive(at, message, START_MS) === undefined, "and not again");
