@@ -9,25 +9,24 @@ export function seededRandom(
   seed: number,
   name = "",
 ): Random & { next(): number; child(name: string): Random & { next(): number } } {
-  const state = new Uint32Array(4);
   // Scrambled before the name comes in: near seeds with near names must not meet.
   let mix = scramble(scramble(seed) ^ Math.floor(seed / 2 ** 32));
   for (const character of name) mix = Math.imul(mix ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  for (let index = 0; index < 4; index++) {
+  const nextOfSeed = (): number => {
     mix = (mix + 0x9e3779b9) | 0;
-    state[index] = scramble(mix);
-  }
+    return scramble(mix);
+  };
+  let [a, b, c, d] = [nextOfSeed(), nextOfSeed(), nextOfSeed(), nextOfSeed()];
   const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
   const word = (): number => {
-    const [a = 0, b = 0, c = 0, d = 0] = state;
     const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
     const shifted = b << 9;
-    const c2 = c ^ a;
-    const d2 = d ^ b;
-    state[1] = b ^ c2;
-    state[0] = a ^ d2;
-    state[2] = c2 ^ shifted;
-    state[3] = rotate(d2, 11);
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= shifted;
+    d = rotate(d, 11);
     return result;
   };
   return {

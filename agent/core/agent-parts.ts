@@ -12,6 +12,7 @@ import type {
 } from "../../protocols/ports.ts";
 import type { AgentKeys } from "./messenger.ts";
 import type { TelemetryParts } from "./telemetry.ts";
+import type { VerifiedCards } from "./verified-cards.ts";
 
 /** What the agent asks of the machine that it runs on. */
 export interface Surroundings {
@@ -27,6 +28,8 @@ export interface Surroundings {
 export interface AgentParts<State> {
   device: Device<State>;
   keys: AgentKeys;
+  /** Shared with other agents of this process. Default: its own. */
+  verifiedCards?: VerifiedCards;
   network: NetworkDescription;
   bus: Bus;
   store: Store;

@@ -61,8 +61,9 @@ export class Agent<State> {
     this.time = new NetworkTime({ clock, linkClock, bus, crypto, random, network, keys, told });
     const { time } = this;
     const introduced = (from: string, card: Uint8Array): void => this.#notaries.introduced(from, card);
-    const messages = { bus, clock, crypto, random, network: network.network, keys, introduced };
-    this.messenger = new Messenger({ ...messages, time });
+    const messages = { bus, clock, crypto, random, network: network.network, keys, introduced, time };
+    const { verifiedCards } = parts;
+    this.messenger = new Messenger(verifiedCards === undefined ? messages : { ...messages, verifiedCards });
     this.id = this.messenger.self;
     const failed = (error: unknown): void => parts.surroundings.failed(error);
     this.#notaries = new Notaries({ messenger: this.messenger, network, store, failed });

@@ -3,9 +3,9 @@
  * message is sealed to its recipient, in a context that its sender has signed for; what does not open is
  * counted and dropped, and the agent goes on.
  */
-import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
+import { equalBytes } from "../../protocols/encoding/bytes.ts";
 import { SegmentError, errorCode, type ErrorCode } from "../../protocols/errors.ts";
-import { checkValidity, openCard, type Card } from "../../protocols/identity/card.ts";
+import { checkValidity } from "../../protocols/identity/card.ts";
 import { sign1, verify1 } from "../../protocols/identity/cose.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import { RecipientContexts, SenderContexts } from "../../protocols/messaging/contexts.ts";
@@ -20,6 +20,9 @@ import {
   parseTopic,
   type Channel,
 } from "../../protocols/topics.ts";
+import { VerifiedCards, type KnownCard } from "./verified-cards.ts";
+
+export type { KnownCard } from "./verified-cards.ts";
 
 /** What an agent is on a network: its keys and its card. */
 export interface AgentKeys {
@@ -29,9 +32,6 @@ export interface AgentKeys {
   readonly card: Uint8Array;
 }
 
-/** A peer's verified card, with its signed bytes and their SHA-256. */
-export type KnownCard = Card & { bytes: Uint8Array; cardHash: Uint8Array };
-
 /** How long a peer is trusted to remember our card; a peer that was away learns it again. */
 const INTRODUCE_EVERY_MS = 30_000;
 /** A message that brings a card and nothing else. */
@@ -40,8 +40,6 @@ const CARD_KIND = "card";
 const DOUBTFUL_MS = 60_000;
 /** Strangers that may introduce themselves. */
 const MAX_PEERS = 10_000;
-/** Cards kept as verified, the peers' or not: they are shown again and again. */
-const MAX_VERIFIED = 1_024;
 
 export interface MessengerParts {
   bus: Bus;
@@ -50,6 +48,8 @@ export interface MessengerParts {
   random: Random;
   network: string;
   keys: AgentKeys;
+  /** Shared with other agents of this process. Default: its own. */
+  verifiedCards?: VerifiedCards;
   /** The keeper of `clock`, if it is the network's; absent for a notary, whose clock is its own. */
   time?: TimeListener;
   /** A peer has introduced itself by a card that was not known. */
@@ -87,13 +87,13 @@ export class Messenger {
   readonly #sealing = new SenderContexts();
   readonly #opening = new RecipientContexts();
   readonly #cards = new Map<string, KnownCard>();
-  /** By hash, in hex. */
-  readonly #verified = new Map<string, KnownCard>();
+  readonly #verified: VerifiedCards;
   /** When each peer was last shown our card, or last showed that it knows it. */
   readonly #introduced = new Map<string, number>();
 
   constructor(parts: MessengerParts) {
     this.#parts = parts;
+    this.#verified = parts.verifiedCards ?? new VerifiedCards(parts.crypto);
     this.self = agentId(parts.keys.signer.publicKey);
     this.meet(parts.keys.card);
     this.#sessionKey = parts.crypto.x25519PublicKey(parts.keys.sessionSecret);
@@ -105,23 +105,11 @@ export class Messenger {
    * card-invalid.
    */
   meet(cardBytes: Uint8Array): KnownCard {
-    const card = this.#verify(cardBytes);
+    const card = this.#verified.open(cardBytes);
     const id = agentId(card.identity);
     const present = this.#cards.get(id);
     if (present !== undefined && present.notBefore > card.notBefore) return present;
     this.#cards.set(id, card);
-    return card;
-  }
-
-  /** The very same bytes are verified once. Errors: card-invalid. */
-  #verify(cardBytes: Uint8Array): KnownCard {
-    const { crypto } = this.#parts;
-    const cardHash = crypto.sha256(cardBytes);
-    const known = this.#verified.get(toHex(cardHash));
-    if (known !== undefined) return known;
-    const card = { ...openCard(crypto, cardBytes), bytes: cardBytes, cardHash };
-    if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear();
-    this.#verified.set(toHex(cardHash), card);
     return card;
   }
 
@@ -253,7 +241,7 @@ export class Messenger {
     const { crypto, clock, time } = this.#parts;
     try {
       const { signer, payload: card } = verify1(crypto, "announcement", payload);
-      const shown = this.#verify(card);
+      const shown = this.#verified.open(card);
       checkValidity(shown, clock.now());
       if (agentId(signer) === sender && agentId(shown.identity) === sender) return card;
     } catch (cause) {
@@ -269,7 +257,7 @@ export class Messenger {
    * card-invalid.
    */
   introduce(from: string, bytes: Uint8Array): void {
-    const { identity } = this.#verify(bytes);
+    const { identity } = this.#verified.open(bytes);
     if (agentId(identity) !== from) throw new SegmentError("card-invalid", "a peer showed another's card");
     const before = this.#cards.get(from)?.cardHash;
     if (before === undefined && this.#cards.size >= MAX_PEERS) return;

@@ -40,7 +40,7 @@ const KIND = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
 /** One message to seal. */
 export interface Outgoing extends SenderParties {
-  /** The sender's contexts, which spare a key agreement and a signature. Default: one of the message's own. */
+  /** The sender's, which spare a key agreement and a signature. Default: one of the message's own. */
   contexts?: SenderContexts;
   /** 16 bytes, random. The recipient drops a second message with the same id. */
   messageId: Uint8Array;

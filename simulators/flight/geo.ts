@@ -101,8 +101,32 @@ export function between(from: Point, to: Point, fraction: number): Point {
   };
 }
 
+/** More than a degree of latitude or longitude measures anywhere, in metres. */
+const LONGEST_DEGREE_M = 111_700;
+
+/** No less than `distanceM`, at a fraction of its price: along the two sides instead of across. */
+export function distanceAtMostM(from: Point, to: Point): number {
+  const north = Math.abs(to.latitude - from.latitude);
+  return LONGEST_DEGREE_M * (north + Math.abs(wrapLongitude(to.longitude - from.longitude)));
+}
+
+interface Scale {
+  north: number;
+  east: number;
+}
+
+/** A step asks twice for the latitude it starts from. */
+let lastScale: { latitude: number; scale: Scale } = { latitude: Number.NaN, scale: { north: 0, east: 0 } };
+
 /** One degree of latitude and of longitude in metres, from the two radii of curvature. */
-function metresPerDegree(latitude: number): { north: number; east: number } {
+function metresPerDegree(latitude: number): Scale {
+  if (latitude === lastScale.latitude) return lastScale.scale;
+  const scale = scaleAt(latitude);
+  lastScale = { latitude, scale };
+  return scale;
+}
+
+function scaleAt(latitude: number): Scale {
   const sine = Math.sin(latitude * RADIANS);
   const w = 1 - ECCENTRICITY_SQUARED * sine * sine;
   const north = (EQUATOR_M * (1 - ECCENTRICITY_SQUARED)) / (w * Math.sqrt(w));

@@ -6,10 +6,11 @@
  */
 import type { Random, TimeMs } from "../../protocols/ports.ts";
 import { unreachable } from "../../protocols/errors.ts";
-import { distanceM, fromE7, moved, offsetM, toE7, wrapHeading } from "./geo.ts";
+import { distanceAtMostM, distanceM, fromE7, moved, offsetM, toE7, wrapHeading } from "./geo.ts";
 import type { Point } from "./geo.ts";
 import type { FlightCommand, FlightSample, Place } from "./source.ts";
 import { nextGust, STILL_AIR } from "./wind.ts";
+import { clamp, length, limited } from "./speeds.ts";
 import type { Gust } from "./wind.ts";
 
 export interface FlightSettings {
@@ -154,16 +155,35 @@ export function step(
   dtMs: number,
   random: Random,
 ): FlightState {
-  const watched = failsafe(settings, state);
-  const spun = spin(watched, dtMs);
+  const spun = spin(failsafe(settings, state), dtMs);
   const dtS = dtMs / 1000;
-  const flown = isAirborne(spun) || climbs(spun) ? fly(settings, spun, dtS, random) : still(spun);
+  const moves = isAirborne(spun) || climbs(spun);
+  const { position, altitudeM, northMS, eastMS, upMS, gust, headingDegrees } = moves
+    ? fly(settings, spun, dtS, random)
+    : still(spun);
+  const { groundM, home, phase } = spun;
+  const inAir = altitudeM - groundM > STANDS_M;
   const watts =
     settings.electronicsW +
-    (motorsOn(flown) ? settings.idleW : 0) +
-    (isAirborne(flown) ? settings.hoverW + Math.max(0, flown.upMS) * settings.climbJPerM : 0);
-  const energyJ = Math.max(0, flown.energyJ - watts * dtS);
-  return arrive(settings, { ...flown, timeMs: state.timeMs + dtMs, energyJ });
+    (phase.kind === "on-ground" ? 0 : settings.idleW) +
+    (inAir ? settings.hoverW + Math.max(0, upMS) * settings.climbJPerM : 0);
+  const energyJ = Math.max(0, spun.energyJ - watts * dtS);
+  const timeMs = state.timeMs + dtMs;
+  // Field by field: to copy an object whose numbers change their kind costs more than all that is calculated.
+  return arrive(settings, {
+    timeMs,
+    position,
+    altitudeM,
+    groundM,
+    northMS,
+    eastMS,
+    upMS,
+    gust,
+    headingDegrees,
+    energyJ,
+    home,
+    phase,
+  });
 }
 
 /** The state at a later time with nothing to do: a standing drone only keeps its electronics on. */
@@ -181,7 +201,7 @@ export function sampleOf(settings: FlightSettings, state: FlightState): FlightSa
     latitudeE7: toE7(state.position.latitude),
     longitudeE7: toE7(state.position.longitude),
     altitudeMm: Math.round(state.altitudeM * 1000),
-    speedMmS: moving ? Math.round(Math.hypot(northMS, eastMS) * 1000) : 0,
+    speedMmS: moving ? Math.round(length(northMS, eastMS) * 1000) : 0,
     headingCdeg: Math.round(state.headingDegrees * 100) % 36_000,
     batteryPermille: batteryPermille(settings, state),
     airborne: moving,
@@ -242,7 +262,7 @@ function cruising(
 
 function hoveringHere(settings: FlightSettings, state: FlightState): FlightState {
   // It cannot stop dead: it stays where it comes to a halt.
-  const speed = Math.hypot(state.northMS, state.eastMS);
+  const speed = length(state.northMS, state.eastMS);
   const stopsInS = speed / (2 * settings.accelerationMS2);
   const at = moved(state.position, state.northMS * stopsInS, state.eastMS * stopsInS);
   return { ...state, phase: { kind: "hovering", at, altitudeM: state.altitudeM } };
@@ -264,9 +284,13 @@ function failsafe(settings: FlightSettings, state: FlightState): FlightState {
 
 /** Whether the battery holds no more than the way home and the reserve. */
 function mustReturn(settings: FlightSettings, state: FlightState): boolean {
-  const homeS = isAirborne(state) ? distanceM(state.position, pointOf(state.home)) / settings.cruiseMS : 0;
-  const wayJ = homeS * (settings.electronicsW + settings.idleW + settings.hoverW);
-  return state.energyJ - wayJ <= settings.batteryWh * 3.6 * settings.reservePermille;
+  const spareJ = state.energyJ - settings.batteryWh * 3.6 * settings.reservePermille;
+  if (!isAirborne(state)) return spareJ <= 0;
+  const home = pointOf(state.home);
+  const perM = (settings.electronicsW + settings.idleW + settings.hoverW) / settings.cruiseMS;
+  // Nearly always there is far more left than the longest way could take.
+  if (spareJ > distanceAtMostM(state.position, home) * perM) return false;
+  return spareJ <= distanceM(state.position, home) * perM;
 }
 
 /** Propellers need a moment to start and to stop. */
@@ -281,22 +305,26 @@ function spin(state: FlightState, dtMs: number): FlightState {
   return state;
 }
 
-function still(state: FlightState): FlightState {
-  return { ...state, altitudeM: state.groundM, northMS: 0, eastMS: 0, upMS: 0, gust: STILL_AIR };
+type Motion = Pick<
+  FlightState,
+  "position" | "altitudeM" | "northMS" | "eastMS" | "upMS" | "gust" | "headingDegrees"
+>;
+
+function still({ position, groundM, headingDegrees }: FlightState): Motion {
+  return { position, altitudeM: groundM, northMS: 0, eastMS: 0, upMS: 0, gust: STILL_AIR, headingDegrees };
 }
 
-function fly(settings: FlightSettings, state: FlightState, dtS: number, random: Random): FlightState {
+function fly(settings: FlightSettings, state: FlightState, dtS: number, random: Random): Motion {
   const goal = goalOf(state);
   const gust = nextGust(state.gust, settings.gustMS, dtS, random);
   const { northM, eastM } = offsetM(state.position, goal.point);
-  const wanted = wantedSpeed(settings, Math.hypot(northM, eastM), dtS);
+  const wanted = wantedSpeed(settings, length(northM, eastM), dtS);
   const most = settings.accelerationMS2 * dtS;
   const change = limited(northM * wanted - state.northMS, eastM * wanted - state.eastMS, most);
   const northMS = state.northMS + change.north;
   const eastMS = state.eastMS + change.east;
   const upMS = state.upMS + clamp(wantedClimb(settings, state, goal.altitudeM) - state.upMS, -most, most);
   return {
-    ...state,
     position: moved(state.position, (northMS + gust.northMS) * dtS, (eastMS + gust.eastMS) * dtS),
     altitudeM: Math.max(state.groundM, state.altitudeM + upMS * dtS),
     northMS,
@@ -343,7 +371,7 @@ function wantedClimb(settings: FlightSettings, state: FlightState, altitudeM: nu
 
 function turned(heading: number, northMS: number, eastMS: number, dtS: number): number {
   // Slower than a walk, the direction of drift says nothing about the nose.
-  if (Math.hypot(northMS, eastMS) < 1) return heading;
+  if (length(northMS, eastMS) < 1) return heading;
   const course = (Math.atan2(eastMS, northMS) * 180) / Math.PI;
   const turn = wrapHeading(course - heading + 180) - 180;
   return wrapHeading(heading + clamp(turn, -TURN_DEGREES_S * dtS, TURN_DEGREES_S * dtS));
@@ -357,22 +385,12 @@ function arrive(settings: FlightSettings, state: FlightState): FlightState {
     return cruising(settings, state, phase.next.to, phase.next.atArrival);
   }
   if (phase.kind !== "cruising") return state;
+  if (length(state.northMS, state.eastMS) > ARRIVED_M) return state;
   const point = pointOf(phase.to);
-  if (distanceM(state.position, point) > ARRIVED_M || Math.hypot(state.northMS, state.eastMS) > ARRIVED_M)
-    return state;
+  if (distanceM(state.position, point) > ARRIVED_M) return state;
   const groundM = phase.to.groundAltitudeMm / 1000;
   const above = { ...state, groundM: Math.min(groundM, state.altitudeM) };
   if (phase.atArrival === "land")
     return { ...above, phase: { kind: "landing", at: point, motorsOffInMs: settings.motorsMs } };
   return { ...above, phase: { kind: "hovering", at: point, altitudeM: groundM + settings.hoverHeightM } };
-}
-
-function limited(north: number, east: number, most: number): { north: number; east: number } {
-  const length = Math.hypot(north, east);
-  const scale = length > most ? most / length : 1;
-  return { north: north * scale, east: east * scale };
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.max(least, Math.min(most, value));
 }

@@ -341,6 +341,7 @@ export class VirtualDelivery {
   // ---------------------------------------------------------------- the watch
 
   #look(): void {
+    this.#watch.see(this.#clock.now());
     for (const { name, life, agent, service } of this.#crew.members.values()) {
       const core = service?.role?.core;
       if (core !== undefined) this.#watch.look(name, core);

@@ -109,9 +109,13 @@ export class LedgerWatch {
     return (this.#executed.get(label)?.size ?? 0) >= QUORUM;
   }
 
+  /** Looks at the buyer, after each step of anybody. */
+  see(now: number): void {
+    if (this.#buyer().isNear) this.#nearMs = now;
+  }
+
   /** Looks at a notary if it has executed a block since. */
   look(name: string, core: NotaryCore): void {
-    if (this.#buyer().isNear) this.#nearMs = this.#clocks().now;
     if (this.#looked.get(name) === core.height) return;
     this.#looked.set(name, core.height);
     const { hasParcel } = this.#buyer();

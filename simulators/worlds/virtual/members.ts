@@ -65,12 +65,13 @@ export interface Birth {
 type Common = Omit<ConstructorParameters<typeof Agent>[0], "device">;
 
 function common({ village, person, life, bus, store, seed, hands }: Birth): Common {
-  const { crypto, network } = village;
+  const { crypto, network, verifiedCards } = village;
   const { clock, steadyClock } = life;
   const random = seededRandom(seed, person.name);
   const { keys } = person;
   return {
     keys,
+    verifiedCards,
     network,
     bus,
     store,
@@ -138,10 +139,10 @@ export interface Service {
 }
 
 function messengerOf({ village, person, life, bus, seed }: Birth): Messenger {
-  const { crypto, network } = village;
+  const { crypto, network, verifiedCards } = village;
   const random = seededRandom(seed, person.name);
   const parts = { bus, clock: life.clock, crypto, random, network: network.network, keys: person.keys };
-  const messenger = new Messenger(parts);
+  const messenger = new Messenger({ ...parts, verifiedCards });
   for (const card of village.cards) messenger.meet(card);
   return messenger;
 }

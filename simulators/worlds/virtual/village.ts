@@ -7,6 +7,7 @@ import { LedgerClient } from "../../../agent/core/ledger-client.ts";
 import { Messenger, type AgentKeys } from "../../../agent/core/messenger.ts";
 import { foundNetwork, type CommitteeSecrets } from "../../../agent/node/committee.ts";
 import { startNotary } from "../../../agent/roles/notary.ts";
+import { VerifiedCards } from "../../../agent/core/verified-cards.ts";
 import { errorCode } from "../../../protocols/errors.ts";
 import { signCard } from "../../../protocols/identity/card.ts";
 import { agentId, signerFromSeed } from "../../../protocols/identity/keys.ts";
@@ -49,6 +50,8 @@ export interface Village {
   secrets: readonly CommitteeSecrets[];
   people: ReadonlyMap<string, Villager>;
   cards: readonly Uint8Array[];
+  /** By whomever in this process. */
+  verifiedCards: VerifiedCards;
   currency: string;
   /** What the issuer has minted in all. */
   mintedMinor: bigint;
@@ -82,7 +85,8 @@ export async function foundVillage(crypto: Crypto, funded: boolean): Promise<Vil
   const { network, secrets } = foundNetwork(crypto, seededRandom(SOCIETY_SEED, "network"), NETWORK_NAME, ids);
   const minted = funded ? BUYER_HAS_MINOR : BUYER_LACKS_MINOR;
   const cards = [...people.values()].map(({ keys }) => keys.card);
-  const empty = { crypto, network, secrets, people, cards, mintedMinor: minted };
+  const verifiedCards = new VerifiedCards(crypto);
+  const empty = { crypto, network, secrets, people, cards, verifiedCards, mintedMinor: minted };
   return begin({ ...empty, currency: "", log: [], stores: [] });
 }
 

@@ -285,7 +285,7 @@ describe("topics", () => {
           : castTopic(parsed.network, parsed.sender, parsed.channel);
       must(again === text, "the topic");
     },
-    { accepted: 0.03 },
+    { accepted: 0.01 },
   );
 
   fuzz(
