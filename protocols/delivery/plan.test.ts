@@ -104,6 +104,24 @@ describe("readPlan", () => {
     );
   });
 
+  it("remembers what it has read, and takes no other terms for it", () => {
+    const first = readPlan(crypto, bytes);
+    expect(readPlan(crypto, bytes.slice())).toBe(first);
+    expect(() => Object.assign(first, { buyer: first.drone })).toThrow(TypeError);
+    for (let minor = 1n; minor < 8n; minor++) {
+      const other = encodeTerms(deliveryTerms({ ...DELIVERY, goodsMinor: DELIVERY.goodsMinor + minor }));
+      const raised = readPlan(crypto, other);
+      expect(BigInt(raised.priceMinor)).toBe(BigInt(first.priceMinor) + minor);
+      expect(raised.termsId).not.toEqual(first.termsId);
+    }
+    for (const at of [0, bytes.length >> 1, bytes.length - 1]) {
+      const changed = bytes.slice();
+      changed[at]! ^= 1;
+      expect(refusal(() => readPlan(crypto, changed))).not.toBe("accepted");
+    }
+    expect(readPlan(crypto, bytes)).toEqual(first);
+  });
+
   it("refuses another template, and bytes that are no terms", () => {
     const rental = encodeTerms({ ...terms, template: "rental/1" });
     expect(refusal(() => readPlan(crypto, rental))).toBe(
