@@ -162,7 +162,10 @@ export class Messenger {
     const known = this.validCardOf(to);
     const topic = directTopic(network, this.self, to);
     const sealed = sealEnvelope({
-      ...{ crypto, random, network, contexts: this.#sealing },
+      crypto,
+      random,
+      network,
+      contexts: this.#sealing,
       sender: keys.signer,
       recipient: known.identity,
       recipientSessionKey: known.sessionKey,
@@ -171,7 +174,7 @@ export class Messenger {
       timeMs: clock.now(),
       kind,
       body,
-      ...(card === undefined ? {} : { card }),
+      card,
     });
     await bus.publish(topic, sealed);
   }
@@ -182,7 +185,11 @@ export class Messenger {
     await bus.subscribe(inboxFilter(network, this.self), (topic, payload) => {
       try {
         const message = openEnvelope({
-          ...{ crypto, network, topic, payload, contexts: this.#opening },
+          crypto,
+          network,
+          topic,
+          payload,
+          contexts: this.#opening,
           recipient: keys.signer.publicKey,
           sessionSecret: keys.sessionSecret,
           sessionKey: this.#sessionKey,

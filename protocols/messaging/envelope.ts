@@ -49,7 +49,7 @@ export interface Outgoing extends SenderParties {
   /** Opaque here; encode it with encodeMessage. At most MAX_BODY_BYTES. */
   body: Uint8Array;
   /** The sender's signed card, for a recipient that may not know it. At most 1024 bytes. */
-  card?: Uint8Array;
+  card?: Uint8Array | undefined;
 }
 
 /**
