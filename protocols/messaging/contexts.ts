@@ -5,9 +5,11 @@
  * sealed, so that a recipient that has just woken, or hears the tenth message first, needs
  * nothing else.
  *
- * The pledge: COSE_Sign1, label "message", over [2, network, recipient (32), encapsulated (32)].
- * Only who made the context, and its recipient, can seal in it; the recipient knows what it
- * did not write itself. Whatever has to convince a third party is signed on its own.
+ * The pledge: COSE_Sign1, label "message", over
+ * [2, network, recipient (32), encapsulated (32), sinceMs]; it stands for messages dated within
+ * CONTEXT_MS of that time. Only who made the context, and its recipient, can seal in it; the
+ * recipient knows what it did not write itself. Whatever has to convince a third party is
+ * signed on its own.
  */
 import { hpkeRecipient, hpkeSender, type HpkeContext } from "../crypto/hpke.ts";
 import { equalBytes, toHex, utf8 } from "../encoding/bytes.ts";
@@ -27,7 +29,7 @@ export const CONTEXT_MS = 10 * 60 * 1000;
 export const CONTEXT_MESSAGES = 1 << 20;
 /** Contexts kept of each kind; beyond it the ones that were used longest ago are made anew. */
 export const CONTEXTS = 512;
-/** The most that a pledge may weigh; with a network's longest name it has 215 bytes. */
+/** The most that a pledge may weigh; with a network's longest name it has 224 bytes. */
 export const MAX_PLEDGE_BYTES = 256;
 
 const SEAL_INFO = utf8(KEY_LABELS.sealedMessage);
@@ -79,7 +81,8 @@ export class SenderContexts {
 function makeContext(parties: SenderParties): OwnContext {
   const { crypto, random, network, sender, recipient, recipientSessionKey, timeMs } = parties;
   const hpke = hpkeSender(crypto, random, recipientSessionKey, SEAL_INFO);
-  const pledge = sign1("message", encodeCbor([2, network, recipient, hpke.encapsulated]), sender);
+  const pledged = [2, network, recipient, hpke.encapsulated, timeMs];
+  const pledge = sign1("message", encodeCbor(pledged), sender);
   return { hpke, pledge, recipientSessionKey, sinceMs: timeMs, next: 0 };
 }
 
@@ -94,11 +97,16 @@ export interface RecipientParties {
   sessionKey?: Uint8Array;
 }
 
-interface ProvenContext {
+/** What a pledge says, verified. */
+export interface Pledged {
+  /** Who signed it, and so made the context. */
+  signer: Uint8Array;
+  sinceMs: TimeMs;
+}
+
+interface ProvenContext extends Pledged {
   hpke: HpkeContext;
   pledge: Uint8Array;
-  /** Who signed the pledge. */
-  signer: Uint8Array;
 }
 
 /** The contexts in which others have sealed for one agent, as far as they are proven; in memory alone. */
@@ -115,20 +123,20 @@ export class RecipientContexts {
   }
 
   /**
-   * Who made a context, by the pledge that a message opened in it carries. Nothing is kept before it is
-   * verified. Throws `signature-malformed`, `signature-invalid`, `message-invalid`.
+   * Who made a context and when, by the pledge that a message opened in it carries. Nothing is kept before it
+   * is verified. Throws `signature-malformed`, `signature-invalid`, `message-invalid`.
    */
-  signerOf(parties: RecipientParties, hpke: HpkeContext, pledge: Uint8Array): Uint8Array {
+  pledgedBy(parties: RecipientParties, hpke: HpkeContext, pledge: Uint8Array): Pledged {
     const name = toHex(hpke.encapsulated);
     const known = this.#proven.get(name);
     const isKnown = known !== undefined && equalBytes(known.pledge, pledge);
-    const proven = isKnown ? known : { hpke, pledge, signer: verifyPledge(parties, hpke, pledge) };
+    const proven = isKnown ? known : { hpke, pledge, ...verifyPledge(parties, hpke, pledge) };
     keepLast(this.#proven, name, proven);
-    return proven.signer;
+    return proven;
   }
 }
 
-function verifyPledge(parties: RecipientParties, hpke: HpkeContext, pledge: Uint8Array): Uint8Array {
+function verifyPledge(parties: RecipientParties, hpke: HpkeContext, pledge: Uint8Array): Pledged {
   const { crypto, network, recipient } = parties;
   const { signer, payload } = verify1(crypto, "message", pledge);
   const reader = FieldReader.fromBytes(payload, "pledge", { maxBytes: MAX_PLEDGE_BYTES });
@@ -138,8 +146,9 @@ function verifyPledge(parties: RecipientParties, hpke: HpkeContext, pledge: Uint
     refuse("is to another agent", "recipient");
   if (!equalBytes(reader.bytes("encapsulated", { length: 32 }), hpke.encapsulated))
     refuse("is sealed in another context than its sender pledged", "encapsulated");
+  const sinceMs = reader.int("sinceMs", { min: 0 });
   reader.end();
-  return signer;
+  return { signer, sinceMs };
 }
 
 /** Maps keep the order of insertion (ECMA-262 24.1.3.9): the first is the one used longest ago. */

@@ -12,6 +12,7 @@ import { KEY_LABELS } from "../labels.ts";
 import type { SignatureLabel } from "../labels.ts";
 import type { Signer } from "../ports.ts";
 import { castTopic, directTopic } from "../topics.ts";
+import { CONTEXT_MS } from "./contexts.ts";
 import { FRESHNESS_MS, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, openEnvelope, sealEnvelope } from "./envelope.ts";
 import type { Incoming, Outgoing } from "./envelope.ts";
 
@@ -71,7 +72,7 @@ const context = hpkeSender(crypto, random, bobSession, utf8(KEY_LABELS.sealedMes
 function pledge(changes: Record<number, CborValue> = {}, signer = alice, label: SignatureLabel = "message") {
   return sign1(
     label,
-    encodeCbor(changed([2, "village", bob.publicKey, context.encapsulated], changes)),
+    encodeCbor(changed([2, "village", bob.publicKey, context.encapsulated, NOW], changes)),
     signer,
   );
 }
@@ -119,9 +120,9 @@ describe("an envelope", () => {
 
   it("keeps its bytes: enc, number, ciphertext (vector)", () => {
     const payload = sealEnvelope(outgoing);
-    expect(payload).toHaveLength(291);
+    expect(payload).toHaveLength(300);
     expect(toHex(crypto.sha256(payload))).toBe(
-      "1b0c951a023cbbd18aa4ca5596b69b10f8ad1b1ca3fab99381567431ec42efff",
+      "d246522ff401dc0f54924755b9d110e4f2627e6a80450237b50876d30857317f",
     );
     expect(toHex(payload.slice(0, 32))).toBe(toHex(crypto.x25519PublicKey(random.bytes(32))));
   });
@@ -194,6 +195,10 @@ describe("an envelope", () => {
     expect(pledged({ 1: "campus" })).toBe("message-invalid network");
     expect(pledged({ 2: mallory.publicKey })).toBe("message-invalid recipient");
     expect(pledged({ 3: new Uint8Array(32) })).toBe("message-invalid encapsulated");
+    for (const offMs of [-CONTEXT_MS - 1, CONTEXT_MS + 1])
+      expect(pledged({ 4: NOW + offMs })).toBe("message-invalid sinceMs");
+    for (const offMs of [-CONTEXT_MS, CONTEXT_MS]) expect(pledged({ 4: NOW + offMs })).toBe("none");
+    expect(pledged({ 4: -1 })).toBe("cbor-wrong-shape pledge.sinceMs");
     expect(pledged({ 0: 1 })).toBe("cbor-wrong-shape pledge.version");
     expect(pledged({}, alice, "fact")).toMatch(/^signature-invalid/);
     expect(open(forged({ 1: new Uint8Array(40) }))).toMatch(/^signature-malformed/);

@@ -17,6 +17,7 @@ import { agentId } from "../identity/keys.ts";
 import type { TimeMs } from "../ports.ts";
 import { directTopic, parseTopic } from "../topics.ts";
 import {
+  CONTEXT_MS,
   MAX_PLEDGE_BYTES,
   RecipientContexts,
   SenderContexts,
@@ -124,9 +125,12 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   const inner = hpkeOpenAt(crypto, hpke, seq, utf8(topic), payload.subarray(HEAD_BYTES));
   const message = readInner(inner);
 
-  const signer = contexts.signerOf(incoming, hpke, message.pledge);
+  const { signer, sinceMs } = contexts.pledgedBy(incoming, hpke, message.pledge);
   if (agentId(signer) !== parsed.sender) refuse("the topic names a sender who did not sign it", "sender");
   if (!KIND.test(message.kind)) refuse("the message's kind is malformed", "kind");
+  // Else whoever steals the recipient's key could write in an old context for ever.
+  if (Math.abs(message.timeMs - sinceMs) > CONTEXT_MS)
+    refuse("the message is dated long before or after what its sender pledged", "sinceMs");
   const isDated = incoming.undated?.includes(message.kind) !== true;
   if (isDated && Math.abs(message.timeMs - now) > freshnessMs) {
     refuse(

@@ -122,7 +122,7 @@ describe("envelopes", () => {
     fc.tuple(fc.nat(1), fc.constantFrom(alice, bob), fc.nat(1), fc.nat(300)),
     ([made, signer, named, seq]) => {
       const own = others[made]!;
-      const text = encodeCbor([2, "village", bob.publicKey, others[named]!.encapsulated]);
+      const text = encodeCbor([2, "village", bob.publicKey, others[named]!.encapsulated, START_MS]);
       const plaintext = encodeCbor([2, sign1("message", text, signer), ...rest]);
       const number = Uint8Array.of(0, 0, seq >> 8, seq & 255);
       const ciphertext = hpkeSealAt(nodeCrypto, own, seq, utf8(topic), plaintext);
