@@ -39,7 +39,7 @@ interface HpkeVector {
   skRm: string;
   pkRm: string;
   enc: string;
-  encryptions: { aad: string; ct: string; pt: string }[];
+  encryptions: { aad: string; ct: string; pt: string; "sequence number": number }[];
 }
 
 describeShared("HPKE of RFC 9180 appendix A.2", "crypto/hpke/rfc9180-appendix-a.json", (bytes) => {
@@ -48,6 +48,25 @@ describeShared("HPKE of RFC 9180 appendix A.2", "crypto/hpke/rfc9180-appendix-a.
   );
 
   it("has the base mode of our suite among its vectors", () => expect(vectors).toHaveLength(1));
+
+  it.each([
+    ["portableCrypto", portableCrypto],
+    ["nodeCrypto", nodeCrypto],
+  ] as [string, Crypto][])(
+    "seals and opens all messages of a context, in any order, with %s",
+    (_, crypto) => {
+      for (const { info, skEm, skRm, pkRm, enc, encryptions } of vectors) {
+        const sender = hpkeSender(crypto, always(fromHex(skEm)), fromHex(pkRm), fromHex(info));
+        const recipient = hpkeRecipient(crypto, fromHex(skRm), fromHex(enc), fromHex(info));
+        expect([toHex(sender.encapsulated), recipient]).toEqual([enc, sender]);
+        expect(encryptions.map((one) => one["sequence number"])).toEqual([0, 1, 2, 4, 255, 256]);
+        for (const { aad, ct, pt, "sequence number": seq } of encryptions.toReversed()) {
+          expect(toHex(hpkeSealAt(crypto, sender, seq, fromHex(aad), fromHex(pt)))).toBe(ct);
+          expect(toHex(hpkeOpenAt(crypto, recipient, seq, fromHex(aad), fromHex(ct)))).toBe(pt);
+        }
+      }
+    },
+  );
 
   it.each([
     ["portableCrypto", portableCrypto],
