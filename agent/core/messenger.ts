@@ -22,8 +22,6 @@ import {
 } from "../../protocols/topics.ts";
 import { VerifiedCards, type KnownCard } from "./verified-cards.ts";
 
-export type { KnownCard } from "./verified-cards.ts";
-
 /** What an agent is on a network: its keys and its card. */
 export interface AgentKeys {
   readonly signer: Signer;

@@ -25,8 +25,10 @@ const LABELS = {
   key: labelled(HPKE_SUITE, "key"),
   nonce: labelled(HPKE_SUITE, "base_nonce"),
 };
-const ENCAPSULATED_LENGTH = 32;
-const TAG_LENGTH = 16;
+/** In bytes. */
+export const ENCAPSULATED_LENGTH = 32;
+/** In bytes. */
+export const TAG_LENGTH = 16;
 const MAX_SEQ = 2 ** 32 - 1;
 
 /** What sealing adds: the encapsulated key and the tag, in bytes. */
@@ -65,7 +67,7 @@ export function hpkeRecipient(
   info: Uint8Array,
   recipientPublicKey: Uint8Array = crypto.x25519PublicKey(recipientSecretKey),
 ): HpkeContext {
-  if (encapsulated.length !== ENCAPSULATED_LENGTH) throw broken("it is too short");
+  if (encapsulated.length !== ENCAPSULATED_LENGTH) throw sealBroken("it is too short");
   const shared = sharedOrBroken(crypto, recipientSecretKey, encapsulated);
   return keySchedule(crypto, shared, encapsulated, recipientPublicKey, info);
 }
@@ -93,7 +95,7 @@ export function hpkeOpenAt(
   ciphertext: Uint8Array,
 ): Uint8Array {
   const plaintext = crypto.chacha20Poly1305.open(context.key, nonceOf(context, seq), aad, ciphertext);
-  if (plaintext === undefined) throw broken("it does not authenticate for this key and context");
+  if (plaintext === undefined) throw sealBroken("it does not authenticate for this key and context");
   return plaintext;
 }
 
@@ -118,7 +120,7 @@ export function hpkeOpen(
   aad: Uint8Array,
   sealed: Uint8Array,
 ): Uint8Array {
-  if (sealed.length < HPKE_OVERHEAD) throw broken("it is too short");
+  if (sealed.length < HPKE_OVERHEAD) throw sealBroken("it is too short");
   const encapsulated = sealed.slice(0, ENCAPSULATED_LENGTH);
   const context = hpkeRecipient(crypto, recipientSecretKey, encapsulated, info);
   return hpkeOpenAt(crypto, context, 0, aad, sealed.subarray(ENCAPSULATED_LENGTH));
@@ -128,13 +130,13 @@ function sharedOrBroken(crypto: Crypto, secret: Uint8Array, encapsulated: Uint8A
   try {
     return crypto.x25519(secret, encapsulated);
   } catch {
-    throw broken("its encapsulated key is of small order");
+    throw sealBroken("its encapsulated key is of small order");
   }
 }
 
 /** ComputeNonce (section 5.2): the last four bytes of the base nonce, XORed with the number. */
 function nonceOf({ baseNonce }: HpkeContext, seq: number): Uint8Array {
-  if (!Number.isInteger(seq) || seq < 0 || seq > MAX_SEQ) throw broken("its number is out of range");
+  if (!Number.isInteger(seq) || seq < 0 || seq > MAX_SEQ) throw sealBroken("its number is out of range");
   if (seq === 0) return baseNonce;
   const nonce = baseNonce.slice();
   for (let byte = 0; byte < 4; byte++) nonce[11 - byte]! ^= (seq >>> (8 * byte)) & 255;
@@ -185,6 +187,7 @@ function lengthOf(length: number): Uint8Array {
   return Uint8Array.of(length >> 8, length & 255);
 }
 
-function broken(problem: string): SegmentError {
+/** What cannot be opened. */
+export function sealBroken(problem: string): SegmentError {
   return new SegmentError("seal-broken", `the sealed message cannot be opened: ${problem}`);
 }

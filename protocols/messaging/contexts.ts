@@ -20,10 +20,7 @@ import { sign1, verify1 } from "../identity/cose.ts";
 import { KEY_LABELS } from "../labels.ts";
 import type { Crypto, Random, Signer, TimeMs } from "../ports.ts";
 
-/**
- * A context is left after so long: who reads a sender's memory later cannot read what was
- * sealed before (the ephemeral secret itself is forgotten at once).
- */
+/** How long a context serves; of what was sealed in it, the next one tells nothing. */
 export const CONTEXT_MS = 10 * 60 * 1000;
 /** Or after so many messages, far from where its numbers or its cipher would end. */
 export const CONTEXT_MESSAGES = 1 << 20;

@@ -11,7 +11,7 @@
 import { utf8 } from "../encoding/bytes.ts";
 import { encodeCbor } from "../encoding/cbor.ts";
 import { FieldReader } from "../encoding/reader.ts";
-import { HPKE_OVERHEAD, hpkeOpenAt, hpkeSealAt } from "../crypto/hpke.ts";
+import { ENCAPSULATED_LENGTH, hpkeOpenAt, hpkeSealAt, sealBroken, TAG_LENGTH } from "../crypto/hpke.ts";
 import { SegmentError } from "../errors.ts";
 import { agentId } from "../identity/keys.ts";
 import type { TimeMs } from "../ports.ts";
@@ -33,9 +33,8 @@ export const MAX_BODY_BYTES = MAX_PAYLOAD_BYTES - 2048;
 export const FRESHNESS_MS = 10 * 60 * 1000;
 
 const MESSAGE_ID_BYTES = 16;
-const ENCAPSULATED_BYTES = 32;
 /** The encapsulated key and the number. */
-const HEAD_BYTES = ENCAPSULATED_BYTES + 4;
+const HEAD_BYTES = ENCAPSULATED_LENGTH + 4;
 const MAX_CARD_BYTES = 1024;
 const KIND = /^[a-z0-9][a-z0-9.-]{0,31}$/;
 
@@ -73,7 +72,7 @@ export function sealEnvelope(message: Outgoing): Uint8Array {
   const ciphertext = hpkeSealAt(crypto, hpke, seq, utf8(topic), inner);
   const payload = new Uint8Array(HEAD_BYTES + ciphertext.length);
   payload.set(hpke.encapsulated);
-  new DataView(payload.buffer).setUint32(ENCAPSULATED_BYTES, seq);
+  new DataView(payload.buffer).setUint32(ENCAPSULATED_LENGTH, seq);
   payload.set(ciphertext, HEAD_BYTES);
   return payload;
 }
@@ -118,10 +117,10 @@ export function openEnvelope(incoming: Incoming): OpenedEnvelope {
   if (parsed.recipient !== agentId(recipient)) refuse("the topic names another recipient", "topic");
   if (payload.length > MAX_PAYLOAD_BYTES) refuse(`the payload exceeds ${MAX_PAYLOAD_BYTES} bytes`, "payload");
 
-  if (payload.length < HEAD_BYTES + HPKE_OVERHEAD - ENCAPSULATED_BYTES) broken("it is too short");
+  if (payload.length < HEAD_BYTES + TAG_LENGTH) throw sealBroken("it is too short");
   const contexts = incoming.contexts ?? new RecipientContexts();
-  const hpke = contexts.open(incoming, payload.slice(0, ENCAPSULATED_BYTES));
-  const seq = new DataView(payload.buffer, payload.byteOffset).getUint32(ENCAPSULATED_BYTES);
+  const hpke = contexts.open(incoming, payload.slice(0, ENCAPSULATED_LENGTH));
+  const seq = new DataView(payload.buffer, payload.byteOffset).getUint32(ENCAPSULATED_LENGTH);
   const inner = hpkeOpenAt(crypto, hpke, seq, utf8(topic), payload.subarray(HEAD_BYTES));
   const message = readInner(inner);
 
@@ -159,8 +158,4 @@ function readInner(bytes: Uint8Array) {
 
 function refuse(message: string, where: string): never {
   throw new SegmentError("message-invalid", message, { where });
-}
-
-function broken(problem: string): never {
-  throw new SegmentError("seal-broken", `the sealed message cannot be opened: ${problem}`);
 }
