@@ -103,7 +103,11 @@ export class Messenger {
    * card-invalid.
    */
   meet(cardBytes: Uint8Array): KnownCard {
-    const card = this.#verified.open(cardBytes);
+    return this.learn(this.#verified.open(cardBytes));
+  }
+
+  /** As `meet`, of a card that `verifiedCards` has opened. */
+  learn(card: KnownCard): KnownCard {
     const id = agentId(card.identity);
     const present = this.#cards.get(id);
     if (present !== undefined && present.notBefore > card.notBefore) return present;
@@ -262,11 +266,12 @@ export class Messenger {
    * card-invalid.
    */
   introduce(from: string, bytes: Uint8Array): void {
-    const { identity } = this.#verified.open(bytes);
-    if (agentId(identity) !== from) throw new SegmentError("card-invalid", "a peer showed another's card");
+    const card = this.#verified.open(bytes);
+    if (agentId(card.identity) !== from)
+      throw new SegmentError("card-invalid", "a peer showed another's card");
     const before = this.#cards.get(from)?.cardHash;
     if (before === undefined && this.#cards.size >= MAX_PEERS) return;
-    const { cardHash } = this.meet(bytes);
+    const { cardHash } = this.learn(card);
     if (before === undefined || !equalBytes(before, cardHash)) this.#parts.introduced?.(from, bytes);
   }
 

@@ -307,7 +307,8 @@ export class Telemetry {
 
   #planHead(changes: Changes): void {
     const { records, refused } = this.counters;
-    changes.set(HEAD_KEY, encodeMessage({ ...this.#writer.position(), records, refused }));
+    const { nextSequence, previousHash } = this.#writer.position();
+    changes.set(HEAD_KEY, encodeMessage({ nextSequence, previousHash, records, refused }));
   }
 
   #armFlush(): void {

@@ -25,6 +25,9 @@ const LABELS = {
   key: labelled(HPKE_SUITE, "key"),
   nonce: labelled(HPKE_SUITE, "base_nonce"),
 };
+/** I2OSP(length, 2): LabeledExpand puts it before the label. */
+const LENGTH_32 = Uint8Array.of(0, 32);
+const LENGTH_12 = Uint8Array.of(0, 12);
 /** In bytes. */
 export const ENCAPSULATED_LENGTH = 32;
 /** In bytes. */
@@ -152,15 +155,15 @@ function keySchedule(
   info: Uint8Array,
 ): HpkeContext {
   const eaePrk = hkdfExtract(crypto, EMPTY, concat(LABELS.eaePrk, dh));
-  const sharedInfo = concat(lengthOf(32), LABELS.sharedSecret, encapsulated, recipientPublicKey);
+  const sharedInfo = [LENGTH_32, LABELS.sharedSecret, encapsulated, recipientPublicKey];
   const sharedSecret = hkdfExpand(crypto, eaePrk, sharedInfo, 32);
 
   const context = contextOf(crypto, info);
   const secret = hkdfExtract(crypto, sharedSecret, LABELS.secret);
   return {
     encapsulated,
-    key: hkdfExpand(crypto, secret, concat(lengthOf(32), LABELS.key, context), 32),
-    baseNonce: hkdfExpand(crypto, secret, concat(lengthOf(12), LABELS.nonce, context), 12),
+    key: hkdfExpand(crypto, secret, [LENGTH_32, LABELS.key, context], 32),
+    baseNonce: hkdfExpand(crypto, secret, [LENGTH_12, LABELS.nonce, context], 12),
   };
 }
 
@@ -180,11 +183,6 @@ const contexts = new WeakMap<Uint8Array, Uint8Array>();
 /** Section 4: LabeledExtract and LabeledExpand put this before their input. */
 function labelled(suite: Uint8Array, label: string): Uint8Array {
   return concat(VERSION, suite, utf8(label));
-}
-
-/** I2OSP(length, 2): LabeledExpand puts it before the label. */
-function lengthOf(length: number): Uint8Array {
-  return Uint8Array.of(length >> 8, length & 255);
 }
 
 /** What cannot be opened. */

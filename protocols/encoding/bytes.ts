@@ -37,29 +37,28 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 const HEX_DIGITS = utf8Encoder.encode("0123456789abcdef");
-/** Of a key or a hash, as most are. */
-const keyDigits = Array.from({ length: 64 }, () => 0);
+/** Room for the digits of what is written most, ids of 16 bytes and keys and hashes of 32. */
+const roomFor = new Map([16, 32].map((size) => [size, Array.from({ length: 2 * size }, () => 0)]));
 
 /** Lower case. */
 export function toHex(bytes: Uint8Array): string {
-  const length = 2 * bytes.length;
-  if (length === keyDigits.length) return keyHex(bytes);
-  const digits = length <= scratch.length ? scratch : new Uint8Array(length);
-  let at = 0;
-  for (const byte of bytes) {
-    digits[at++] = HEX_DIGITS[byte >> 4]!;
-    digits[at++] = HEX_DIGITS[byte & 15]!;
+  const room = roomFor.get(bytes.length);
+  if (room !== undefined) {
+    putDigits(bytes, room);
+    return String.fromCharCode(...room);
   }
+  const length = 2 * bytes.length;
+  const digits = length <= scratch.length ? scratch : new Uint8Array(length);
+  putDigits(bytes, digits);
   return utf8Decoder.decode(digits.subarray(0, length));
 }
 
-function keyHex(bytes: Uint8Array): string {
-  for (let at = 0; at < 32; at++) {
+function putDigits(bytes: Uint8Array, into: { [at: number]: number }): void {
+  for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]!;
-    keyDigits[2 * at] = HEX_DIGITS[byte >> 4]!;
-    keyDigits[2 * at + 1] = HEX_DIGITS[byte & 15]!;
+    into[2 * at] = HEX_DIGITS[byte >> 4]!;
+    into[2 * at + 1] = HEX_DIGITS[byte & 15]!;
   }
-  return String.fromCharCode(...keyDigits);
 }
 
 /** Either case. Throws `text-malformed`. */

@@ -53,7 +53,7 @@ class Writer {
     else if (value instanceof Uint8Array) this.bytes(value);
     else if (Array.isArray(value)) {
       this.head(ARRAY, value.length);
-      for (const item of value) this.value(item, depth + 1);
+      for (let at = 0; at < value.length; at++) this.value(value[at]!, depth + 1);
     } else if (typeof value === "bigint") this.bigint(value);
     else if (value === null) this.byte(0xf6);
     else if (typeof value === "boolean") this.byte(value ? 0xf5 : 0xf4);

@@ -14,12 +14,16 @@
 import { Encoder } from "cbor-x";
 import { SegmentError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
+import { utf8 } from "./bytes.ts";
 import { ARRAY, BYTES, MAP, TAG, TEXT } from "./cbor-values.ts";
 import type { CborLimits } from "./cbor-values.ts";
 
 const SIMPLE = 7;
 /** Keys are names: longer ones are refused before a set of them is built. */
 const MAX_KEY_BYTES = 256;
+/** So many keys are compared with one another in place; of more a set is made. */
+const FEW_KEYS = 16;
+const PROTO = utf8("__proto__");
 
 const codec = new Encoder(codecOptions());
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -68,6 +72,8 @@ class Scanner {
   private readonly maxDepth: number;
   private itemsLeft: number;
   private position = 0;
+  /** Of the maps under way: where each key begins and ends. */
+  private readonly keys: number[] = [];
 
   constructor(bytes: Uint8Array, limits: CborLimits) {
     const maxBytes = limits.maxBytes ?? 1 << 20;
@@ -107,26 +113,49 @@ class Scanner {
   }
 
   private map(length: number, depth: number): void {
-    const seen = new Set<string>();
+    const names = length > FEW_KEYS ? new Set<string>() : undefined;
+    const first = this.keys.length;
     for (let i = 0; i < length; i++) {
-      const key = this.key();
-      if (seen.has(key)) this.fail("cbor-invalid", "a key occurs twice");
-      seen.add(key);
+      const start = this.key();
+      const isNew = names === undefined ? this.noteKey(first, start) : noteName(names, this.latin1(start));
+      if (!isNew) this.fail("cbor-invalid", "a key occurs twice");
       this.item(depth + 1);
     }
+    this.keys.length = first;
   }
 
-  private key(): string {
+  /** Keeps the key, unless it is among those of this map: texts are equal when their bytes are. */
+  private noteKey(first: number, start: number): boolean {
+    for (let at = first; at < this.keys.length; at += 2) {
+      if (this.isAt(start, this.bytes, this.keys[at]!, this.keys[at + 1]!)) return false;
+    }
+    this.keys.push(start, this.position);
+    return true;
+  }
+
+  /** Whether the key from `start` on is what stands in `other` between `from` and `to`. */
+  private isAt(start: number, other: Uint8Array, from: number, to: number): boolean {
+    if (this.position - start !== to - from) return false;
+    for (let at = from; at < to; at++) if (this.bytes[start + at - from] !== other[at]) return false;
+    return true;
+  }
+
+  /** The key from `start` on, one character per byte. */
+  private latin1(start: number): string {
+    let key = "";
+    for (let at = start; at < this.position; at++) key += String.fromCharCode(this.bytes[at]!);
+    return key;
+  }
+
+  /** Where the key begins that ends here. */
+  private key(): number {
     const { major, argument } = this.head();
     if (major !== TEXT) this.fail("cbor-invalid", "a key that is not a text");
     if (argument > MAX_KEY_BYTES) this.fail("cbor-too-large", `a key longer than ${MAX_KEY_BYTES} bytes`);
     const start = this.position;
     this.text(argument);
-    // One character per byte: two valid texts are equal exactly when their bytes are.
-    let key = "";
-    for (let at = start; at < this.position; at++) key += String.fromCharCode(this.bytes[at]!);
-    if (key === "__proto__") this.fail("cbor-invalid", "a key that objects cannot hold");
-    return key;
+    if (this.isAt(start, PROTO, 0, PROTO.length)) this.fail("cbor-invalid", "a key that objects cannot hold");
+    return start;
   }
 
   private head(): { major: number; argument: number } {
@@ -179,4 +208,11 @@ class Scanner {
   private fail(code: ErrorCode, message: string): never {
     throw new SegmentError(code, message, { where: `byte ${this.position}` });
   }
+}
+
+/** Whether the name was not there yet. */
+function noteName(names: Set<string>, name: string): boolean {
+  if (names.has(name)) return false;
+  names.add(name);
+  return true;
 }

@@ -70,9 +70,10 @@ export class Attesting {
 
   #signOwn(block: Block): Vote {
     const { termSigner, index } = this.#context.config;
-    const voted = { height: block.header.height, hash: block.hash };
-    const signature = signVote(termSigner, voted);
-    return { ...voted, notary: index, signature, wanted: false };
+    const { hash, header } = block;
+    const { height } = header;
+    const signature = signVote(termSigner, { height, hash });
+    return { height, hash, notary: index, signature, wanted: false };
   }
 
   #takeSaved(key: string): Uint8Array | undefined {

@@ -2,7 +2,7 @@
  * From records to blocks: collects the log's uncut entries and the notaries' stamps, says
  * when a cut can be appended, and which cut counts.
  */
-import { equalBytes, toHex } from "../encoding/bytes.ts";
+import { equalBytes } from "../encoding/bytes.ts";
 import { SegmentError } from "../errors.ts";
 import type { VerifiedRecord } from "./ledger.ts";
 import { quorum } from "./network.ts";
@@ -78,12 +78,10 @@ export class Cutting {
    */
   validCut(cut: { height: number; stamps: Uint8Array[] }): Stamp[] | undefined {
     if (cut.height !== this.#height || !this.hasEntries || cut.stamps.length < this.#quorum) return undefined;
-    const verified = new Map<string, Stamp>();
-    for (const stamp of this.#stamps.get(this.#height)?.values() ?? [])
-      verified.set(toHex(stamp.bytes), stamp);
+    const verified = [...(this.#stamps.get(this.#height)?.values() ?? [])];
     const stamps: Stamp[] = [];
     for (const bytes of cut.stamps) {
-      const stamp = verified.get(toHex(bytes)) ?? this.#tryOpen(bytes);
+      const stamp = verified.find((one) => equalBytes(one.bytes, bytes)) ?? this.#tryOpen(bytes);
       if (stamp === undefined || stamp.height !== this.#height) return undefined;
       if (stamp.notary <= (stamps.at(-1)?.notary ?? -1)) return undefined;
       stamps.push(stamp);

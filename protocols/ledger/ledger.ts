@@ -171,8 +171,14 @@ export class Ledger {
     const timeMs = Math.max(this.#timeMs, medianTime(stamps.map((stamp) => stamp.timeMs)));
     const seenAt = seenTimes(stamps);
     this.#seen.forgetExpired(timeMs);
+    const { crypto, network, zone, networkHash: hash, committee, contracts } = this.rules;
     const context: ApplyContext = {
-      ...this.rules,
+      crypto,
+      network,
+      zone,
+      networkHash: hash,
+      committee,
+      contracts,
       timeMs,
       seenMs: timeMs,
       stateRoot: this.#stateRoot,

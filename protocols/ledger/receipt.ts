@@ -58,6 +58,18 @@ export function encodeReceipt(parts: ReceiptParts): Uint8Array {
   return encodeCbor([1, header, certificateFields(certificate), leaf, leafIndex, path, entry]);
 }
 
+/** Of descriptions, which nobody changes: an agent verifies all its receipts by the same one. */
+const committees = new WeakMap<NetworkDescription, { networkHash: Uint8Array; termKeys: Uint8Array[] }>();
+
+function committeeOf(crypto: Crypto, network: NetworkDescription) {
+  let committee = committees.get(network);
+  if (committee === undefined) {
+    committee = { networkHash: networkHash(crypto, network), termKeys: termKeys(network) };
+    committees.set(network, committee);
+  }
+  return committee;
+}
+
 /**
  * Checks a receipt against the network's committee, never against keys of its own.
  * Throws `receipt-invalid`, `receipt-foreign` (another network or committee) or `quorum-missing`.
@@ -69,12 +81,13 @@ export function verifyReceipt(
 ): VerifiedReceipt {
   const { parts, header, entry, leaf } = orInvalid(() => readReceipt(crypto, bytes));
   const hash = headerHash(crypto, parts.header);
-  if (!equalBytes(header.networkHash, networkHash(crypto, network))) {
+  const known = committeeOf(crypto, network);
+  if (!equalBytes(header.networkHash, known.networkHash)) {
     throw new SegmentError("receipt-foreign", "the receipt's block is of another network", {
       where: "header.networkHash",
     });
   }
-  verifyCertificate(crypto, termKeys(network), { height: header.height, hash }, parts.certificate);
+  verifyCertificate(crypto, known.termKeys, { height: header.height, hash }, parts.certificate);
   const root = rootFromPath(
     crypto,
     leafHash(crypto, parts.leaf),

@@ -117,7 +117,7 @@ export class LedgerState implements StateReader {
         this.#buckets.delete(index);
         hashes.fill(0, at, at + HASH_BYTES);
       } else {
-        hashes.set(labelledHash(this.#crypto, "stateBucket", joined(bucket.digests)), at);
+        hashes.set(labelledHash(this.#crypto, "stateBucket", ...joinable(bucket.digests)), at);
       }
       dirtyGroups.add(group);
     }
@@ -168,6 +168,11 @@ export class LedgerState implements StateReader {
 function entryDigest(crypto: Crypto, keyBytes: Uint8Array, value: Uint8Array): Uint8Array {
   const length = Uint8Array.of(keyBytes.length >> 8, keyBytes.length & 255);
   return labelledHash(crypto, "stateEntry", length, keyBytes, value);
+}
+
+/** One digest as it is, as most buckets hold; else one array of all. */
+function joinable(digests: Uint8Array[]): Uint8Array[] {
+  return digests.length === 1 ? digests : [joined(digests)];
 }
 
 /** One array of all digests; a spread call would overflow the stack on a crowded bucket. */

@@ -143,8 +143,19 @@ function readManifest(payload: Uint8Array): Manifest {
   );
   reader.end();
   return {
-    ...{ streamId, generation, sequence, previousHash, period, firstTimeMs, lastTimeMs, recordCount },
-    ...{ sealing, k, n, packageLength, shardHashes },
+    streamId,
+    generation,
+    sequence,
+    previousHash,
+    period,
+    firstTimeMs,
+    lastTimeMs,
+    recordCount,
+    sealing,
+    k,
+    n,
+    packageLength,
+    shardHashes,
   };
 }
 

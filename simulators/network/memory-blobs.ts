@@ -29,11 +29,11 @@ export function createMemoryBlobs(options: MemoryBlobsOptions = {}): MemoryBlobs
       if (before !== undefined && !equalBytes(before, bytes)) {
         throw new SegmentError("store-failed", "this key holds other bytes", { where: key });
       }
-      files.set(key, Uint8Array.from(bytes));
+      files.set(key, bytes.slice());
     },
     async get(key) {
       const bytes = files.get(key);
-      return bytes === undefined ? undefined : Uint8Array.from(bytes);
+      return bytes === undefined ? undefined : bytes.slice();
     },
     async list(prefix) {
       return [...files.keys()].filter((key) => key.startsWith(prefix)).sort();

@@ -14,8 +14,7 @@ import type { SegmentError } from "../../protocols/errors.ts";
 import { busClosed, checkPublish, checkSubscribe, queueFull } from "../../protocols/messaging/bus-rules.ts";
 import type { Bus, Unsubscribe } from "../../protocols/ports.ts";
 import { parseTopic } from "../../protocols/topics.ts";
-import { Transit } from "./transit.ts";
-import type { TransitOptions } from "./transit.ts";
+import { emptyLine, Transit, type Line, type TransitOptions } from "./transit.ts";
 
 export interface MemoryNetworkOptions extends TransitOptions {
   network: string;
@@ -74,6 +73,14 @@ interface Subscription {
   waiters: Waiter[];
 }
 
+/** The ways of one agent to and from the broker: order holds in each, whatever becomes of the agent. */
+interface Ways {
+  /** By topic. */
+  readonly up: Map<string, Line>;
+  readonly down: Map<string, Line>;
+  readonly control: Line;
+}
+
 export function memoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
   return new MemoryBroker(options);
 }
@@ -88,6 +95,10 @@ class MemoryBroker implements MemoryNetwork {
   /** Who was granted which filter. */
   readonly #granted = new Map<string, Set<MemoryClient>>();
   readonly #groups = new Map<string, number>();
+  /** By agent. */
+  readonly #ways = new Map<string, Ways>();
+  /** By topic. */
+  readonly #filters = new Map<string, readonly string[]>();
   readonly #counters = { messages: 0, bytes: 0, delivered: 0, duplicates: 0, missed: 0 };
 
   constructor(options: MemoryNetworkOptions) {
@@ -118,7 +129,7 @@ class MemoryBroker implements MemoryNetwork {
   }
 
   inject(topic: string, payload: Uint8Array): void {
-    const filters = matchingFilters(topic);
+    const filters = this.#matching(topic);
     for (const to of this.#audience(filters)) to.receive(filters, topic, payload);
   }
 
@@ -138,6 +149,24 @@ class MemoryBroker implements MemoryNetwork {
   async close(): Promise<void> {
     for (const client of [...this.#clients]) await client.close();
     this.transit.close();
+  }
+
+  /** Those of the agent, through all its connections. */
+  waysOf(id: string): Ways {
+    let ways = this.#ways.get(id);
+    if (ways === undefined) {
+      ways = { up: new Map(), down: new Map(), control: emptyLine() };
+      this.#ways.set(id, ways);
+    }
+    return ways;
+  }
+
+  #matching(topic: string): readonly string[] {
+    const known = this.#filters.get(topic);
+    if (known !== undefined) return known;
+    const filters = matchingFilters(topic);
+    this.#filters.set(topic, filters);
+    return filters;
   }
 
   isGranted(filter: string, client: MemoryClient): boolean {
@@ -163,7 +192,7 @@ class MemoryBroker implements MemoryNetwork {
     this.#counters.messages++;
     this.#counters.bytes += payload.length;
     this.#overhears?.(topic, payload);
-    const filters = matchingFilters(topic);
+    const filters = this.#matching(topic);
     for (const to of this.#audience(filters)) {
       const { epoch } = to;
       const deliver = (): void => {
@@ -171,7 +200,7 @@ class MemoryBroker implements MemoryNetwork {
         this.#counters[arrives ? "delivered" : "missed"]++;
         if (arrives) to.receive(filters, topic, payload);
       };
-      this.transit.inOrder(`down ${to.id} ${topic}`, this.transit.travelMs(), () => {
+      this.transit.inOrder(lineOf(to.ways.down, topic), this.transit.travelMs(), () => {
         deliver();
         if (!this.transit.chance(this.#duplicates)) return;
         this.#counters.duplicates++;
@@ -199,6 +228,7 @@ class MemoryBroker implements MemoryNetwork {
 
 class MemoryClient implements Bus {
   readonly id: string;
+  readonly ways: Ways;
   /** Counts connections: what was under way in an earlier one is lost. */
   epoch = 0;
   /** Of one that has vanished. */
@@ -214,6 +244,7 @@ class MemoryClient implements Bus {
 
   constructor(broker: MemoryBroker, id: string) {
     this.id = id;
+    this.ways = broker.waysOf(id);
     this.#broker = broker;
     this.#transit = broker.transit;
   }
@@ -323,7 +354,7 @@ class MemoryClient implements Bus {
       const isSent = this.epoch === epoch || this.#lastEpoch === epoch;
       if (isSent) this.#broker.accept(this, entry.topic, entry.payload);
     };
-    this.#transit.inOrder(`up ${this.id} ${entry.topic}`, this.#transit.travelMs(), () => {
+    this.#transit.inOrder(lineOf(this.ways.up, entry.topic), this.#transit.travelMs(), () => {
       arrive();
       let acknowledgedMs = this.#transit.oneWayMs();
       if (this.#transit.loses()) {
@@ -339,13 +370,22 @@ class MemoryClient implements Bus {
 
   #request(filter: string): void {
     const { epoch } = this;
-    this.#transit.inOrder(`control ${this.id}`, this.#transit.travelMs(), () => {
+    this.#transit.inOrder(this.ways.control, this.#transit.travelMs(), () => {
       const subscription = this.#subscriptions.get(filter);
       if (this.epoch !== epoch || subscription === undefined) return;
       this.#broker.grant(filter, this);
       for (const waiter of subscription.waiters.splice(0)) waiter.resolve();
     });
   }
+}
+
+function lineOf(lines: Map<string, Line>, topic: string): Line {
+  let line = lines.get(topic);
+  if (line === undefined) {
+    line = emptyLine();
+    lines.set(topic, line);
+  }
+  return line;
 }
 
 /** All of the filters that may be granted and match the topic. They are four at most, so a table serves. */

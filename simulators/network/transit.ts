@@ -16,6 +16,19 @@ export interface TransitOptions {
   retryMs?: number;
 }
 
+/** What follows upon one another: one is made for each order that has to hold. */
+export interface Line {
+  /** What has not happened yet. */
+  readonly queue: (() => void)[];
+  /** When the last of them does. */
+  lastMs: TimeMs;
+}
+
+/** A line in which nothing waits. */
+export function emptyLine(): Line {
+  return { queue: [], lastMs: 0 };
+}
+
 /** How often in a row a loss may strike, so that even certain loss ends. */
 const MAX_LOSSES = 20;
 
@@ -28,7 +41,6 @@ export class Transit {
   readonly #delay: { min: number; max: number };
   readonly #loss: number;
   readonly #timers = new Set<Timer>();
-  readonly #streams = new Map<string, { queue: (() => void)[]; lastMs: TimeMs }>();
 
   constructor(options: TransitOptions) {
     this.retryMs = options.retryMs ?? 1000;
@@ -70,25 +82,18 @@ export class Transit {
     this.#timers.add(timer);
   }
 
-  /** What is put on one stream happens in its order, however the timers of near times fire. */
-  inOrder(stream: string, delayMs: number, act: () => void): void {
+  /** What is put in one line happens in its order, however the timers of near times fire. */
+  inOrder(line: Line, delayMs: number, act: () => void): void {
     const now = this.#clock.now();
-    const line = this.#streams.get(stream) ?? { queue: [], lastMs: now };
-    this.#streams.set(stream, line);
     line.lastMs = Math.max(line.lastMs, now + delayMs);
     line.queue.push(act);
-    this.after(line.lastMs - now, () => {
-      const next = line.queue.shift();
-      if (line.queue.length === 0) this.#streams.delete(stream);
-      next?.();
-    });
+    this.after(line.lastMs - now, () => line.queue.shift()?.());
   }
 
   /** Nothing arrives any more. */
   close(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
-    this.#streams.clear();
   }
 
   #fraction(): number {

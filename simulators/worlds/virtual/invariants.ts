@@ -4,6 +4,7 @@
  */
 import { equalBytes, toHex } from "../../../protocols/encoding/bytes.ts";
 import type { Header } from "../../../protocols/ledger/block.ts";
+import type { AllBalances } from "../../../protocols/ledger/ledger.ts";
 import type { NotaryCore } from "../../../protocols/ledger/notary.ts";
 import { MAX_AGE_MS } from "./grounds.ts";
 import type { Village } from "./village.ts";
@@ -120,14 +121,15 @@ export class LedgerWatch {
     this.#looked.set(name, core.height);
     const { hasParcel } = this.#buyer();
     this.#time(name, core);
-    this.#money(name, core);
+    const balances = core.allBalances();
+    this.#money(name, balances);
     this.#contract(name, core);
     const { currency } = this.#village;
     const earned = ["drone", "shop"].reduce((sum, who) => {
       const root = villager(this.#village, who).root;
       return sum + (core.accountBalances(root).get(currency) ?? 0n);
     }, 0n);
-    this.#purses(name, core);
+    this.#purses(name, core, balances);
     const price = this.#priceMinor;
     if (price === undefined ? earned > 0n : earned > price) {
       this.#report("paid-once", `${name} sees ${earned} earned`);
@@ -147,8 +149,7 @@ export class LedgerWatch {
     }
   }
 
-  #money(name: string, core: NotaryCore): void {
-    const { accounts, holds, supplies } = core.allBalances();
+  #money(name: string, { accounts, holds, supplies }: AllBalances): void {
     const { currency, mintedMinor } = this.#village;
     const sums = new Map<string, bigint>();
     for (const one of [...accounts, ...holds])
@@ -167,15 +168,15 @@ export class LedgerWatch {
     if (sums.size > 0) this.#report("money-conserved", `${name} knows money that nobody minted`);
   }
 
-  #purses(name: string, core: NotaryCore): void {
+  #purses(name: string, core: NotaryCore, { accounts, supplies }: AllBalances): void {
     const { currency, mintedMinor } = this.#village;
     const roots = ["phone", "drone", "shop"].map((who) => toHex(villager(this.#village, who).root));
-    for (const { root, amount } of core.allBalances().accounts) {
+    for (const { root, amount } of accounts) {
       if (amount > 0n && !roots.includes(root))
         this.#report("only-parties-earn", `${name}: ${root} has ${amount}`);
     }
     const has = core.accountBalances(villager(this.#village, "phone").root).get(currency) ?? 0n;
-    const minted = core.allBalances().supplies.some(({ amount }) => amount > 0n);
+    const minted = supplies.some(({ amount }) => amount > 0n);
     if (minted && has < mintedMinor - this.#limitMinor) {
       this.#report("buyer-pays-no-more", `${name} sees ${has} left of ${mintedMinor}`);
     }

@@ -17,6 +17,7 @@ import type {
   Store,
   Timer,
 } from "../../../protocols/ports.ts";
+import { parseTopic } from "../../../protocols/topics.ts";
 import type { MemoryStore } from "../../network/memory-store.ts";
 
 /** Around the deed: the world has not seen it, or has, but its doer never learns so. */
@@ -169,8 +170,8 @@ export function livingBus(life: Life, bus: Bus): Bus {
 
 /** "to" or the channel's name: what kind of message a topic carries. */
 function kindOf(topic: string): string {
-  const [, , , , to, channel] = topic.split("/");
-  return to === "cast" ? (channel ?? "") : (to ?? "");
+  const parsed = parseTopic(topic);
+  return parsed.to === "all" ? parsed.channel : "to";
 }
 
 /** The log stands on a disk of its own: an append takes its time, and may come about unheard. */

@@ -143,7 +143,7 @@ function messengerOf({ village, person, life, bus, seed }: Birth): Messenger {
   const random = seededRandom(seed, person.name);
   const parts = { bus, clock: life.clock, crypto, random, network: network.network, keys: person.keys };
   const messenger = new Messenger({ ...parts, verifiedCards });
-  for (const card of village.cards) messenger.meet(card);
+  for (const card of village.cards) messenger.learn(card);
   return messenger;
 }
 

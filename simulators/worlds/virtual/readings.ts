@@ -42,12 +42,17 @@ export async function readingsKept(
   const all = [...held.values()].flat();
   const find = (manifest: OpenedManifest, index: number): Uint8Array | undefined =>
     all.find((one) => one.index === index && equalBytes(one.manifest, manifest.signed))?.shard;
+  const keys = new Map<number, Uint8Array>();
   const read = await readStream({
     crypto,
     publisher: villager(village, "drone").keys.signer.publicKey,
     streamId,
     manifests: all.map(({ manifest }) => manifest),
-    keyOf: (manifest) => periodKey(crypto, rootKey, manifest.period),
+    keyOf: ({ period }) => {
+      const key = keys.get(period) ?? periodKey(crypto, rootKey, period);
+      keys.set(period, key);
+      return key;
+    },
     fetchShard: (manifest, index) => Promise.resolve(find(manifest, index)),
   });
   const times = read.chunks.flatMap(({ records }) => records).map(recordTimeMs);

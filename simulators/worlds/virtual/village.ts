@@ -7,7 +7,7 @@ import { LedgerClient } from "../../../agent/core/ledger-client.ts";
 import { Messenger, type AgentKeys } from "../../../agent/core/messenger.ts";
 import { foundNetwork, type CommitteeSecrets } from "../../../agent/node/committee.ts";
 import { startNotary } from "../../../agent/roles/notary.ts";
-import { VerifiedCards } from "../../../agent/core/verified-cards.ts";
+import { VerifiedCards, type KnownCard } from "../../../agent/core/verified-cards.ts";
 import { errorCode } from "../../../protocols/errors.ts";
 import { signCard } from "../../../protocols/identity/card.ts";
 import { agentId, signerFromSeed } from "../../../protocols/identity/keys.ts";
@@ -49,7 +49,7 @@ export interface Village {
   network: NetworkDescription;
   secrets: readonly CommitteeSecrets[];
   people: ReadonlyMap<string, Villager>;
-  cards: readonly Uint8Array[];
+  cards: readonly KnownCard[];
   /** By whomever in this process. */
   verifiedCards: VerifiedCards;
   currency: string;
@@ -84,8 +84,8 @@ export async function foundVillage(crypto: Crypto, funded: boolean): Promise<Vil
   const ids = NOTARIES.map((name) => people.get(name)?.id ?? "");
   const { network, secrets } = foundNetwork(crypto, seededRandom(SOCIETY_SEED, "network"), NETWORK_NAME, ids);
   const minted = funded ? BUYER_HAS_MINOR : BUYER_LACKS_MINOR;
-  const cards = [...people.values()].map(({ keys }) => keys.card);
   const verifiedCards = new VerifiedCards(crypto);
+  const cards = [...people.values()].map(({ keys }) => verifiedCards.open(keys.card));
   const empty = { crypto, network, secrets, people, cards, verifiedCards, mintedMinor: minted };
   return begin({ ...empty, currency: "", log: [], stores: [] });
 }
@@ -125,7 +125,7 @@ async function begin(village: Village): Promise<Village> {
     const { id, keys } = villager(village, name);
     const bus = net.join(id);
     const messenger = new Messenger({ bus, clock, crypto, random, network: network.network, keys });
-    for (const card of village.cards) messenger.meet(card);
+    for (const card of village.cards) messenger.learn(card);
     messengers.set(name, messenger);
     const { termSeed, sealSecret } = village.secrets[index]!;
     const config = {
