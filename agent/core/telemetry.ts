@@ -153,8 +153,10 @@ export class Telemetry {
       this.#planHead(changes);
       return;
     }
+    // All at once, as they nearly always are sound; one by one to find those that are not.
+    const areSealable = isSealable(records);
     for (const record of records) {
-      if (!isSealable(record)) {
+      if (!areSealable && !isSealable([record])) {
         this.counters.refused += 1;
         continue;
       }
@@ -366,14 +368,13 @@ export class Telemetry {
 }
 
 /**
- * Whether a key covers its time and SenML can say it: a receiver without a fix may report 1970. What a
- * broken driver reports must not stop the agent, nor
- * wait in the batch for ever.
+ * Whether keys cover their times and SenML can say them: a receiver without a fix may report 1970. What a
+ * broken driver reports must not stop the agent, nor wait in the batch for ever.
  */
-function isSealable(record: SenmlRecord): boolean {
+function isSealable(records: readonly SenmlRecord[]): boolean {
   try {
-    periodOf(recordTimeMs(record));
-    encodeSenml(compact([record]));
+    for (const record of records) periodOf(recordTimeMs(record));
+    encodeSenml(compact(records));
     return true;
   } catch (error) {
     if (error instanceof SegmentError) return false;

@@ -58,6 +58,8 @@ export class Person {
   readonly #temper: Temper;
   readonly #point: Spot;
   #calledMs: TimeMs | undefined;
+  /** How far a spot is from the point; the person stands most of the time. */
+  #measured: { spot: Spot; m: number } | undefined;
   #lastMs: TimeMs;
   #taking = false;
 
@@ -67,6 +69,13 @@ export class Person {
     this.#point = point;
     this.spot = start;
     this.#lastMs = clock.now();
+  }
+
+  /** In metres. */
+  get toPointM(): number {
+    const { spot } = this;
+    if (this.#measured?.spot !== spot) this.#measured = { spot, m: distanceM(spot, this.#point) };
+    return this.#measured.m;
   }
 
   /** The phone rings: the drone is at the point. */

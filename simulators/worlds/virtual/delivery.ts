@@ -91,6 +91,7 @@ export class VirtualDelivery {
   readonly #watch: LedgerWatch;
   readonly #hearsay: Hearsay;
   readonly #liars: Liars;
+  readonly #members: readonly Member[];
   readonly #violations: Violation[] = [];
   readonly #receipts = new Map<string, { entryId: Uint8Array; bytes: Uint8Array }>();
   /** Times of the flight's readings. */
@@ -117,8 +118,8 @@ export class VirtualDelivery {
     this.#person = new Person(clock, temper, offset(GARDEN, 30, -20), GARDEN);
     const violated = (invariant: Invariant, detail: string): void => this.#violated(invariant, detail);
     const buyer = (): Buyer => {
-      const { hasParcel, spot } = this.#person;
-      return { hasParcel, isNear: distanceM(spot, GARDEN) <= NEAR_M };
+      const { hasParcel, toPointM } = this.#person;
+      return { hasParcel, isNear: toPointM <= NEAR_M };
     };
     this.#watch = new LedgerWatch(village, PRICE_MINOR, () => this.#clocks(), buyer, violated);
     this.#hearsay = new Hearsay({ clock, violated, areLinked: (a, b) => this.#areLinked(a, b) });
@@ -134,6 +135,7 @@ export class VirtualDelivery {
       lost: (detail) => this.#violated("acknowledged-kept", detail),
       say: (who, what, isDeed) => this.#say(who, what, isDeed),
     });
+    this.#members = [...this.#crew.members.values()];
     this.#liars = this.#hireLiars();
   }
 
@@ -342,7 +344,7 @@ export class VirtualDelivery {
 
   #look(): void {
     this.#watch.see(this.#clock.now());
-    for (const { name, life, agent, service } of this.#crew.members.values()) {
+    for (const { name, life, agent, service } of this.#members) {
       const core = service?.role?.core;
       if (core !== undefined) this.#watch.look(name, core);
       const promises = agent?.pending ?? 0;
