@@ -54,6 +54,7 @@ export interface Crypto {
 /** Signs with one Ed25519 key that never leaves it. */
 export interface Signer {
   readonly publicKey: Uint8Array;
+  /** The signature, 64 bytes. `message` may be written over once the call has returned: nobody keeps it. */
   sign(message: Uint8Array): Uint8Array;
 }
 

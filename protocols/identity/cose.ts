@@ -45,7 +45,7 @@ export function sign1(
   extraAad?: Uint8Array,
 ): Uint8Array {
   const protectedBytes = concat(HEADER_START, signer.publicKey);
-  const signature = signer.sign(sigStructure(protectedBytes, externalAad(label, extraAad), payload));
+  const signature = signer.sign(signedBytes(protectedBytes, externalAad(label, extraAad), payload));
   return encodeCbor(new CborTag(TAG_SIGN1, [protectedBytes, new Map(), payload, signature]));
 }
 
@@ -84,7 +84,7 @@ export function sigStructure(
 /** Where `signedBytes` puts together what fits. */
 const scratch = new Uint8Array(2_048);
 
-/** The same for a header that is no empty map, until the next call: nobody keeps what he verifies. */
+/** The same for a header that is no empty map, until the next call: nobody keeps what is signed. */
 function signedBytes(protectedBytes: Uint8Array, aad: Uint8Array, payload: Uint8Array): Uint8Array {
   const length = SIG_START.length + protectedBytes.length + aad.length + payload.length;
   if (length + 3 * MAX_HEAD > scratch.length) return sigStructure(protectedBytes, aad, payload);

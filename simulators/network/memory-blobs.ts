@@ -29,11 +29,11 @@ export function createMemoryBlobs(options: MemoryBlobsOptions = {}): MemoryBlobs
       if (before !== undefined && !equalBytes(before, bytes)) {
         throw new SegmentError("store-failed", "this key holds other bytes", { where: key });
       }
-      files.set(key, bytes.slice());
+      files.set(key, new Uint8Array(bytes));
     },
     async get(key) {
       const bytes = files.get(key);
-      return bytes === undefined ? undefined : bytes.slice();
+      return bytes === undefined ? undefined : new Uint8Array(bytes);
     },
     async list(prefix) {
       return [...files.keys()].filter((key) => key.startsWith(prefix)).sort();

@@ -15,7 +15,7 @@ export class MemoryLog implements OrderLog {
   append(record: Uint8Array): Promise<number> {
     if (this.#isClosed) return Promise.reject(new SegmentError("store-failed", "the order log is closed"));
     // A copy, as a disk would make: the caller may reuse its bytes.
-    const index = this.#records.push(record.slice()) - 1;
+    const index = this.#records.push(new Uint8Array(record)) - 1;
     // Listeners run on their own, as they would after another process has appended.
     queueMicrotask(() => {
       for (const listener of this.#listeners) listener();
@@ -26,7 +26,7 @@ export class MemoryLog implements OrderLog {
   read(from: number, limit: number): Promise<{ index: number; record: Uint8Array }[]> {
     const records = this.#records.slice(from, from + limit);
     return Promise.resolve(
-      records.map((record, offset) => ({ index: from + offset, record: record.slice() })),
+      records.map((record, offset) => ({ index: from + offset, record: new Uint8Array(record) })),
     );
   }
 

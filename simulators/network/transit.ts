@@ -85,7 +85,9 @@ export class Transit {
   /** What is put in one line happens in its order, however the timers of near times fire. */
   inOrder(line: Line, delayMs: number, act: () => void): void {
     const now = this.#clock.now();
-    line.lastMs = Math.max(line.lastMs, now + delayMs);
+    // Nobody waits for a line that is empty, should the clock have been set back.
+    const afterMs = line.queue.length === 0 ? now : line.lastMs;
+    line.lastMs = Math.max(afterMs, now + delayMs);
     line.queue.push(act);
     this.after(line.lastMs - now, () => line.queue.shift()?.());
   }
