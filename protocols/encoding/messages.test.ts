@@ -99,6 +99,26 @@ describe("messages", () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
+  it("are refused when a map holds a key twice, however many it has, and not when two maps hold it", () => {
+    const named = (names: readonly string[], item: (at: number) => Uint8Array): Uint8Array =>
+      concat(
+        names.length < 24 ? Uint8Array.of(0xa0 | names.length) : Uint8Array.of(0xb8, names.length),
+        ...names.flatMap((name, at) => [encodeMessage(name), item(at)]),
+      );
+    for (const count of [2, 3, 16, 17, 40]) {
+      const names = Array.from({ length: count }, (_, at) => `key-${at % 7}-${at}`);
+      // A map in the middle has the keys of the one around it, too.
+      const nested = (at: number): Uint8Array =>
+        at === 1 ? named(names, () => Uint8Array.of(0)) : Uint8Array.of(1);
+      const sound = decodeMessage(named(names, nested));
+      expect(Object.keys(sound as object)).toEqual(names);
+      for (const at of [1, count >> 1, count - 1]) {
+        const repeated = names.with(at, names[0]!);
+        expect(codeOf(() => decodeMessage(named(repeated, nested)))).toBe("cbor-invalid");
+      }
+    }
+  });
+
   it("are refused when they promise more than they hold", () => {
     for (const hex of [
       "",
