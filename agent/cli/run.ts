@@ -129,10 +129,17 @@ async function startHome(machine: Machine, home: Home, options: RunOptions): Pro
 
 /** Locks and keys of a phone: what it has signed goes out, and its keys stay fresh. */
 async function startKeyring(machine: Machine, home: Home, running: RunningHome): Promise<ResidentKeyring> {
-  const { runKeyring } = await import("../node/keyring-run.ts");
+  const [{ runKeyring }, { openContracts }] = await Promise.all([
+    import("../node/keyring-run.ts"),
+    import("../node/contracts.ts"),
+  ]);
   const { url: broker, negotiator } = running;
   const cardOf = (id: string): Uint8Array | undefined => running.cardOf(id);
-  return runKeyring(machine, home, { network: networkOf(home), broker, negotiator, cardOf, say });
+  const contracts = openContracts(home.folder, machine.crypto);
+  return runKeyring(machine, home, {
+    ...{ network: networkOf(home), broker, negotiator, cardOf, say },
+    receiptAfter: (termsId, seq) => contracts.receiptAfter(termsId, seq),
+  });
 }
 
 /** No board is attached: bolt and door are simulated. */

@@ -158,11 +158,6 @@ export class Agent<State> {
     this.messenger.meet(card);
   }
 
-  /** How a contract stands: the notaries' answer is the device's. */
-  inquire(termsId: Uint8Array): void {
-    this.#notaries.inquire(termsId);
-  }
-
   /** Finishes what is under way, closes radio and timers; the bus and the store belong to the caller. */
   async stop(): Promise<void> {
     await this.#dialer?.close();

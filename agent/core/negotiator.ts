@@ -38,6 +38,8 @@ export interface NegotiationStore {
   read(termsId: string): Negotiation | undefined;
   /** Adds what is not kept yet; durable when it returns. Errors: store-failed. */
   save(one: Negotiation): void;
+  /** Takes back that the deposit may follow, which stands without its owner's signature. */
+  withdrawDeposit(termsId: Uint8Array): void;
   forget(termsId: Uint8Array): void;
   /** It has ended, and stays for its owner to look at. */
   settle(termsId: Uint8Array): void;
@@ -143,6 +145,9 @@ export class Negotiator {
 
   /** Errors: contract-unknown, offer-replaced, offer-declined, terms-expired, store-failed. */
   sign(termsId: Uint8Array, mayDeposit: boolean): void {
+    const { store, self } = this.#parts;
+    // A try that was cut short may have left its own decision.
+    if (!mayDeposit && !this.get(termsId).signatures.has(self)) store.withdrawDeposit(termsId);
     this.#step({ kind: "sign", termsId, mayDeposit });
   }
 

@@ -11,7 +11,10 @@ import { toHex } from "../../protocols/encoding/bytes.ts";
 import { currencyId } from "../../protocols/money/currencies.ts";
 import { NETWORK, somebody, START_MS } from "../../test/support/agents.ts";
 import { openContracts } from "./contracts.ts";
-import { nodeCrypto as crypto } from "./crypto.ts";
+import { Negotiator } from "../core/negotiator.ts";
+import { ContractStore } from "../platform/contract-store.ts";
+import type { ContractShelf } from "../platform/contract-store.ts";
+import { nodeCrypto as crypto, systemClock } from "./crypto.ts";
 
 const shop = somebody("shop");
 const phone = somebody("phone");
@@ -94,6 +97,52 @@ describe("a home's contracts", () => {
     expect(other.read(toHex(one.termsId))).toBeUndefined();
   });
 
+  it("grow while both write: what came between one's reading and writing is still told to it", () => {
+    const mine = openContracts(home, crypto);
+    const other = openContracts(home, crypto);
+    const one = { ...offer(1), mayDeposit: false };
+    const bare = { ...one, signatures: new Map<string, Uint8Array>() };
+    mine.save(bare);
+    other.load();
+    // A command beside the running agent signs; then the agent writes down what it has heard itself.
+    other.save({ ...one, mayDeposit: true });
+    mine.save({ ...bare, isOpened: true });
+    expect(mine.changed()).toEqual([toHex(one.termsId)]);
+    expect(mine.read(toHex(one.termsId))).toEqual({ ...one, mayDeposit: true, isOpened: true });
+    expect(mine.changed()).toEqual([]);
+  });
+
+  it("show no signature before it is written down whether the deposit may follow", () => {
+    const one = { ...offer(1), mayDeposit: true };
+    const written: string[] = [];
+    const shelf: ContractShelf = {
+      ...{ ids: () => [], names: () => [], read: () => undefined },
+      ...{ replace: () => undefined, remove: () => undefined, drop: () => undefined },
+      add: (_id, name) => void written.push(name),
+    };
+    new ContractStore(shelf, crypto).save(one);
+    const at = (start: string): number => written.findIndex((name) => name.startsWith(start));
+    expect(at("deposit")).toBeGreaterThan(-1);
+    expect(at("signature.")).toBeGreaterThan(at("deposit"));
+    expect(written.at(-1)).toBe("offer.cbor");
+  });
+
+  it("let no deposit follow for the sake of a signature that a crash has prevented", () => {
+    const store = openContracts(home, crypto);
+    const one = offer(1);
+    store.save({ ...one, mayDeposit: true });
+    const untold = (): void => undefined;
+    const negotiator = new Negotiator({
+      ...{ crypto, signer: phone.keys.signer, self: phone.id, account: phone.root.publicKey, store },
+      ...{ network: NETWORK, clock: { ...systemClock, now: () => START_MS }, linkClock: systemClock },
+      ...{ send: () => Promise.resolve(), news: untold, open: untold, failed: untold },
+    });
+    negotiator.sign(one.termsId, false);
+    const read = openContracts(home, crypto).read(toHex(one.termsId));
+    expect(read).toMatchObject({ mayDeposit: false });
+    expect(read?.signatures.has(phone.id)).toBe(true);
+  });
+
   it("leave the work at hand when they have ended, and stay to be looked at", () => {
     const store = openContracts(home, crypto);
     const one = offer(1);
@@ -150,6 +199,8 @@ describe("a home's contracts", () => {
     expect(store.progress(one.termsId)).toBeUndefined();
     const at = (seq: number) => ({ seq, label: `s${seq}`, closed: false, timeMs: START_MS + seq });
     for (const seq of [0, 2, 1]) store.keepProgress(one.termsId, at(seq), new Uint8Array([seq]));
+    expect(store.receiptAfter(one.termsId, 1)).toEqual({ seq: 2, receipt: new Uint8Array([2]) });
+    expect(store.receiptAfter(one.termsId, 2)).toBeUndefined();
     expect(store.progress(one.termsId)).toEqual(at(2));
     expect(readdirSync(folderOf(one)).filter((name) => name.endsWith(".receipt"))).toHaveLength(3);
     writeFileSync(join(folderOf(one), "progress.json"), "{");

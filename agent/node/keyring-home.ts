@@ -11,8 +11,10 @@ import type { AccessBody } from "../../protocols/access/messages.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import { verifyReceipt } from "../../protocols/ledger/receipt.ts";
 import { KeyringActs } from "../platform/keyring-acts.ts";
+import { tellStays } from "../platform/rented-stays.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
+import { openContracts } from "./contracts.ts";
 import type { Home } from "./home.ts";
 import { takeKeyring } from "./keyring-run.ts";
 import type { RadioOpeners } from "./radio-run.ts";
@@ -70,6 +72,9 @@ export async function openKeyring(
         isConnected = connected;
       },
     });
+    await opened.agent.idle();
+    const contracts = openContracts(home.folder, machine.crypto);
+    tellStays(opened.agent, (termsId, seq) => contracts.receiptAfter(termsId, seq));
     await opened.agent.idle();
     return new HomeKeyring(machine, home, options, {
       opened,

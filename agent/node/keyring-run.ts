@@ -12,6 +12,7 @@ import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Clock, Timer } from "../../protocols/ports.ts";
 import type { Negotiator } from "../core/negotiator.ts";
 import { StayTaker } from "../platform/rented-stays.ts";
+import type { ReceiptAfter } from "../platform/rented-stays.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
 import { systemClock } from "./crypto.ts";
@@ -93,6 +94,7 @@ export interface ResidentOptions {
   negotiator: Negotiator | undefined;
   /** The signed card of an agent that has shown it. */
   cardOf: (id: string) => Uint8Array | undefined;
+  receiptAfter: ReceiptAfter;
   /** Lines for people who watch. */
   say: (line: string) => void;
 }
@@ -129,10 +131,10 @@ class Resident implements ResidentKeyring {
     this.#options = options;
     this.#folder = agentFolder(home.folder, keyring.kind);
     makeFolder(this.#folder);
-    const { negotiator, cardOf } = options;
+    const { negotiator, cardOf, receiptAfter } = options;
     const { crypto, clock } = machine;
     if (negotiator !== undefined)
-      this.#stays = new StayTaker({ crypto, clock, self: home.id, negotiator, cardOf });
+      this.#stays = new StayTaker({ crypto, clock, self: home.id, negotiator, cardOf, receiptAfter });
   }
 
   turn(): Promise<void> {

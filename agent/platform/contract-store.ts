@@ -2,10 +2,10 @@
  * The contracts of an agent's owner, signed or offered. Of each is kept, under these names:
  *
  *     terms.cbor             the terms' signed bytes
+ *     deposit                the owner lets its deposit follow by itself; before its signature
  *     signature.<agent>      who has signed (COSE_Sign1)
  *     decline.<agent>        who has declined, and why
  *     <sha-256>.fact         what a party states about it, signed
- *     deposit                the owner lets its deposit follow by itself
  *     offer.cbor             who brought it, what it replaces, note, parameters; written last
  *     opened                 the ledger has it
  *     progress.json          how it stood last, as certified
@@ -66,11 +66,13 @@ const progressSchema = z.strictObject({
 /** How a contract stood when the ledger last told. */
 export type ContractProgress = z.infer<typeof progressSchema>;
 
+const RECEIPT = /^[0-9]{4,}\.receipt$/;
+
 export class ContractStore implements NegotiationStore {
   readonly #shelf: ContractShelf;
   readonly #crypto: Crypto;
-  /** The names of each, when it was last read here. */
-  readonly #names = new Map<string, string>();
+  /** The names of each that were read or written here. */
+  readonly #names = new Map<string, ReadonlySet<string>>();
   readonly #settled = new Set<string>();
 
   constructor(shelf: ContractShelf, crypto: Crypto) {
@@ -98,17 +100,27 @@ export class ContractStore implements NegotiationStore {
 
   save(one: Negotiation): void {
     const termsId = toHex(one.termsId);
-    const add = (name: string, bytes: Uint8Array): void => this.#shelf.add(termsId, name, bytes);
+    const names = new Set(this.#names.get(termsId));
+    const add = (name: string, bytes: Uint8Array): void => {
+      this.#shelf.add(termsId, name, bytes);
+      names.add(name);
+    };
     add("terms.cbor", one.termsBytes);
+    // Whoever sees the signature knows what it allows.
+    if (one.mayDeposit) add("deposit", new Uint8Array());
     for (const [by, signature] of one.signatures) add(`signature.${by}`, signature);
     for (const [by, { code, text: why }] of one.declines)
       add(`decline.${by}`, encodeMessage({ code, text: why }));
     for (const [key, fact] of one.facts) add(`${key}.fact`, fact);
-    if (one.mayDeposit) add("deposit", new Uint8Array());
     if (one.isOpened) add("opened", new Uint8Array());
     const { from, replaces, note, params, heardMs } = one;
     add("offer.cbor", encodeMessage({ from, replaces, note, params, heardMs }));
-    this.#names.set(termsId, this.#shelf.names(termsId).join());
+    // What others have added meanwhile is still to be read.
+    this.#names.set(termsId, names);
+  }
+
+  withdrawDeposit(termsId: Uint8Array): void {
+    this.#shelf.remove(toHex(termsId), "deposit");
   }
 
   forget(termsId: Uint8Array): void {
@@ -139,9 +151,7 @@ export class ContractStore implements NegotiationStore {
     const gone = [...this.#names.keys()].filter((termsId) => !present.includes(termsId));
     for (const termsId of gone) this.#names.delete(termsId);
     const ids = present.filter((termsId) => !this.#settled.has(termsId));
-    const differ = ids.filter((termsId) => {
-      return this.#names.get(termsId) !== this.#shelf.names(termsId).join();
-    });
+    const differ = ids.filter((id) => !haveSame(this.#names.get(id), this.#shelf.names(id)));
     return [...differ, ...gone];
   }
 
@@ -156,9 +166,16 @@ export class ContractStore implements NegotiationStore {
 
   /** What certified how it stood last. */
   lastReceipt(termsId: Uint8Array): Uint8Array | undefined {
+    return this.receiptAfter(termsId, -1)?.receipt;
+  }
+
+  /** The same, if that was after the contract's step of this number. */
+  receiptAfter(termsId: Uint8Array, seq: number): { seq: number; receipt: Uint8Array } | undefined {
     const id = toHex(termsId);
-    const name = this.#shelf.names(id).findLast((one) => /^[0-9]{4,}\.receipt$/.test(one));
-    return name === undefined ? undefined : this.#shelf.read(id, name);
+    const name = this.#shelf.names(id).findLast((one) => RECEIPT.test(one));
+    if (name === undefined || Number.parseInt(name, 10) <= seq) return undefined;
+    const receipt = this.#shelf.read(id, name);
+    return receipt && { seq: Number.parseInt(name, 10), receipt };
   }
 
   /** How it stood last; undefined before the ledger has told. */
@@ -175,7 +192,7 @@ export class ContractStore implements NegotiationStore {
 
   #readWhole(termsId: string): Negotiation | undefined {
     const names = this.#shelf.names(termsId);
-    this.#names.set(termsId, names.join());
+    this.#names.set(termsId, new Set(names));
     if (!names.includes("offer.cbor")) return undefined;
     try {
       return readNegotiation(this.#crypto, this.#shelf, names, termsId);
@@ -185,6 +202,10 @@ export class ContractStore implements NegotiationStore {
       throw error;
     }
   }
+}
+
+function haveSame(known: ReadonlySet<string> | undefined, names: readonly string[]): boolean {
+  return known?.size === names.length && names.every((name) => known.has(name));
 }
 
 function readNegotiation(

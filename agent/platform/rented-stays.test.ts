@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { freshKeyring } from "../../devices/keyring/state.ts";
+import type { RentedStay } from "../../devices/keyring/state.ts";
 import { keyring } from "../../devices/keyring/keyring.ts";
 import type { DeviceContext } from "../../devices/device.ts";
+import { WALKED_UP } from "../../protocols/access/walk-up.ts";
 import { rentalTerms } from "../../protocols/contract/templates/rental.ts";
 import { encodeTerms, termsId } from "../../protocols/contract/terms.ts";
 import { RENTAL } from "../../protocols/contract/testing/samples.ts";
@@ -12,7 +14,7 @@ import { systemClock } from "../node/crypto.ts";
 import { nodeCrypto as crypto } from "../node/crypto.ts";
 import { NETWORK, somebody } from "../../test/support/agents.ts";
 import type { Somebody } from "../../test/support/agents.ts";
-import { stayCommand, StayTaker } from "./rented-stays.ts";
+import { stayCommand, StayTaker, tellStays } from "./rented-stays.ts";
 
 const [host, lock, guest] = ["host", "lock", "guest"].map((name) => somebody(name)) as [
   Somebody,
@@ -45,6 +47,7 @@ class Phone {
     this.taker = new StayTaker({
       ...{ crypto, self: who.id, clock: { ...systemClock, now: () => now }, negotiator: { all: this.all } },
       cardOf: (id) => this.shown.get(id),
+      receiptAfter: () => undefined,
     });
   }
 
@@ -70,6 +73,49 @@ class Phone {
     this.state = keyring.step(this.state, { kind: "command", name, value }, context).state;
   }
 }
+
+/** A keyring with stays at these steps, and what it was handed. */
+function keyringWith(stays: Pick<RentedStay, "termsId" | "seq" | "phase">[]) {
+  const handed: unknown[] = [];
+  const state = { ...freshKeyring(), stays: stays as RentedStay[] };
+  const command = (name: string, value: unknown): void => void handed.push([name, value]);
+  return { state, command, handed };
+}
+
+describe("what the notaries have said of it while the keyring was away", () => {
+  const [id, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const receipt = new Uint8Array([7]);
+  /** Of each contract the last that was heard is its third step. */
+  const heard = (_id: Uint8Array, seq: number) => (seq < 3 ? { seq: 3, receipt } : undefined);
+
+  it("is handed to it, if it is newer than what it knows", () => {
+    const behind = keyringWith([
+      { termsId: id, seq: 2, phase: "booked" },
+      { termsId: other, seq: 3, phase: "may-open" },
+    ]);
+    tellStays(behind, heard);
+    expect(behind.handed).toEqual([["certified", { receipt }]]);
+  });
+
+  it("is handed over once, whatever the keyring makes of it", () => {
+    const told = new Map<string, number>();
+    const deaf = keyringWith([{ termsId: id, seq: -1, phase: "" }]);
+    tellStays(deaf, heard, told);
+    tellStays(deaf, heard, told);
+    expect(deaf.handed).toHaveLength(1);
+  });
+
+  it("is not looked for once the stay is over, nor where no notary has a part", () => {
+    const done = keyringWith([
+      { termsId: id, seq: 2, phase: "closed" },
+      { termsId: other, seq: -1, phase: WALKED_UP },
+    ]);
+    tellStays(done, () => {
+      throw new Error("looked for");
+    });
+    expect(done.handed).toEqual([]);
+  });
+});
 
 describe("what a phone has rented", () => {
   it("goes to its keyring once the notaries have opened it and the lock has shown its card", () => {

@@ -1,14 +1,16 @@
 /**
  * Rentals that a phone's owner has signed as the guest: once the notaries have opened one, its keyring takes
- * the stay, so that the contract is the guest's key with nobody doing anything.
+ * the stay, so that the contract is the guest's key with nobody doing anything. What the notaries say of it
+ * later, while the keyring was not there to hear it, the phone's contracts have heard.
  */
 import type { Command } from "../../devices/keyring/commands.ts";
 import type { KeyringState } from "../../devices/keyring/state.ts";
+import { WALKED_UP } from "../../protocols/access/walk-up.ts";
 import { readStay } from "../../protocols/access/stay.ts";
 import type { AgentId, Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { RENTAL_TEMPLATE } from "../../protocols/contract/templates/rental.ts";
 import { partyOf } from "../../protocols/contract/terms.ts";
-import { equalBytes } from "../../protocols/encoding/bytes.ts";
+import { equalBytes, toHex } from "../../protocols/encoding/bytes.ts";
 import { SegmentError } from "../../protocols/errors.ts";
 import { agentId } from "../../protocols/identity/keys.ts";
 import type { Clock, Crypto } from "../../protocols/ports.ts";
@@ -54,26 +56,53 @@ function shortened(name: string): string {
   return name.length <= MAX_NAME ? name : [...name].slice(0, MAX_NAME / 2).join("");
 }
 
+/** What certified last how a contract stands, if that was after the step of this number. */
+export type ReceiptAfter = (
+  termsId: Uint8Array,
+  seq: number,
+) => { seq: number; receipt: Uint8Array } | undefined;
+
+type Keyring = Pick<Agent<KeyringState>, "state" | "command">;
+
+/** Hands over what a keyring has missed; `told` holds for each contract what it was handed before. */
+export function tellStays(
+  keyring: Keyring,
+  receiptAfter: ReceiptAfter,
+  told = new Map<string, number>(),
+): void {
+  for (const { termsId, seq, phase } of keyring.state.stays) {
+    if (phase === "closed" || phase === WALKED_UP) continue;
+    const id = toHex(termsId);
+    const missed = receiptAfter(termsId, Math.max(seq, told.get(id) ?? -1));
+    if (missed === undefined) continue;
+    told.set(id, missed.seq);
+    keyring.command("certified", { receipt: missed.receipt });
+  }
+}
+
 export interface StayTakerParts {
   crypto: Crypto;
   self: AgentId;
   clock: Clock;
   negotiator: Pick<Negotiator, "all">;
   cardOf: (id: AgentId) => Uint8Array | undefined;
+  receiptAfter: ReceiptAfter;
 }
 
 export class StayTaker {
   readonly #parts: StayTakerParts;
   /** Each is handed over once in a life: a person may make the keyring forget it. */
   readonly #handed = new Set<string>();
+  readonly #told = new Map<string, number>();
 
   constructor(parts: StayTakerParts) {
     this.#parts = parts;
   }
 
   /** Hands over what the keyring lacks; may be asked as often as one likes. */
-  look(keyring: Pick<Agent<KeyringState>, "state" | "command">): void {
-    const { crypto, self, clock, negotiator, cardOf } = this.#parts;
+  look(keyring: Keyring): void {
+    const { crypto, self, clock, negotiator, cardOf, receiptAfter } = this.#parts;
+    tellStays(keyring, receiptAfter, this.#told);
     for (const [id, one] of negotiator.all) {
       if (!one.isOpened || this.#handed.has(id) || !isGuest(one, self)) continue;
       const isKnown = keyring.state.stays.some(({ termsId }) => equalBytes(termsId, one.termsId));

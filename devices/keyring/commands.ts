@@ -6,6 +6,7 @@ import { MAX_CARD_BYTES } from "../../protocols/access/orders.ts";
 import { ACTIONS, MAX_RIGHTS, TARGET } from "../../protocols/access/rights.ts";
 import { MAX_TERMS_BYTES } from "../../protocols/contract/bounds.ts";
 import { SegmentError } from "../../protocols/errors.ts";
+import { MAX_RECEIPT_BYTES } from "../../protocols/ledger/receipt.ts";
 
 const bytes = (min: number, max: number) =>
   z.custom<Uint8Array>(
@@ -58,6 +59,8 @@ export const COMMANDS = {
   take: z.strictObject({ link: z.string().max(32_768), name }),
   /** A rental that all have signed, and the card of its lock. */
   stay: z.strictObject({ terms: bytes(1, MAX_TERMS_BYTES), card: bytes(1, MAX_CARD_BYTES), name }),
+  /** How a rental stands, as the notaries have certified it. */
+  certified: z.strictObject({ receipt: bytes(1, MAX_RECEIPT_BYTES) }),
   /** To stay without having rented, paid from a tab for this lock; amounts in minor units, as text. */
   "walk-up": z.strictObject({
     ...{ card: bytes(1, MAX_CARD_BYTES), name, untilMs: time, bidMinor: minor, mostMinor: minor },

@@ -14,7 +14,16 @@ import { onGive, onPassOn, onRefreshAsk, onRefreshed, onRevoke, onTake, refreshA
 import { onOwn, onOwners } from "./owners.ts";
 import { freshKeyring } from "./state.ts";
 import type { KeyringState, Result } from "./state.ts";
-import { dueStayAsks, fileOpenings, stayAsks, onLet, onRevokeStay, onStay, onStayReceipt } from "./stays.ts";
+import {
+  dueStayAsks,
+  fileOpenings,
+  stayAsks,
+  onCertified,
+  onLet,
+  onRevokeStay,
+  onStay,
+  onStayReceipt,
+} from "./stays.ts";
 import { onTimeStatement, timeFor } from "./time.ts";
 import { onWalkUp, onWalkUpSaid, walksUp } from "./walk-up.ts";
 import {
@@ -177,6 +186,8 @@ function onCommand(
       return onTake(state, value, context);
     case "stay":
       return onStay(state, value, context);
+    case "certified":
+      return onCertified(state, value, context);
     case "walk-up":
       return onWalkUp(state, value, context);
     case "let":

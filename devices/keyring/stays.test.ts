@@ -6,6 +6,7 @@ import { openFact } from "../../protocols/contract/facts.ts";
 import { OPENED, REFUSED } from "../../protocols/contract/templates/fact-kinds.ts";
 import { rentalTerms } from "../../protocols/contract/templates/rental.ts";
 import { encodeTerms, termsId } from "../../protocols/contract/terms.ts";
+import { SegmentError } from "../../protocols/errors.ts";
 import { signCard } from "../../protocols/identity/card.ts";
 import { openEntry, signEntry } from "../../protocols/ledger/entry.ts";
 import type { VerifiedReceipt } from "../../protocols/ledger/receipt.ts";
@@ -128,6 +129,23 @@ describe("a phone that has rented", () => {
       hears(terms, seq);
       expect(guest.state.stays[0]?.phase).toBe(phase);
     }
+  });
+
+  it("takes the notaries' word from whoever else in the phone has heard it, by the same rule", () => {
+    const terms = rentalOf(ana);
+    takes(terms);
+    const told = (seq: number): void =>
+      guest.command("certified", { receipt: new Uint8Array([...termsId(crypto, terms), seq]) });
+    told(1);
+    told(0);
+    expect(guest.state.stays[0]).toMatchObject({ phase: "may-open", seq: 1 });
+    expect(guest.state.stays[0]?.receipt?.[32]).toBe(1);
+    expect(refusal(() => guest.command("certified", { receipt: new Uint8Array() }))).toBe("message-invalid");
+    street.door.verifyReceipt = () => {
+      throw new SegmentError("receipt-foreign", "of another network");
+    };
+    expect(refusal(() => told(3))).toBe("receipt-foreign");
+    expect(guest.state.stays[0]?.phase).toBe("may-open");
   });
 
   it("asks after a start what it has missed, and each minute from an hour before the arrival on", () => {

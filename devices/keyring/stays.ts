@@ -77,6 +77,12 @@ export function onRevokeStay(state: KeyringState, value: unknown, context: Devic
   return ordered(state, lock, { kind: "revoke", keys: [{ id, untilMs }] }, context);
 }
 
+/** Heard by another part of the phone. Errors: message-invalid, receipt-…, quorum-missing. */
+export function onCertified(state: KeyringState, value: unknown, context: DeviceContext): Result {
+  const { receipt } = parsed("certified", value);
+  return onStayReceipt(state, context.verifyReceipt(receipt), receipt, context);
+}
+
 /** The newest certificate is what the lock will be shown. */
 export function onStayReceipt(
   state: KeyringState,

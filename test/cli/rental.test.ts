@@ -25,6 +25,8 @@ let guest: Running;
 let cable: Severable;
 
 const PATIENCE_MS = 300_000;
+/** For what is on its way; each of the stay's own times is waited for before. */
+const WAIT_MS = 120_000;
 const DAY_MS = 24 * 60 * 60_000;
 const MARGIN_MS = 2_000;
 /** From the offer on; all have to sign by then, on a busy machine as well. */
@@ -60,10 +62,13 @@ interface Listed {
 
 /** What the guest's phone knows of it, once it stands so: either its home or a command has heard of that. */
 async function stayOnce(phase: string): Promise<Listed["locks"][number]> {
+  const untilMs = Date.now() + WAIT_MS;
   for (;;) {
     const { locks } = await document<Listed>(["lock", "list", "--home", ana]);
     const found = locks.find(({ stays }) => stays.some((one) => one.phase === phase));
     if (found !== undefined) return found;
+    if (Date.now() > untilMs)
+      throw new Error(`no stay is "${phase}" but ${JSON.stringify(locks)}; the phone said:\n${guest.stderr}`);
   }
 }
 

@@ -20,6 +20,9 @@ export class MemoryContracts implements NegotiationStore {
     this.kept.set(toHex(one.termsId), one);
   }
 
+  /** What is saved replaces all that was. */
+  withdrawDeposit(): void {}
+
   forget(id: Uint8Array): void {
     this.kept.delete(toHex(id));
   }

@@ -136,9 +136,9 @@ export class Dealings {
     return { id, one, status, role, missing: missingSigners(one), progress };
   }
 
-  /** Of the last certificate of a contract; -1 before there is one. */
-  seqOf(termsId: Uint8Array): number {
-    return this.#parts.store.progress(termsId)?.seq ?? -1;
+  /** What certified last how a contract stands, if that was after the step of this number. */
+  receiptAfter(termsId: Uint8Array, seq: number): { seq: number; receipt: Uint8Array } | undefined {
+    return this.#parts.store.receiptAfter(termsId, seq);
   }
 
   /** Where a rental stands by its last certificate (see StayPhase); undefined before there is one. */

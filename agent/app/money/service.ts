@@ -1,6 +1,5 @@
 /** The phone's money beside its keys: from unlocking to locking, whatever screen is shown. */
 import { StayTaker } from "../../platform/rented-stays.ts";
-import { toHex } from "../../../protocols/encoding/bytes.ts";
 import type { PhoneRuntime } from "../../browser/phone-runtime.ts";
 import type { Card } from "../../../protocols/identity/card.ts";
 import { PhoneMoney } from "./phone-money.ts";
@@ -34,19 +33,9 @@ function takeStays(runtime: PhoneRuntime, money: PhoneMoney): void {
   const taker = new StayTaker({
     ...{ crypto: machine.crypto, clock: agent.time.clock, self: home.id, negotiator: money.negotiator },
     cardOf: (id) => agent.messenger.cardOf(id)?.bytes,
+    receiptAfter: (termsId, seq) => money.dealings.receiptAfter(termsId, seq),
   });
-  const asked = new Map<string, number>();
-  const look = (): void => {
-    taker.look(agent);
-    // What a phone that was away has missed, its contracts hear of first.
-    for (const { termsId, seq } of agent.state.stays) {
-      const id = toHex(termsId);
-      const told = money.dealings.seqOf(termsId);
-      if (told <= Math.max(seq, asked.get(id) ?? -1)) continue;
-      asked.set(id, told);
-      agent.inquire(termsId);
-    }
-  };
+  const look = (): void => taker.look(agent);
   look();
   runtime.onChanged(look);
 }
