@@ -126,6 +126,27 @@ describe("a played track", () => {
     expect(back.headingCdeg).toBe(18_000);
   });
 
+  it("lands at its end when it was let hover some metres before it", () => {
+    const track = northbound();
+    const destination = endOf(track, "destination");
+    for (const withinM of [6, 12, 24]) {
+      const flight = trackFlight(track, START_MS);
+      flight.command({ kind: "goto", place: destination }, START_MS);
+      const near = until(flight, START_MS, 140, (s) => s.airborne && away(s, destination) < withinM);
+      expect(away(near, destination)).toBeGreaterThan(0.4);
+      expect(flight.command({ kind: "hover" }, near.timeMs)).toBe(true);
+      const calledMs = near.timeMs + 60_000;
+      expect(away(flight.at(calledMs), destination)).toBeCloseTo(away(near, destination), 3);
+      expect(flight.command({ kind: "land" }, calledMs)).toBe(true);
+      const down = until(flight, calledMs, 60, (s) => !s.motorsOn);
+      expect(away(down, destination)).toBeLessThan(1);
+      expect(down.altitudeMm).toBe(destination.groundAltitudeMm);
+      expect(flight.command({ kind: "return" }, down.timeMs)).toBe(true);
+      const back = until(flight, down.timeMs + 60_000, 200, (s) => !s.motorsOn);
+      expect(away(back, endOf(track, "home"))).toBeLessThan(1);
+    }
+  });
+
   it("goes only to its ends", () => {
     const flight = trackFlight(northbound(), START_MS);
     const elsewhere = { latitudeE7: 480_000_000, longitudeE7: 85_000_000, groundAltitudeMm: 0 };
