@@ -134,7 +134,17 @@ export async function openVillage(radios: readonly string[]): Promise<Village> {
       return phone;
     },
     mark: () => lines.length,
-    hears: (line, from = 0) => expect.poll(() => said(from), POLL).toMatch(line),
+    hears: async (line, from = 0) => {
+      try {
+        await expect.poll(() => said(from), POLL).toMatch(line);
+      } catch (error) {
+        // Why the lock was silent stands on the phones, if anywhere.
+        const shown = await Promise.all(phones.map(async ({ page }) => page.locator("body").innerText()));
+        throw new Error([`the village did not say ${line}`, said(from), ...shown].join("\n--\n"), {
+          cause: error,
+        });
+      }
+    },
     close: async () => {
       await world.cleanup.run();
       rmSync(folder, { recursive: true, force: true });
