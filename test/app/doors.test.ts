@@ -72,7 +72,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
     expect(link).toMatch(/#\/keys\/take\?link=segment%3Akey%3A/);
     ana = await street.phone("ana");
     await ana.onboard("Ana’s phone");
-    await ana.page.goto(link);
+    await ana.visit(link);
     await ana.sees(/open the door/);
     // The secret has left the address.
     await expect.poll(() => ana.page.url()).not.toContain("segment");
@@ -157,7 +157,7 @@ describe.skipIf(findChromium() === undefined)("the app over Bluetooth alone", ()
   });
 
   it("asks for the passphrase again after it was closed, and knows its lock", async () => {
-    await olga.page.reload();
+    await olga.reload();
     await olga.fill("Passphrase of this phone", "something else");
     await olga.tap("Unlock");
     await olga.hears("That is not the passphrase");

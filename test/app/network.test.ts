@@ -90,7 +90,7 @@ describe.skipIf(findChromium() === undefined)("the app without Bluetooth", () =>
       await navigator.serviceWorker.ready;
     });
     await olga.context.setOffline(true);
-    await olga.page.reload();
+    await olga.reload();
     await olga.fill("Passphrase of this phone", PASSPHRASE);
     await olga.tap("Unlock");
     await olga.follow("Devices");

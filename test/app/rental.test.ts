@@ -165,7 +165,7 @@ describe.skipIf(findChromium() === undefined)("a rental in the app", () => {
       await navigator.serviceWorker.ready;
     });
     await anna.context.setOffline(true);
-    await anna.page.reload();
+    await anna.reload();
     await unlock(anna);
     await anna.sees("Offline");
     expect(village.said(from)).not.toMatch(/the door is shut/);

@@ -15,7 +15,7 @@ describe.skipIf(findChromium() === undefined)("segment simulate lock", () => {
       const link = /http:\S+#\/locks\/pair\S+/.exec(world.stdout)![0];
       phone = await AppPhone.open(link.split("#")[0]!, "", undefined);
       await phone.onboard("Olga’s phone");
-      await phone.page.goto(link);
+      await phone.visit(link);
       await phone.sees("Add a lock");
       await expect.poll(() => phone!.page.url()).not.toContain("segment:pair");
       await picture(phone.page, "pair-far");

@@ -140,7 +140,7 @@ export class AppPhone {
       if (!request.url().startsWith(url)) phone.complaints.push(`asked for ${request.url()}`);
     });
     try {
-      await page.goto(url);
+      await phone.visit(url);
     } catch (error) {
       await phone.close();
       throw error;
@@ -159,6 +159,18 @@ export class AppPhone {
     this.context = page.context();
     this.bridge = bridge;
     this.#closers = closers;
+  }
+
+  /** A link to the app is opened. */
+  async visit(url: string): Promise<void> {
+    await this.page.goto(url);
+    await this.bridge?.settled();
+  }
+
+  /** The app is opened anew, and locked. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.bridge?.settled();
   }
 
   tap(name: string | RegExp): Promise<void> {

@@ -77,7 +77,7 @@ describe.skipIf(findChromium() === undefined)("unlocking the app", () => {
     await picture(phone.page, "unlock-passkey");
     await phone.tap(BY_PASSKEY);
     await phone.sees("A passkey unlocks the app on this phone.");
-    await phone.page.reload();
+    await phone.reload();
     await session.send("WebAuthn.setUserVerified", { ...id, isUserVerified: false });
     await phone.tap(BY_PASSKEY);
     await phone.hears("The passkey was not used");
@@ -134,7 +134,7 @@ describe.skipIf(findChromium() === undefined)("unlocking the app", () => {
     await phone.tap("Add a passkey");
     await phone.hears("cannot keep a secret for the app");
     await session.send("WebAuthn.removeVirtualAuthenticator", id);
-    await phone.page.reload();
+    await phone.reload();
     await phone.sees("Unlock SEGMENT");
     expect(await phone.page.getByRole("button", { name: BY_PASSKEY }).count()).toBe(0);
     await unlocks(phone);
@@ -148,7 +148,7 @@ describe.skipIf(findChromium() === undefined)("unlocking the app", () => {
     await bare.sees("this page was opened by an address of numbers");
     expect(await bare.page.getByRole("button", { name: "Add a passkey" }).count()).toBe(0);
     await bare.page.addInitScript(() => Reflect.deleteProperty(globalThis, "PublicKeyCredential"));
-    await bare.page.reload();
+    await bare.reload();
     await unlocks(bare);
     await bare.sees("This browser has no passkeys (WebAuthn)");
     await bare.go("/settings");
@@ -173,7 +173,7 @@ describe.skipIf(findChromium() === undefined)("the app that nobody touches", () 
     house = await openHouse();
     phone = await AppPhone.open(house.url, "", undefined);
     await phone.page.clock.install();
-    await phone.page.reload();
+    await phone.reload();
     await phone.onboard("Olga’s phone");
   });
 
@@ -228,7 +228,7 @@ describe.skipIf(findChromium() === undefined)("the app that nobody touches", () 
     await phone.page.clock.fastForward(600 * MINUTE_MS);
     await phone.page.clock.fastForward(MINUTE_MS);
     expect(await isOpen()).toBe(true);
-    await phone.page.reload();
+    await phone.reload();
     await unlocks(phone);
     expect(await phone.page.getByLabel("Lock by itself").inputValue()).toBe("0");
     await phone.tap("Lock now");

@@ -130,7 +130,7 @@ export async function openVillage(radios: readonly string[]): Promise<Village> {
       phones.push(phone);
       world.cleanup.add(() => phone.close());
       await phone.page.clock.install({ time: clock.now() });
-      await phone.page.reload();
+      await phone.reload();
       return phone;
     },
     mark: () => lines.length,
@@ -154,7 +154,7 @@ export async function openVillage(radios: readonly string[]): Promise<Village> {
 
 /** Days later: the app is opened anew. */
 async function comeBack(phone: AppPhone): Promise<void> {
-  await phone.page.reload();
+  await phone.reload();
   await unlock(phone);
   await phone.sees("Online");
 }

@@ -34,6 +34,8 @@ export interface BluetoothBridge {
   chooses(address: string): void;
   /** Of the device of this address, as when it goes out of reach. */
   cut(address: string): Promise<void>;
+  /** Resolves once the page that was loaded last has its Bluetooth; nobody answers a tap before. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,16 +65,20 @@ async function choosing(page: Page, bridge: Bridge): Promise<void> {
   });
   // A page that is loaded anew forgets who answers its lists.
   page.on("load", () => {
-    void session
+    bridge.renewed = session
       .send("DeviceAccess.disable")
       .then(() => session.send("DeviceAccess.enable"))
       .then(() => bridge.renew());
+    // Whoever waits for it hears of a failure; a page that is closed meanwhile misses nothing.
+    bridge.renewed.catch(() => undefined);
   });
   await session.send("DeviceAccess.enable");
 }
 
 class Bridge implements BluetoothBridge {
   wanted = "";
+  /** What the last loading of the page began. */
+  renewed: Promise<void> = Promise.resolve();
   readonly #session: CDPSession;
   readonly #page: Page;
   readonly #radio: CentralRadio;
@@ -134,6 +140,10 @@ class Bridge implements BluetoothBridge {
 
   async cut(address: string): Promise<void> {
     await this.#devices.get(address.toUpperCase())?.connection?.disconnect();
+  }
+
+  settled(): Promise<void> {
+    return this.renewed;
   }
 
   async close(): Promise<void> {

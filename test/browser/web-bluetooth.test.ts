@@ -69,6 +69,7 @@ describe.skipIf(findChromium() === undefined)("Web Bluetooth in Chromium", () =>
     ]);
     bridge.chooses(DEVICE_ADDRESS);
     await page.reload();
+    await bridge.settled();
     closers.push(
       () => bridge.close(),
       () => stage.close(),
