@@ -10,8 +10,9 @@ import type { KeyringState } from "../../devices/keyring/state.ts";
 import { errorCode, SegmentError } from "../../protocols/errors.ts";
 import type { NetworkDescription } from "../../protocols/ledger/network.ts";
 import type { Clock, Timer } from "../../protocols/ports.ts";
+import type { Agent } from "../core/agent.ts";
 import type { Negotiator } from "../core/negotiator.ts";
-import { StayTaker } from "../platform/rented-stays.ts";
+import { StayTaker, tellStays } from "../platform/rented-stays.ts";
 import type { ReceiptAfter } from "../platform/rented-stays.ts";
 import { agentFolder, openAgentHome } from "./agent-home.ts";
 import type { AgentHome } from "./agent-home.ts";
@@ -24,6 +25,8 @@ import { runningProcess } from "./run-status.ts";
 
 /** How soon the running home sees a note. */
 const TURN_MS = 100;
+/** It hears the notaries itself; what it missed is looked for with every so many turns. */
+const TELL_EVERY = 10;
 /** How long a command waits until the running home has let go. */
 const PATIENCE_MS = 5_000;
 const LOOK_EVERY_MS = 20;
@@ -124,6 +127,9 @@ class Resident implements ResidentKeyring {
   #timer: Timer | undefined;
   #stopping = false;
   readonly #stays: StayTaker | undefined;
+  readonly #told = new Map<string, number>();
+  /** Since it was opened. */
+  #turns = 0;
 
   constructor(machine: Machine, home: Home, options: ResidentOptions) {
     this.#machine = machine;
@@ -131,10 +137,10 @@ class Resident implements ResidentKeyring {
     this.#options = options;
     this.#folder = agentFolder(home.folder, keyring.kind);
     makeFolder(this.#folder);
-    const { negotiator, cardOf, receiptAfter } = options;
+    const { negotiator, cardOf } = options;
     const { crypto, clock } = machine;
     if (negotiator !== undefined)
-      this.#stays = new StayTaker({ crypto, clock, self: home.id, negotiator, cardOf, receiptAfter });
+      this.#stays = new StayTaker({ crypto, clock, self: home.id, negotiator, cardOf });
   }
 
   turn(): Promise<void> {
@@ -153,9 +159,15 @@ class Resident implements ResidentKeyring {
     const { linkClock, failed } = this.#machine;
     if (isWanted(this.#folder)) await this.#close();
     else await this.#open();
-    if (this.#opened !== undefined) this.#stays?.look(this.#opened.keyring.agent);
+    if (this.#opened !== undefined) this.#tell(this.#opened.keyring.agent);
     if (this.#stopping) return;
     this.#timer = linkClock.at(linkClock.now() + TURN_MS, () => void this.turn().catch(failed));
+  }
+
+  #tell(agent: Agent<KeyringState>): void {
+    this.#stays?.look(agent);
+    if (this.#turns % TELL_EVERY === 0) tellStays(agent, this.#options.receiptAfter, this.#told);
+    this.#turns += 1;
   }
 
   async #open(): Promise<void> {
@@ -171,6 +183,7 @@ class Resident implements ResidentKeyring {
         connected: () => undefined,
       });
       this.#opened = { keyring: opened, unlock };
+      this.#turns = 0;
     } catch (error) {
       unlock();
       throw error;

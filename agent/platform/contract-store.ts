@@ -12,8 +12,8 @@
  *     <seq>.receipt          what certified that
  *     settled                it has ended
  *
- * What is kept is only ever added to and never changes (but progress.json, which the ledger can tell anew),
- * so that several users of one shelf need no lock.
+ * What is kept is only ever added to and never changes (but progress.json, which the ledger can tell anew,
+ * and a deposit's leave that no signature has followed), so that several users of one shelf need no lock.
  */
 import { z } from "zod";
 import type { NegotiationStore } from "../core/negotiator.ts";

@@ -47,7 +47,6 @@ class Phone {
     this.taker = new StayTaker({
       ...{ crypto, self: who.id, clock: { ...systemClock, now: () => now }, negotiator: { all: this.all } },
       cardOf: (id) => this.shown.get(id),
-      receiptAfter: () => undefined,
     });
   }
 

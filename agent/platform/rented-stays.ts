@@ -5,7 +5,7 @@
  */
 import type { Command } from "../../devices/keyring/commands.ts";
 import type { KeyringState } from "../../devices/keyring/state.ts";
-import { WALKED_UP } from "../../protocols/access/walk-up.ts";
+import { isFollowed } from "../../devices/keyring/stays.ts";
 import { readStay } from "../../protocols/access/stay.ts";
 import type { AgentId, Negotiation } from "../../protocols/contract/negotiation-state.ts";
 import { RENTAL_TEMPLATE } from "../../protocols/contract/templates/rental.ts";
@@ -70,8 +70,7 @@ export function tellStays(
   receiptAfter: ReceiptAfter,
   told = new Map<string, number>(),
 ): void {
-  for (const { termsId, seq, phase } of keyring.state.stays) {
-    if (phase === "closed" || phase === WALKED_UP) continue;
+  for (const { termsId, seq } of keyring.state.stays.filter(isFollowed)) {
     const id = toHex(termsId);
     const missed = receiptAfter(termsId, Math.max(seq, told.get(id) ?? -1));
     if (missed === undefined) continue;
@@ -86,14 +85,12 @@ export interface StayTakerParts {
   clock: Clock;
   negotiator: Pick<Negotiator, "all">;
   cardOf: (id: AgentId) => Uint8Array | undefined;
-  receiptAfter: ReceiptAfter;
 }
 
 export class StayTaker {
   readonly #parts: StayTakerParts;
   /** Each is handed over once in a life: a person may make the keyring forget it. */
   readonly #handed = new Set<string>();
-  readonly #told = new Map<string, number>();
 
   constructor(parts: StayTakerParts) {
     this.#parts = parts;
@@ -101,8 +98,7 @@ export class StayTaker {
 
   /** Hands over what the keyring lacks; may be asked as often as one likes. */
   look(keyring: Keyring): void {
-    const { crypto, self, clock, negotiator, cardOf, receiptAfter } = this.#parts;
-    tellStays(keyring, receiptAfter, this.#told);
+    const { crypto, self, clock, negotiator, cardOf } = this.#parts;
     for (const [id, one] of negotiator.all) {
       if (!one.isOpened || this.#handed.has(id) || !isGuest(one, self)) continue;
       const isKnown = keyring.state.stays.some(({ termsId }) => equalBytes(termsId, one.termsId));

@@ -170,10 +170,14 @@ export function onStayAnswer(
   return { state: filed.state, effects: [keep("stay-opened", answer.fact), ...filed.effects] };
 }
 
+/** Whether the notaries may still say something of it: they have a part in it, and it has not ended. */
+export function isFollowed({ phase }: Pick<RentedStay, "phase">): boolean {
+  return phase !== "closed" && phase !== WALKED_UP;
+}
+
 /** How the contracts stand: a phone that was off, or between two commands, has missed the word on it. */
 export function stayAsks({ stays }: KeyringState): DeviceEffect[] {
-  const open = stays.filter(({ phase }) => phase !== "closed" && phase !== WALKED_UP);
-  return open.map(({ termsId }) => ({ kind: "inquire", termsId }));
+  return stays.filter(isFollowed).map(({ termsId }) => ({ kind: "inquire", termsId }));
 }
 
 /** The same now and then; at each look from an hour before the arrival on, until the door may open. */

@@ -11,7 +11,7 @@
 import type { TimeMs } from "../../protocols/ports.ts";
 import { unreachable } from "../../protocols/errors.ts";
 import { advance } from "./fly.ts";
-import { between, distanceM, headingDegrees, toE7, wrapHeading, type Point } from "./geo.ts";
+import { between, distanceM, headingDegrees, toE7, wrapHeading } from "./geo.ts";
 import { batteryPermille, DEFAULT_FLIGHT, isAirborne, obey, pointOf, sampleOf, standing } from "./model.ts";
 import type { FlightSettings, FlightState } from "./model.ts";
 import type { FlightCommand, FlightSample, FlightSource, Place } from "./source.ts";
@@ -25,7 +25,7 @@ import type { Fix, Track } from "./track.ts";
 const TRACK_PERMILLE = 350;
 /** A goto within this distance of an end means that end. */
 const MEANT_M = 1000;
-/** Told to land this near to an end, it goes on to that end and lands: the ground there is known. */
+/** Told to land this near to the end that it flies to, it goes on and lands there: that ground is known. */
 const NEAR_END_M = 25;
 
 /** The model at the track's ends: it rises to the height at which the track begins. */
@@ -140,7 +140,7 @@ function playOnTrack(track: Track, state: OnTrack, nowMs: TimeMs): PlayerState {
 export function command(track: Track, state: PlayerState, given: FlightCommand): PlayerState | undefined {
   switch (given.kind) {
     case "goto": {
-      const end = endWithin(track, pointOf(given.place), MEANT_M);
+      const end = endMeant(track, given.place);
       return end === undefined ? undefined : leaveFor(track, state, end, false);
     }
     case "return":
@@ -162,18 +162,18 @@ export function command(track: Track, state: PlayerState, given: FlightCommand):
 
 /**
  * Nobody knows the ground below a recorded track: it lands only at its ends. Whoever lets it hover on
- * arrival may stop it some metres before the last fix, so near an end is as good as there.
+ * arrival may stop it some metres before the last fix, so near it is as good as there.
  */
 function landOnTrack(track: Track, state: OnTrack): PlayerState | undefined {
-  const end = endWithin(track, pointOfFix(sampleOnTrack(track, state)), NEAR_END_M);
-  return end === undefined ? undefined : leaveFor(track, state, end, true);
+  const here = pointOfFix(sampleOnTrack(track, state));
+  const isNear = distanceM(here, pointOf(endOf(track, state.towards))) <= NEAR_END_M;
+  return isNear ? leaveFor(track, state, state.towards, true) : undefined;
 }
 
-/** The nearer end, if it lies within `mostM` of the point. */
-function endWithin(track: Track, point: Point, mostM: number): End | undefined {
-  const toDestination = distanceM(point, pointOf(endOf(track, "destination")));
-  const toHome = distanceM(point, pointOf(endOf(track, "home")));
-  if (Math.min(toDestination, toHome) > mostM) return undefined;
+function endMeant(track: Track, place: Place): End | undefined {
+  const toDestination = distanceM(pointOf(place), pointOf(endOf(track, "destination")));
+  const toHome = distanceM(pointOf(place), pointOf(endOf(track, "home")));
+  if (Math.min(toDestination, toHome) > MEANT_M) return undefined;
   return toDestination <= toHome ? "destination" : "home";
 }
 

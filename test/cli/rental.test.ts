@@ -3,9 +3,12 @@
  * notary, real noble and bleno on the virtual air. The stay is of a minute and a half, which a busy machine
  * needs; every margin is the template's.
  */
-import { rmSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { agentFolder } from "../../agent/node/agent-home.ts";
+import { systemClock } from "../../agent/node/crypto.ts";
+import { takeKeyring } from "../../agent/node/keyring-run.ts";
 import { severable } from "../compliance/bus-relay.ts";
 import type { Severable } from "../compliance/bus-relay.ts";
 import { document, run, Running, segment, temporaryFolder } from "./segment.ts";
@@ -17,6 +20,9 @@ const [hub, front, olga, ana] = ["hub", "front", "olga", "ana"].map((name) => jo
   string,
   string,
 ];
+/** The guest's keyring, and what it was when the stay was booked. */
+const keyring = agentFolder(ana, "keyring");
+const remembered = join(folder, "keyring-when-booked");
 const radios = join(folder, "air");
 const words = join(folder, "words.txt");
 const started: Running[] = [];
@@ -149,6 +155,9 @@ describe("a house let for a minute and a half", { timeout: PATIENCE_MS }, () => 
     });
     expect(await balance(ana)).toBe("440.00 EUR");
     expect(Date.now()).toBeLessThan(offeredMs + CANCEL_MS);
+    const giveBack = await takeKeyring(keyring, systemClock);
+    cpSync(keyring, remembered, { recursive: true });
+    giveBack();
   });
 
   it("does not open before the arrival, and then with no network at the lock; that pays the host", async () => {
@@ -228,5 +237,24 @@ describe("a house let for a minute and a half", { timeout: PATIENCE_MS }, () => 
     expect(await document(["lock", "let", "--off", ...withRadio("olga", olga)])).toMatchObject(isHeard);
     const refusing = ["lock", "refuse-stay", wished.slice(0, 12), ...withRadio("olga", olga)];
     expect(await document(refusing)).toMatchObject({ contract: wished, ...isHeard });
+  });
+
+  it("is known by the guest's phone as its contracts know it, even where no notary can be asked", async () => {
+    await guest.stop();
+    const offline = ["--broker", "mqtt://127.0.0.1:9"];
+    const wakeAsBooked = (): void => {
+      rmSync(keyring, { recursive: true });
+      cpSync(remembered, keyring, { recursive: true });
+      // That of whoever copied it.
+      for (const name of ["lock", "wanted"]) rmSync(join(keyring, name), { recursive: true, force: true });
+    };
+    wakeAsBooked();
+    const { locks } = await document<Listed>(["lock", "list", "--home", ana, ...offline]);
+    expect(locks.map(({ stays }) => stays)).toEqual([
+      [expect.objectContaining({ contract: id, phase: "closed" })],
+    ]);
+    wakeAsBooked();
+    const awake = await start(["--home", ana, "--health-s", "0", ...offline], /^keyring: rental: closed$/);
+    await awake.stop();
   });
 });

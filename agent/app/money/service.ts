@@ -1,5 +1,5 @@
 /** The phone's money beside its keys: from unlocking to locking, whatever screen is shown. */
-import { StayTaker } from "../../platform/rented-stays.ts";
+import { StayTaker, tellStays } from "../../platform/rented-stays.ts";
 import type { PhoneRuntime } from "../../browser/phone-runtime.ts";
 import type { Card } from "../../../protocols/identity/card.ts";
 import { PhoneMoney } from "./phone-money.ts";
@@ -33,9 +33,12 @@ function takeStays(runtime: PhoneRuntime, money: PhoneMoney): void {
   const taker = new StayTaker({
     ...{ crypto: machine.crypto, clock: agent.time.clock, self: home.id, negotiator: money.negotiator },
     cardOf: (id) => agent.messenger.cardOf(id)?.bytes,
-    receiptAfter: (termsId, seq) => money.dealings.receiptAfter(termsId, seq),
   });
-  const look = (): void => taker.look(agent);
+  const told = new Map<string, number>();
+  const look = (): void => {
+    taker.look(agent);
+    tellStays(agent, (termsId, seq) => money.dealings.receiptAfter(termsId, seq), told);
+  };
   look();
   runtime.onChanged(look);
 }
